@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/hash.h"
+
+#include "core/base/ascii.h"
+
+static uint64_t k0 = 0x0706050403020100, k1 = 0x0f0e0d0c0b0a0908;
+
+struct sip {
+    uint64_t v0, v1, v2, v3;
+};
+
+static inline uint64_t rotl(uint64_t x, int b)
+{
+    return (x << b) | (x >> (64 - b));
+}
+
+static inline void sip_round(struct sip *s)
+{
+    s->v0 += s->v1;
+    s->v1 = rotl(s->v1, 13) ^ s->v0;
+    s->v0 = rotl(s->v0, 32);
+    s->v2 += s->v3;
+    s->v3 = rotl(s->v3, 16) ^ s->v2;
+    s->v0 += s->v3;
+    s->v3 = rotl(s->v3, 21) ^ s->v0;
+    s->v2 += s->v1;
+    s->v1 = rotl(s->v1, 17) ^ s->v2;
+    s->v2 = rotl(s->v2, 32);
+}
+
+static inline void sip_word(struct sip *s, uint64_t m)
+{
+    s->v3 ^= m;
+    sip_round(s);
+    s->v0 ^= m;
+}
+
+static inline uint64_t load(const char *p, size_t n, bool nocase)
+{
+    uint64_t m = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        char c = nocase ? gp__to_lower(p[i]) : p[i];
+
+        m |= (uint64_t)(unsigned char)c << (8 * i);
+    }
+    return m;
+}
+
+static inline uint64_t siphash(struct gp_slice s, bool nocase)
+{
+    struct sip sip = {
+        .v0 = k0 ^ 0x736f6d6570736575,
+        .v1 = k1 ^ 0x646f72616e646f6d,
+        .v2 = k0 ^ 0x6c7967656e657261,
+        .v3 = k1 ^ 0x7465646279746573,
+    };
+    size_t whole = s.len & ~(size_t)7;
+
+    for (size_t i = 0; i < whole; i += 8)
+        sip_word(&sip, load(s.data + i, 8, nocase));
+    sip_word(&sip, (uint64_t)s.len << 56 |
+                       (s.len > whole ? load(s.data + whole, s.len - whole, nocase) : 0));
+    sip.v2 ^= 0xff;
+    sip_round(&sip);
+    sip_round(&sip);
+    sip_round(&sip);
+    return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
+}
+
+uint64_t gp__hash(struct gp_slice s)
+{
+    return siphash(s, false);
+}
+
+uint64_t gp__hash_nocase(struct gp_slice s)
+{
+    return siphash(s, true);
+}
+
+void gp__hash_seed(const uint8_t key[16])
+{
+    k0 = load((const char *)key, 8, false);
+    k1 = load((const char *)key + 8, 8, false);
+}

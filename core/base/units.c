@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/units.h"
+
+#include "core/base/ascii.h"
+
+#include <stdio.h>
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit durations[] = {
+    {"ms", 1},       {"s", 1000},      {"m", 60000}, {"h", 3600000},
+    {"d", 86400000}, {"w", 604800000}, {NULL, 0},
+};
+
+static const struct unit sizes[] = {
+    {"", 1},
+    {"b", 1},
+    {"kib", 1u << 10},
+    {"k", 1u << 10},
+    {"kb", 1000},
+    {"mib", 1u << 20},
+    {"m", 1u << 20},
+    {"mb", 1000000},
+    {"gib", 1u << 30},
+    {"g", 1u << 30},
+    {"gb", 1000000000},
+    {"tib", 1ull << 40},
+    {"tb", 1000000000000},
+    {NULL, 0},
+};
+
+static const struct unit *unit_find(const struct unit *units, struct gp_slice name)
+{
+    for (; units->name; units++)
+        if (gp_slice_caseeq(name, gp_slice_of(units->name)))
+            return units;
+    return NULL;
+}
+
+/* Takes the number and the unit behind it off the text and adds their product to *sum. */
+static int take_term(struct gp_slice *text, const struct unit *units, uint64_t *sum)
+{
+    const struct unit *unit;
+    uint64_t value = 0;
+    size_t digits = 0, letters = 0;
+
+    while (digits < text->len && gp__is_digit(text->data[digits])) {
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(text->data[digits] - '0'), &value))
+            return -1;
+        digits++;
+    }
+    while (digits + letters < text->len && gp__is_alpha(text->data[digits + letters]))
+        letters++;
+    unit = unit_find(units, gp_slice_sub(*text, digits, letters));
+    if (digits == 0 || !unit || __builtin_mul_overflow(value, unit->factor, &value) ||
+        __builtin_add_overflow(*sum, value, sum))
+        return -1;
+    *text = gp_slice_sub(*text, digits + letters, text->len);
+    return 0;
+}
+
+int gp__duration_parse(struct gp_slice text, uint64_t *ms_r)
+{
+    uint64_t sum = 0;
+
+    if (gp_slice_eq(text, GP_S("0"))) {
+        *ms_r = 0;
+        return 0;
+    }
+    if (text.len == 0)
+        return -1;
+    while (text.len)
+        if (take_term(&text, durations, &sum) < 0)
+            return -1;
+    if (sum > INT64_MAX)
+        return -1;
+    *ms_r = sum;
+    return 0;
+}
+
+int gp__size_parse(struct gp_slice text, uint64_t *bytes_r)
+{
+    uint64_t sum = 0;
+
+    if (take_term(&text, sizes, &sum) < 0 || text.len || sum > INT64_MAX)
+        return -1;
+    *bytes_r = sum;
+    return 0;
+}
+
+struct gp_slice gp__duration_format(uint64_t ms, char out[32])
+{
+    const struct unit *best = &durations[0];
+    int len;
+
+    if (ms == 0)
+        return GP_S("0");
+    for (const struct unit *unit = durations; unit->name; unit++)
+        if (ms % unit->factor == 0)
+            best = unit;
+    len = snprintf(out, 32, "%llu%s", (unsigned long long)(ms / best->factor), best->name);
+    return gp_slice(out, (size_t)len);
+}
+
+struct gp_slice gp__size_format(uint64_t bytes, char out[32])
+{
+    static const char *const names[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    size_t n = 0;
+    int len;
+
+    while (bytes && n < 4 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        n++;
+    }
+    len = snprintf(out, 32, "%llu%s", (unsigned long long)bytes, names[n]);
+    return gp_slice(out, (size_t)len);
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Roles: services that a plugin offers to the host and, through the API, to other plugins. A role
+ * is a sized struct of functions in the descriptor; its functions get a call like a hook does, may
+ * wait, and have a deadline. `self` is the instance.
+ */
+#ifndef GATEPOST_ROLE_H
+#define GATEPOST_ROLE_H
+
+#include <gatepost/slice.h>
+#include <gatepost/types.h>
+
+GP_BEGIN_C
+
+/* ---- table: keys to values ---- */
+
+struct gp_table_role {
+    size_t size; /* sizeof(struct gp_table_role) */
+
+    /* 0 and *value_r (alive until the call ends; GP_S("") for "it is in"), GP_ENOTFOUND, or any
+     * other error: the table could not answer, which callers treat as a temporary failure. */
+    int (*lookup)(struct gp_call *call, void *self, struct gp_slice key, struct gp_slice *value_r);
+};
+
+/* ---- target: takes messages for recipients ---- */
+
+/* What became of a recipient at a target. */
+enum gp_outcome {
+    GP_OUTCOME_NONE = 0,  /* nothing said: counts as deferred */
+    GP_OUTCOME_DELIVERED, /* the target has taken responsibility, durably */
+    GP_OUTCOME_DEFERRED,  /* not now: 4xx */
+    GP_OUTCOME_FAILED,    /* never: 5xx */
+};
+
+struct gp_target_role {
+    size_t size; /* sizeof(struct gp_target_role) */
+
+    /*
+     * Takes a copy for its recipients and sets the outcome of each (gp_delivery_result). A target
+     * with publish() must not make anything visible yet, only make sure that publish() will find
+     * all it needs on stable storage. A return other than 0 counts as deferred for all recipients
+     * without an outcome.
+     */
+    int (*deliver)(struct gp_call *call, void *self, struct gp_delivery *delivery);
+
+    /*
+     * Optional second step: makes visible what deliver() prepared. Called for all deliveries of a
+     * transaction after every deliver() succeeded; must be quick and nearly sure to succeed.
+     */
+    int (*publish)(struct gp_call *call, void *self, struct gp_delivery *delivery);
+
+    /* With publish(): takes back what deliver() prepared, because the transaction failed. */
+    void (*revoke)(struct gp_call *call, void *self, struct gp_delivery *delivery);
+};
+
+/* The message as this copy's recipients get it, without Return-Path (a target that is the final
+ * delivery adds it: gp_delivery_return_path). */
+GP_API struct gp_message *gp_delivery_message(struct gp_delivery *delivery);
+
+/* "ID.a.r": names this delivery in logs; the copy's reverse-path; the bucket for held mail, absent
+ * otherwise. */
+GP_API struct gp_slice gp_delivery_id(const struct gp_delivery *delivery);
+GP_API struct gp_slice gp_delivery_sender(const struct gp_delivery *delivery);
+GP_API struct gp_slice gp_delivery_bucket(const struct gp_delivery *delivery);
+
+/* "Return-Path: <a@b>\r\n" (RFC 5321 4.4). */
+GP_API struct gp_slice gp_delivery_return_path(struct gp_call *call,
+                                               const struct gp_delivery *delivery);
+
+/* "Delivered-To: a@b\r\n" for one recipient (RFC 9228), for loop detection. */
+GP_API struct gp_slice gp_delivery_delivered_to(struct gp_call *call,
+                                                const struct gp_recipient *recipient);
+
+GP_API size_t gp_delivery_rcpt_count(const struct gp_delivery *delivery);
+GP_API struct gp_recipient *gp_delivery_rcpt_at(const struct gp_delivery *delivery, size_t index);
+
+/* The outcome for the recipient at index, with a reply ("452 4.3.1", text); status and text may be
+ * NULL for DELIVERED. The text is checked and escaped like any plugin's answer. */
+GP_API void gp_delivery_result(struct gp_delivery *delivery, size_t index, enum gp_outcome outcome,
+                               const char *status, const char *text);
+
+/* The envelope and facts as one JSON object, for targets that keep them beside the message. */
+GP_API struct gp_slice gp_delivery_json(struct gp_call *call, const struct gp_delivery *delivery);
+
+/* Memory of this delivery between deliver() and publish(); zeroed. */
+GP_API void *gp_delivery_alloc(struct gp_delivery *delivery, size_t size);
+GP_API void gp_delivery_data_set(struct gp_delivery *delivery, void *data);
+GP_API void *gp_delivery_data(const struct gp_delivery *delivery);
+
+/* ---- auth: who may log in ---- */
+
+struct gp_auth_role {
+    size_t size; /* sizeof(struct gp_auth_role) */
+
+    /* Whether the password is right: 0 yes, GP_ENOTFOUND no (unknown user or wrong password, not
+     * told apart), any other error: could not tell. */
+    int (*verify_password)(struct gp_call *call, void *self, struct gp_slice user,
+                           struct gp_slice password);
+
+    /* Optional: the stored secret for a mechanism such as "SCRAM-SHA-256" (RFC 5803 form). */
+    int (*fetch_secret)(struct gp_call *call, void *self, struct gp_slice user,
+                        struct gp_slice mechanism, struct gp_slice *secret_r);
+
+    /* Optional: the user that a bearer token stands for (RFC 7628). */
+    int (*verify_token)(struct gp_call *call, void *self, struct gp_slice user,
+                        struct gp_slice token, struct gp_slice *user_r);
+};
+
+/* ---- state: shared keys and counters with expiry ---- */
+
+struct gp_state_role {
+    size_t size; /* sizeof(struct gp_state_role) */
+
+    int (*get)(struct gp_call *call, void *self, struct gp_slice key, struct gp_slice *value_r);
+    int (*put)(struct gp_call *call, void *self, struct gp_slice key, struct gp_slice value,
+               uint64_t expire_ms);
+    /* GP_EEXIST and the value that is there already. */
+    int (*put_if_new)(struct gp_call *call, void *self, struct gp_slice key, struct gp_slice value,
+                      uint64_t expire_ms, struct gp_slice *value_r);
+    /* Adds to a number (from 0) and gives the sum. */
+    int (*add)(struct gp_call *call, void *self, struct gp_slice key, int64_t n, uint64_t expire_ms,
+               int64_t *sum_r);
+    /* Calls fn for each key with the prefix until it returns false. */
+    int (*each)(struct gp_call *call, void *self, struct gp_slice prefix,
+                bool (*fn)(void *arg, struct gp_slice key, struct gp_slice value), void *arg);
+};
+
+GP_END_C
+
+#endif

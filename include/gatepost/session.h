@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Facts about the client and the connection. All may be called at every hook that has a session;
+ * a fact that is not known yet, or does not exist (the IP of a UNIX socket), is an absent slice.
+ */
+#ifndef GATEPOST_SESSION_H
+#define GATEPOST_SESSION_H
+
+#include <gatepost/slice.h>
+#include <gatepost/types.h>
+
+GP_BEGIN_C
+
+/* 16 characters that name the session in logs; sortable by time. */
+GP_API struct gp_slice gp_session_id(struct gp_call *call);
+
+/* The name of the listener in the configuration. */
+GP_API struct gp_slice gp_listener(struct gp_call *call);
+
+/* Our own name, as in the greeting. */
+GP_API struct gp_slice gp_hostname(struct gp_call *call);
+
+/* The client's address: "192.0.2.1" or "2001:db8::1" (RFC 5952), never IPv4-mapped; its port. */
+GP_API struct gp_slice gp_client_ip(struct gp_call *call);
+GP_API unsigned gp_client_port(struct gp_call *call);
+
+/* The address and port that the client connected to. */
+GP_API struct gp_slice gp_server_ip(struct gp_call *call);
+GP_API unsigned gp_server_port(struct gp_call *call);
+
+/* Whether the client is in the network. */
+GP_API bool gp_client_in(struct gp_call *call, const struct gp_network *network);
+
+/*
+ * The name under which a DNS list knows the client: its address reversed below the zone
+ * (RFC 5782), e.g. "2.0.0.127.zen.example.org". Absent for a client without an IP address.
+ */
+GP_API struct gp_slice gp_client_reversed(struct gp_call *call, struct gp_slice zone);
+
+/* Whether the client sent bytes before our greeting. */
+GP_API bool gp_client_talked_early(struct gp_call *call);
+
+/* The argument of the last HELO, EHLO or LHLO, and whether it was EHLO (or LHLO). */
+GP_API struct gp_slice gp_helo(struct gp_call *call);
+GP_API bool gp_helo_extended(struct gp_call *call);
+
+/* "TLSv1.3" and so on, the cipher, the SNI name that was asked for; absent without TLS. */
+GP_API struct gp_slice gp_tls_version(struct gp_call *call);
+GP_API struct gp_slice gp_tls_cipher(struct gp_call *call);
+GP_API struct gp_slice gp_tls_server_name(struct gp_call *call);
+
+/* The authenticated login and the mechanism; absent without. */
+GP_API struct gp_slice gp_auth_user(struct gp_call *call);
+GP_API struct gp_slice gp_auth_mechanism(struct gp_call *call);
+
+/*
+ * Memory of this instance for the session (for the transaction): zeroed, of the size that the
+ * descriptor declares, freed by the host. NULL where there is no session (no transaction).
+ */
+GP_API void *gp_session_slot(struct gp_call *call);
+GP_API void *gp_transaction_slot(struct gp_call *call);
+
+/* Memory that lives until this hook returns; zeroed, aligned for any type. Never NULL. At most
+ * 16 MiB a call, then NULL. */
+GP_API void *gp_alloc(struct gp_call *call, size_t size);
+
+/* printf into such memory. */
+GP_API struct gp_slice gp_format(struct gp_call *call, const char *format, ...) GP_PRINTF(2, 3);
+
+GP_END_C
+
+#endif

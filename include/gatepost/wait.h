@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Calls that wait, written as straight-line code. The hook is parked and the worker serves others;
+ * the call returns with the answer, or with GP_ETIMEDOUT (the instance's deadline or what is left
+ * of the reply's time budget), GP_ECANCELED (the client is gone). Both are sticky: every later wait
+ * of this call returns the same at once, so a hook unwinds by passing errors on.
+ *
+ * Legal where the hook may wait (docs/hooks.md); elsewhere GP_ENOTALLOWED, and a fault.
+ *
+ * Every waiting call has a form ..._start() that returns a gp_op at once: several questions can be
+ * under way together. Operations belong to the call; those still unfinished when the hook returns
+ * are cancelled. At most 64 at a time: the start form returns NULL and counts as a fault.
+ */
+#ifndef GATEPOST_WAIT_H
+#define GATEPOST_WAIT_H
+
+#include <gatepost/slice.h>
+#include <gatepost/types.h>
+
+GP_BEGIN_C
+
+/* ---- operations ---- */
+
+/* Waits for one of n operations (NULLs are skipped): the index of one that is done, or an error
+ * (GP_EINVAL: none given). Done operations are found at once; set them to NULL when handled. */
+GP_API int gp_wait_any(struct gp_call *call, struct gp_op *const *ops, size_t n);
+
+/* Waits for one, and returns its result: 0 or an error. */
+GP_API int gp_wait(struct gp_call *call, struct gp_op *op);
+
+GP_API bool gp_op_done(const struct gp_op *op);
+GP_API void gp_op_cancel(struct gp_op *op);
+
+/* ---- time and chance ---- */
+
+GP_API int gp_sleep(struct gp_call *call, uint64_t ms);
+GP_API struct gp_op *gp_sleep_start(struct gp_call *call, uint64_t ms);
+
+/* Sleeps until the client says something or leaves, at most ms: 1 it spoke, 0 time passed, or an
+ * error. For looking for clients that talk before the greeting. */
+GP_API int gp_wait_client(struct gp_call *call, uint64_t ms);
+
+/* Milliseconds on a clock that never jumps; milliseconds since 1970, UTC. */
+GP_API uint64_t gp_now(struct gp_call *call);
+GP_API int64_t gp_wall_clock(struct gp_call *call);
+
+/* Bytes nobody can guess (in the test kit: of a seeded sequence). */
+GP_API void gp_random(struct gp_call *call, void *bytes, size_t len);
+
+/* ---- DNS ---- */
+
+enum gp_dns_type {
+    GP_DNS_A = 1,
+    GP_DNS_CNAME = 5,
+    GP_DNS_PTR = 12,
+    GP_DNS_MX = 15,
+    GP_DNS_TXT = 16,
+    GP_DNS_AAAA = 28,
+    GP_DNS_TLSA = 52,
+};
+
+/*
+ * Asks DNS. 0: there are records; GP_ENOTFOUND: the name, or this type of it, does not exist;
+ * GP_ETEMP: no answer (time-out, SERVFAIL, bogus). *answer_r lives until the hook returns and may
+ * be NULL after an error. Names are ASCII (A-labels), with or without the last dot; a malformed
+ * name is GP_EINVAL.
+ */
+GP_API int gp_dns(struct gp_call *call, struct gp_slice name, enum gp_dns_type type,
+                  const struct gp_dns_answer **answer_r);
+GP_API struct gp_op *gp_dns_start(struct gp_call *call, struct gp_slice name,
+                                  enum gp_dns_type type);
+GP_API const struct gp_dns_answer *gp_dns_answer(const struct gp_op *op);
+
+/* How many records: at most 100, more are dropped. */
+GP_API size_t gp_dns_count(const struct gp_dns_answer *answer);
+
+/*
+ * The nth record as text: an address, a host name without the last dot, the strings of a TXT
+ * joined, the octets of a TLSA. For MX the host ("" for a null MX), with its preference.
+ */
+GP_API struct gp_slice gp_dns_text(const struct gp_dns_answer *answer, size_t n);
+GP_API unsigned gp_dns_preference(const struct gp_dns_answer *answer, size_t n);
+
+/* Whether DNSSEC vouches for the answer; whether the name itself does not exist; seconds to live. */
+GP_API bool gp_dns_secure(const struct gp_dns_answer *answer);
+GP_API bool gp_dns_nxdomain(const struct gp_dns_answer *answer);
+GP_API uint32_t gp_dns_ttl(const struct gp_dns_answer *answer);
+
+/* ---- tables ---- */
+
+/*
+ * Looks a key up in a table of the configuration. 0 and a value (empty for lists), GP_ENOTFOUND,
+ * or GP_ETEMP: the table could not answer, which never means "not there". The value lives until
+ * the hook returns. value_r may be NULL.
+ */
+GP_API int gp_table_lookup(struct gp_call *call, struct gp_table *table, struct gp_slice key,
+                           struct gp_slice *value_r);
+GP_API struct gp_op *gp_table_lookup_start(struct gp_call *call, struct gp_table *table,
+                                           struct gp_slice key);
+GP_API struct gp_slice gp_table_value(const struct gp_op *op);
+
+/* The name of the table, for messages. */
+GP_API struct gp_slice gp_table_name(const struct gp_table *table);
+
+/*
+ * Looks an address up as lists of people do: the whole address, its domain, the domain's parents
+ * with a leading dot (".example.org"), the local part with "@". The first that is found.
+ */
+GP_API int gp_table_lookup_address(struct gp_call *call, struct gp_table *table,
+                                   struct gp_slice address, struct gp_slice *value_r);
+
+/* ---- blocking code ---- */
+
+/*
+ * Runs fn in a thread of the work pool. It gets a private copy of the block, which is copied back
+ * when it ends in time; so a deadline need not wait for it. fn must not call the API.
+ */
+GP_API int gp_work(struct gp_call *call, void (*fn)(void *block), void *block, size_t size);
+
+/* ---- streams ---- */
+
+/*
+ * Connects to "host:port", "[v6]:port" or "unix:/path". Streams are closed when the hook returns,
+ * unless they are kept in the instance by gp_stream_keep(). Needs GP_NEEDS_NETWORK.
+ */
+GP_API int gp_connect(struct gp_call *call, struct gp_slice address, struct gp_stream **stream_r);
+
+/* Up to size bytes: how many, 0 at the end of the stream, or an error. */
+GP_API int64_t gp_stream_read(struct gp_call *call, struct gp_stream *stream, void *bytes,
+                              size_t size);
+
+/* Until a newline (taken off, with a CR before it) or the maximum: 1 a line, 0 the end, or an
+ * error (GP_ELIMIT: too long). The line lives until the hook returns. */
+GP_API int gp_stream_read_line(struct gp_call *call, struct gp_stream *stream, size_t max,
+                               struct gp_slice *line_r);
+
+/* All bytes, or an error. */
+GP_API int gp_stream_write(struct gp_call *call, struct gp_stream *stream, struct gp_slice bytes);
+
+/* Writes a whole message as it would leave. */
+GP_API int gp_stream_write_message(struct gp_call *call, struct gp_stream *stream,
+                                   struct gp_message *message);
+
+/* Keeps the stream past this call: the instance owns it until it closes it. */
+GP_API void gp_stream_keep(struct gp_stream *stream);
+GP_API void gp_stream_close(struct gp_stream **stream_);
+
+/* Waits until a file descriptor of a library can be read or written. */
+enum gp_fd_events {
+    GP_FD_READ = 1,
+    GP_FD_WRITE = 2,
+};
+GP_API int gp_wait_fd(struct gp_call *call, int fd, unsigned events);
+
+GP_END_C
+
+#endif
