@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/delivery/delivery.h"
+
+#include "core/base/log.h"
+
+/* ---- planning ---- */
+
+static struct gp_delivery *find(struct gp__deliveries *all, const struct gp_copy *copy,
+                                const struct gp__target *target, struct gp_slice bucket)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct gp_delivery *delivery = all->items[i];
+
+        if (delivery->copy == copy && delivery->target == target &&
+            gp_slice_eq(delivery->bucket, bucket))
+            return delivery;
+    }
+    return NULL;
+}
+
+static struct gp_delivery *create(struct gp__deliveries *all, struct gp_copy *copy,
+                                  const struct gp__target *target, struct gp_slice bucket)
+{
+    struct gp__arena *arena = all->policy->transaction->arena;
+    struct gp_delivery *delivery = GP__ARENA_NEW(arena, struct gp_delivery);
+
+    delivery->policy = all->policy;
+    delivery->copy = copy;
+    delivery->target = target;
+    delivery->bucket = bucket;
+    delivery->hostname = all->policy->transaction->session->hostname;
+    delivery->id = gp__arena_printf(arena, GP_FMT ".%zu", GP_ARG(copy->id), all->count + 1);
+    GP__ARENA_GROW(arena, all->items, all->cap, all->count + 1);
+    all->items[all->count++] = delivery;
+    return delivery;
+}
+
+static void add(struct gp_delivery *delivery, struct gp_recipient *recipient)
+{
+    struct gp__arena *arena = delivery->policy->transaction->arena;
+    size_t n = delivery->count + 1;
+
+    GP__ARENA_GROW(arena, delivery->recipients, delivery->cap, n);
+    GP__ARENA_GROW(arena, delivery->outcomes, delivery->outcomes_cap, n);
+    GP__ARENA_GROW(arena, delivery->replies, delivery->replies_cap, n);
+    delivery->recipients[delivery->count++] = recipient;
+}
+
+static struct gp_slice bucket_of(const struct gp_recipient *recipient)
+{
+    return gp_slice_present(recipient->bucket)
+               ? recipient->bucket
+               : recipient->policy->session->settings->default_bucket;
+}
+
+void gp__deliveries_plan(struct gp__deliveries *all, const enum gp__disposal *disposals)
+{
+    struct gp__policy *policy = all->policy;
+
+    for (size_t i = 0; i < policy->n_recipients; i++) {
+        struct gp_recipient *recipient = policy->recipients[i];
+        struct gp_copy *copy = recipient->copy ? recipient->copy : policy->copies[0];
+        const struct gp__route *route = recipient->route;
+        const struct gp__target *target = NULL;
+        struct gp_slice bucket = gp_slice(NULL, 0);
+        struct gp_delivery *delivery;
+
+        if (disposals[i] == GP__DISPOSE_TARGET)
+            target = route->target;
+        else if (disposals[i] == GP__DISPOSE_HOLD || disposals[i] == GP__DISPOSE_BOUNCE)
+            bucket = bucket_of(recipient);
+        else
+            continue;
+        delivery = find(all, copy, target, bucket);
+        add(delivery ? delivery : create(all, copy, target, bucket), recipient);
+    }
+}
+
+/* ---- asking targets ---- */
+
+static uint64_t deadline_of(const struct gp_delivery *delivery, struct gp_session *session)
+{
+    struct gp__runtime *rt = session->policy->runtime;
+    uint64_t own = delivery->target ? delivery->target->instance->deadline_ms : 60000;
+    uint64_t at = rt->ops->now_ms(rt) + own;
+
+    return at < session->policy->reply_by_ms ? at : session->policy->reply_by_ms;
+}
+
+static void call_init(struct gp_call *call, struct gp_delivery *delivery,
+                      struct gp_session *session)
+{
+    gp__call_init(call, session->policy->runtime,
+                  delivery->target ? delivery->target->instance : NULL, GP_HOOK_ATTEMPT,
+                  deadline_of(delivery, session));
+    call->session = session;
+    call->transaction = delivery->policy->transaction;
+    call->policy = delivery->policy;
+    call->copy = delivery->copy;
+    call->message = delivery->copy->message;
+}
+
+static void log_failure(const struct gp_delivery *delivery, const struct gp_call *call, int error,
+                        const char *step)
+{
+    gp__log(call->runtime->log, GP_LOG_ERROR, "delivery.failed", GP__F_S("delivery", delivery->id),
+            GP__F_S("target", delivery->target ? delivery->target->name : gp_slice(NULL, 0)),
+            GP__F_S("bucket", delivery->bucket), GP__F_C("step", step),
+            GP__F_C("error", gp_strerror(error)), GP__F_S("fault", call->fault));
+}
+
+static struct gp__reply reply_of(int error)
+{
+    if (error == GP_ENOSPC)
+        return GP__REPLY(452, 4, 3, 1, "No space left here, try again later");
+    return GP__REPLY(451, 4, 3, 0, "Can't store the message now, try again later");
+}
+
+/* What the target said nothing about is deferred. */
+static void settle(struct gp_delivery *delivery, int error)
+{
+    for (size_t i = 0; i < delivery->count; i++) {
+        if (error && delivery->outcomes[i] != GP_OUTCOME_FAILED)
+            delivery->outcomes[i] = GP_OUTCOME_DEFERRED;
+        if (delivery->outcomes[i] == GP_OUTCOME_NONE)
+            delivery->outcomes[i] = GP_OUTCOME_DEFERRED;
+        if (delivery->outcomes[i] == GP_OUTCOME_DEFERRED && !delivery->replies[i].code)
+            delivery->replies[i] = reply_of(error);
+        if (delivery->outcomes[i] == GP_OUTCOME_FAILED && !delivery->replies[i].code)
+            delivery->replies[i] = GP__REPLY(554, 5, 0, 0, "The target refused the message");
+    }
+}
+
+static void prepare(struct gp_delivery *delivery, struct gp_session *session,
+                    struct gp_slice hold_path)
+{
+    struct gp_call call;
+    int error;
+
+    call_init(&call, delivery, session);
+    if (delivery->target)
+        error = delivery->target->instance->plugin->target->deliver(
+            &call, delivery->target->instance->self, delivery);
+    else
+        error = gp__hold_prepare(&call, hold_path, delivery);
+    if (!error && gp_slice_present(call.fault))
+        error = GP_ETEMP;
+    if (error)
+        log_failure(delivery, &call, error, "prepare");
+    delivery->prepared = !error;
+    settle(delivery, error);
+    gp__call_end(&call);
+}
+
+void gp__deliveries_prepare(struct gp__deliveries *all, struct gp_session *session,
+                            enum gp_outcome *outcomes_r)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct gp_delivery *delivery = all->items[i];
+
+        prepare(delivery, session, all->hold_path);
+        for (size_t n = 0; n < delivery->count; n++) {
+            outcomes_r[delivery->recipients[n]->index] = delivery->outcomes[n];
+            delivery->recipients[n]->reply = delivery->replies[n];
+        }
+    }
+}
+
+/* ---- the second step ---- */
+
+static const struct gp_target_role *role_of(const struct gp_delivery *delivery)
+{
+    return delivery->target ? delivery->target->instance->plugin->target : NULL;
+}
+
+static bool has_second_step(const struct gp_delivery *delivery)
+{
+    return !delivery->target || role_of(delivery)->publish;
+}
+
+static bool has_delivered(const struct gp_delivery *delivery)
+{
+    for (size_t i = 0; i < delivery->count; i++)
+        if (delivery->outcomes[i] == GP_OUTCOME_DELIVERED)
+            return true;
+    return false;
+}
+
+static int publish(struct gp_delivery *delivery, struct gp_session *session)
+{
+    struct gp_call call;
+    int error;
+
+    call_init(&call, delivery, session);
+    call.steadfast = true;
+    call.deadline_ms = UINT64_MAX;
+    if (delivery->target)
+        error = role_of(delivery)->publish(&call, delivery->target->instance->self, delivery);
+    else
+        error = gp__hold_publish(&call, delivery);
+    if (error)
+        log_failure(delivery, &call, error, "publish");
+    gp__call_end(&call);
+    return error;
+}
+
+int gp__deliveries_publish(struct gp__deliveries *all, struct gp_session *session)
+{
+    bool visible = false, failed = false;
+
+    for (size_t i = 0; i < all->count; i++) {
+        struct gp_delivery *delivery = all->items[i];
+
+        if (!delivery->prepared || !has_delivered(delivery))
+            continue;
+        if (!has_second_step(delivery)) {
+            visible = true;
+            continue;
+        }
+        if (publish(delivery, session) == 0) {
+            delivery->prepared = false;
+            visible = true;
+        } else {
+            failed = true;
+        }
+        /* Nothing is out yet: the client can keep it all. */
+        if (failed && !visible)
+            return -1;
+    }
+    return failed ? -1 : 0;
+}
+
+void gp__deliveries_revoke(struct gp__deliveries *all, struct gp_session *session)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct gp_delivery *delivery = all->items[i];
+        struct gp_call call;
+
+        if (!delivery->prepared)
+            continue;
+        if (!has_second_step(delivery)) {
+            all->doubled += has_delivered(delivery) ? delivery->count : 0;
+            continue;
+        }
+        call_init(&call, delivery, session);
+        call.steadfast = true;
+        call.deadline_ms = UINT64_MAX;
+        if (!delivery->target)
+            gp__hold_revoke(&call, delivery);
+        else if (role_of(delivery)->revoke)
+            role_of(delivery)->revoke(&call, delivery->target->instance->self, delivery);
+        delivery->prepared = false;
+        gp__call_end(&call);
+    }
+}

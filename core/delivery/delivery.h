@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Deliveries of one transaction: each copy to each target that its recipients' routes name, and
+ * held mail to its buckets. In two steps: first every target takes the mail without showing it
+ * (prepare), then, when the reply is settled, all show it (publish) or all forget it (revoke).
+ */
+#ifndef GP_DELIVERY_DELIVERY_H
+#define GP_DELIVERY_DELIVERY_H
+
+#include "core/delivery/route.h"
+#include "core/hook/fate.h"
+
+#include <gatepost/role.h>
+
+struct gp_delivery {
+    struct gp__policy *policy;
+    struct gp_slice id;              /* "ID.a.r" */
+    const struct gp__target *target; /* NULL: into a bucket */
+    struct gp_slice bucket;          /* absent unless held */
+    struct gp_copy *copy;
+    struct gp_recipient **recipients;
+    enum gp_outcome *outcomes;
+    struct gp__reply *replies;
+    size_t count, cap, outcomes_cap, replies_cap;
+    struct gp_slice hostname;
+    void *data; /* the target's, between the steps */
+    bool prepared;
+};
+
+struct gp__deliveries {
+    struct gp__policy *policy;
+    struct gp_slice hold_path; /* absent: nothing can be held */
+    struct gp_delivery **items;
+    size_t count, cap;
+    size_t doubled; /* delivered by a target that cannot take it back, though the client keeps it */
+};
+
+/* Groups the recipients by copy and target (TARGET) or bucket (HOLD, BOUNCE). disposals goes by
+ * index of recipient in the policy. */
+void gp__deliveries_plan(struct gp__deliveries *deliveries, const enum gp__disposal *disposals);
+
+/* Asks every target; outcomes by index of recipient. May wait. */
+void gp__deliveries_prepare(struct gp__deliveries *deliveries, struct gp_session *session,
+                            enum gp_outcome *outcomes_r);
+
+/* Makes what recipients got visible: 0, or -1 when a target failed to, and nothing was visible
+ * before it: the transaction can still be given back. Runs to its end even if the client goes. */
+int gp__deliveries_publish(struct gp__deliveries *deliveries, struct gp_session *session);
+
+/* Takes back what was prepared. */
+void gp__deliveries_revoke(struct gp__deliveries *deliveries, struct gp_session *session);
+
+/* Mail for a bucket: one file with the message, one with envelope and facts (hold.c). */
+int gp__hold_prepare(struct gp_call *call, struct gp_slice path, struct gp_delivery *delivery);
+int gp__hold_publish(struct gp_call *call, struct gp_delivery *delivery);
+void gp__hold_revoke(struct gp_call *call, struct gp_delivery *delivery);
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a ruling does to session, transaction and recipients (semantics B1, B4). */
+#ifndef GP_HOOK_APPLY_H
+#define GP_HOOK_APPLY_H
+
+#include "core/hook/run.h"
+
+/* Applies the ruling of the call to what the run is about. Whether the chain stops here. */
+bool gp__apply(struct gp__run *run, struct gp_call *call, const struct gp__ruling *ruling);
+
+/* The record of an instance: the transaction's, or the session's before there is one. */
+struct gp__trail *gp__trail_of(struct gp__session_policy *session, struct gp__policy *policy,
+                               const struct gp__instance *instance);
+
+/* Asks the `rejected` hooks about a refusal: whether it is overridden. The recipient may be NULL. */
+bool gp__apply_overridden(const struct gp__run *run, const struct gp__ruling *ruling,
+                          struct gp_recipient *recipient);
+
+/*
+ * At RCPT: the refusal that still waits for this recipient, or NULL. Exempt recipients, AUTH (but
+ * for instances that say even_authenticated) and OVERRIDE clear it.
+ */
+const struct gp__ruling *gp__apply_pending(struct gp__run *run, struct gp_recipient *recipient);
+
+/* ---- shared by run.c and shadow.c ---- */
+
+void gp__run_call_init(struct gp_call *call, const struct gp__run *run,
+                       struct gp__instance *instance);
+int gp__run_in_scope(struct gp_call *call);
+enum gp_verdict gp__run_invoke(struct gp_call *call);
+void gp__serial_forget(struct gp__instance *instance, struct gp_call *call);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The one door to the outside, as a table of operations: what hooks and plugins can ask of the
+ * world. Implemented live (libuv) and simulated (virtual clock, DNS, network, disk) in
+ * core/runtime; handed over at start. Everything runs on one thread, the loop's.
+ *
+ * An operation (struct gp_op) belongs to the call that asked. The runtime finishes it exactly once
+ * with gp__op_finish(), possibly before the start function returns, and never touches it again;
+ * after cancel() it has forgotten it. Memory that a start function is given (names, blocks, bytes)
+ * is copied or lives in the call's heap until the operation is done: never on a fiber's stack.
+ */
+#ifndef GP_HOOK_RUNTIME_H
+#define GP_HOOK_RUNTIME_H
+
+#include "core/base/buf.h"
+
+#include <gatepost/message.h>
+#include <gatepost/slice.h>
+#include <gatepost/types.h>
+#include <gatepost/wait.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gp__arena;
+struct gp__fiber;
+struct gp__log;
+struct gp__runtime;
+
+/* ---- operations ---- */
+
+struct gp_op {
+    struct gp__runtime *runtime;
+    struct gp__fiber *waiter; /* parked until this (or a sibling) is done; or NULL */
+    struct gp_call *call;     /* who asked; NULL for the host's own */
+    struct gp_op *next;       /* of the call's operations */
+    void *job;                /* the runtime's part while it is under way; NULL when done */
+    int result;               /* 0, a count, or an enum gp_error; valid when done */
+    bool done;
+
+    /* Results, in memory that lives until the call ends (copied into `arena` by the runtime). */
+    struct gp__arena *arena;
+    struct gp_dns_answer *dns;
+    struct gp_stream *stream;
+    struct gp_slice bytes; /* file contents, table values, a line */
+    uint64_t number;       /* file version */
+};
+
+/* Called by a runtime: sets the result and wakes the fiber that waits for the operation. */
+void gp__op_finish(struct gp_op *op, int result);
+
+/* ---- DNS answers: plain data, made by gp__dns_answer_* in the runtime ---- */
+
+#define GP__DNS_RECORDS_MAX 100
+
+struct gp__dns_record {
+    struct gp_slice text;
+    uint16_t preference;
+};
+
+struct gp_dns_answer {
+    struct gp__dns_record *records;
+    size_t count;
+    uint32_t ttl; /* seconds, the least of the records' */
+    bool secure, nxdomain;
+};
+
+/* ---- files: one blocking step, done by the file pool ---- */
+
+enum gp__file_kind {
+    GP__FILE_PUT = 0, /* create exclusively, write pieces, sync, close; unlink on failure */
+    GP__FILE_RENAME,
+    GP__FILE_REMOVE,
+    GP__FILE_READ,    /* whole file, at most max bytes; op->bytes */
+    GP__FILE_VERSION, /* op->number */
+    GP__DIR_MAKE,
+    GP__DIR_SYNC,
+};
+
+struct gp__file_job {
+    enum gp__file_kind kind;
+    struct gp_slice path, to;      /* NUL-terminated; `to`: rename */
+    const struct gp_slice *pieces; /* PUT: immutable until the operation is done */
+    size_t n_pieces;
+    size_t max;    /* READ */
+    unsigned mode; /* DIR_MAKE */
+    /* Keeps what the pieces point into alive, also after the operation was cancelled while a
+     * thread still writes: called from the loop's thread when the job really ended. */
+    void (*release)(void *arg);
+    void *release_arg;
+};
+
+/* ---- streams ---- */
+
+/* What every stream of an implementation begins with; the rest is its own. Made by connect(), to
+ * be given back with stream_close(), which cancels what is under way. */
+struct gp_stream {
+    struct gp__runtime *runtime;
+    struct gp_call *call;   /* whose end closes it; NULL: kept by the instance */
+    struct gp_stream *next; /* of the call's streams */
+    struct gp__buf input;   /* read ahead by gp_stream_read_line; of the hook layer */
+};
+
+/* ---- timers ---- */
+
+/* Owned by whoever embeds it; stop it before freeing. Resolution 1 ms. */
+struct gp__timer {
+    uint64_t at_ms; /* absolute, runtime time */
+    size_t slot;    /* in the runtime's heap + 1; 0: not armed */
+    void (*fn)(struct gp__timer *timer);
+};
+
+/* ---- the table ---- */
+
+struct gp__runtime_ops {
+    const char *name; /* "live", "simulated" */
+
+    uint64_t (*now_ms)(struct gp__runtime *rt); /* steady; of this turn of the loop */
+    uint64_t (*now_ns)(struct gp__runtime *rt); /* steady, exact: for latencies */
+    int64_t (*wall_ms)(struct gp__runtime *rt); /* since 1970, UTC */
+    void (*random)(struct gp__runtime *rt, void *bytes, size_t len);
+
+    void (*timer_start)(struct gp__runtime *rt, struct gp__timer *timer, uint64_t at_ms);
+    void (*timer_stop)(struct gp__runtime *rt, struct gp__timer *timer);
+
+    /* Calls fn(arg) from the loop's stack before the loop waits again. */
+    void (*defer)(struct gp__runtime *rt, void (*fn)(void *arg), void *arg);
+
+    /*
+     * Runs fn(arg) on a fiber. 1: it ended already. 0: it is parked; done(arg) is called from the
+     * loop's stack once it has ended. -1: no fiber could be had; fn did not run.
+     */
+    int (*run)(struct gp__runtime *rt, void (*fn)(void *arg), void (*done)(void *arg), void *arg,
+               size_t stack);
+    struct gp__fiber *(*fiber)(struct gp__runtime *rt);            /* the current one, or NULL */
+    void (*park)(struct gp__runtime *rt);                          /* on a fiber only */
+    void (*wake)(struct gp__runtime *rt, struct gp__fiber *fiber); /* resumes it soon */
+
+    void (*sleep)(struct gp__runtime *rt, struct gp_op *op, uint64_t ms);
+    void (*dns)(struct gp__runtime *rt, struct gp_op *op, struct gp_slice name,
+                enum gp_dns_type type);
+    void (*work)(struct gp__runtime *rt, struct gp_op *op, void (*fn)(void *block), void *block,
+                 size_t size);
+    void (*file)(struct gp__runtime *rt, struct gp_op *op, const struct gp__file_job *job);
+    void (*connect)(struct gp__runtime *rt, struct gp_op *op, struct gp_slice address);
+    void (*stream_read)(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                        void *bytes, size_t size); /* result: bytes read, 0 at the end */
+    void (*stream_write)(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                         struct gp_slice bytes);
+    void (*stream_close)(struct gp__runtime *rt, struct gp_stream *stream);
+    void (*wait_fd)(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
+
+    /* Forgets an operation that is not done: it is done with GP_ECANCELED when this returns. */
+    void (*cancel)(struct gp__runtime *rt, struct gp_op *op);
+};
+
+/* What every implementation begins with. */
+struct gp__runtime {
+    const struct gp__runtime_ops *ops;
+    struct gp__log *log;
+};
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/hook/table.h"
+
+#include "core/hook/call.h"
+
+static int lookup_in_place(const struct gp_table *table, struct gp_slice key,
+                           struct gp_slice *value_r)
+{
+    const struct gp_slice *value = gp_map_find(table->entries, key);
+
+    if (!value)
+        return GP_ENOTFOUND;
+    *value_r = *value;
+    return GP_OK;
+}
+
+static int lookup_by_plugin(struct gp_call *call, struct gp_table *table, struct gp_slice key,
+                            struct gp_slice *value_r)
+{
+    struct gp__instance *instance = table->instance;
+    struct gp_call nested;
+    int result;
+
+    gp__call_nest(&nested, call, instance);
+    result = instance->plugin->table->lookup(&nested, instance->self, key, value_r);
+    gp__call_end(&nested);
+    if (call->root->sticky)
+        return call->root->sticky;
+    if (gp_slice_present(nested.fault))
+        return GP_ETEMP;
+    /* A table answers or it does not; anything else it may say is "could not tell". */
+    return result == GP_OK || result == GP_ENOTFOUND ? result : GP_ETEMP;
+}
+
+int gp__table_lookup(struct gp_call *call, struct gp_table *table, struct gp_slice key,
+                     struct gp_slice *value_r)
+{
+    struct gp_slice value = GP_S("");
+    int result = table->instance ? lookup_by_plugin(call, table, key, &value)
+                                 : lookup_in_place(table, key, &value);
+
+    table->lookups++;
+    table->found += result == GP_OK;
+    table->failed += result != GP_OK && result != GP_ENOTFOUND;
+    if (result == GP_OK && value_r)
+        *value_r = value;
+    return result;
+}
+
+/* The keys under which a list may hold an address, in order: a@b.c.d, b.c.d, .c.d, .d, a@. */
+int gp__table_lookup_address(struct gp_call *call, struct gp_table *table, struct gp_slice address,
+                             struct gp_slice *value_r)
+{
+    size_t at = gp_slice_rfind(address, '@');
+    struct gp_slice domain = gp_slice_sub(address, at + 1, address.len);
+    int result = gp__table_lookup(call, table, address, value_r);
+
+    if (result != GP_ENOTFOUND || at == address.len)
+        return result;
+    result = gp__table_lookup(call, table, domain, value_r);
+    while (result == GP_ENOTFOUND && gp_slice_find(domain, '.') < domain.len) {
+        domain = gp_slice_sub(domain, gp_slice_find(domain, '.'), domain.len);
+        result = gp__table_lookup(call, table, domain, value_r);
+        domain = gp_slice_sub(domain, 1, domain.len);
+    }
+    if (result != GP_ENOTFOUND)
+        return result;
+    return gp__table_lookup(call, table, gp_slice_sub(address, 0, at + 1), value_r);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Facts of one connection, shared by the engine, which learns them, and the hooks, which ask for
+ * them. Counted: whoever may still look at it after the connection is gone (a parked hook, a
+ * shadow run) holds a reference; the last one frees its arena.
+ */
+#ifndef GP_SMTP_SESSION_H
+#define GP_SMTP_SESSION_H
+
+#include "core/base/arena.h"
+#include "core/base/id.h"
+#include "core/base/ip.h"
+
+#include <gatepost/slice.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GP__HELO_MAX 255
+
+enum gp__protocol {
+    GP__PROTOCOL_SMTP = 0,
+    GP__PROTOCOL_LMTP,
+};
+
+struct gp_transaction;
+struct gp__session_policy; /* of the hook layer */
+
+struct gp_session {
+    struct gp__arena *arena;
+    unsigned refs;
+    char id[GP__ID_LEN + 1];
+    enum gp__protocol protocol;
+    struct gp_slice listener, hostname; /* of the configuration: outlive the session */
+
+    struct gp__ip client_ip, server_ip; /* family 0: a UNIX socket */
+    uint16_t client_port, server_port;
+    char client_ip_text[48], server_ip_text[48];
+
+    char helo_text[GP__HELO_MAX];
+    uint8_t helo_len;
+    bool helo_seen, extended; /* extended: EHLO or LHLO */
+    bool talked_early;
+
+    struct gp_slice tls_version, tls_cipher, tls_server_name; /* absent without TLS */
+    struct gp_slice auth_user, auth_mechanism;                /* absent without AUTH */
+
+    struct gp_transaction *transaction; /* the current one, or NULL */
+    unsigned transactions;              /* begun so far */
+    bool gone;                          /* the client left: waits end with GP_ECANCELED */
+
+    struct gp__session_policy *policy;
+};
+
+struct gp_session *gp__session_create(const char id[GP__ID_LEN + 1]);
+struct gp_session *gp__session_ref(struct gp_session *session);
+void gp__session_unref(struct gp_session **session_);
+
+/* Sets addresses and their text form; mapped IPv4 becomes IPv4. */
+void gp__session_set_client(struct gp_session *session, const struct gp__ip *ip, uint16_t port);
+void gp__session_set_server(struct gp_session *session, const struct gp__ip *ip, uint16_t port);
+
+static inline struct gp_slice gp__session_helo(const struct gp_session *session)
+{
+    return session->helo_seen ? gp_slice(session->helo_text, session->helo_len) : gp_slice(NULL, 0);
+}
+
+static inline struct gp_slice gp__session_id(const struct gp_session *session)
+{
+    return gp_slice(session->id, GP__ID_LEN);
+}
+
+#endif
