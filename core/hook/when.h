@@ -18,18 +18,18 @@
 
 enum gp__fact {
     GP__FACT_AUTHENTICATED = 0, /* flag: AUTH succeeded in this session */
-    GP__FACT_NOTE,              /* note: the note is set (and, if `is` is present, has that value) */
-    GP__FACT_RECIPIENT,         /* patterns, tables */
-    GP__FACT_SENDER,            /* patterns, tables; the null sender matches none */
-    GP__FACT_CLIENT,            /* networks, tables: the client's IP address */
-    GP__FACT_LISTENER,          /* patterns (names) */
-    GP__FACT_HELO,              /* patterns (host names), tables */
-    GP__FACT_TLS,               /* flag: the session is encrypted */
-    GP__FACT_NULL_SENDER,       /* flag: MAIL FROM:<> */
-    GP__FACT_ROUTE,             /* patterns (names): the route that owns the recipient */
-    GP__FACT_CLASS,             /* `class`: whose recipient it is */
-    GP__FACT_SIZE_OVER,         /* `size` bytes: what MAIL declared, later the message itself */
-    GP__FACT_RELAY,             /* flag: the transaction has the right to relay; only in routes */
+    GP__FACT_NOTE,        /* note: the note is set (and, if `is` is present, has that value) */
+    GP__FACT_RECIPIENT,   /* patterns, tables */
+    GP__FACT_SENDER,      /* patterns, tables; the null sender matches none */
+    GP__FACT_CLIENT,      /* networks, tables: the client's IP address */
+    GP__FACT_LISTENER,    /* patterns (names) */
+    GP__FACT_HELO,        /* patterns (host names), tables */
+    GP__FACT_TLS,         /* flag: the session is encrypted */
+    GP__FACT_NULL_SENDER, /* flag: MAIL FROM:<> */
+    GP__FACT_ROUTE,       /* patterns (names): the route that owns the recipient */
+    GP__FACT_CLASS,       /* `class`: whose recipient it is */
+    GP__FACT_SIZE_OVER,   /* `size` bytes: what MAIL declared, later the message itself */
+    GP__FACT_RELAY,       /* flag: the transaction has the right to relay; only in routes */
     GP__FACT_COUNT
 };
 
@@ -87,12 +87,18 @@ struct gp__when {
 static inline enum gp_hook_point gp__fact_known_at(enum gp__fact fact)
 {
     static const enum gp_hook_point known[GP__FACT_COUNT] = {
-        [GP__FACT_AUTHENTICATED] = GP_HOOK_CONNECT, [GP__FACT_NOTE] = GP_HOOK_CONNECT,
-        [GP__FACT_RECIPIENT] = GP_HOOK_RESOLVE,     [GP__FACT_SENDER] = GP_HOOK_MAIL,
-        [GP__FACT_CLIENT] = GP_HOOK_CONNECT,        [GP__FACT_LISTENER] = GP_HOOK_CONNECT,
-        [GP__FACT_HELO] = GP_HOOK_HELO,             [GP__FACT_TLS] = GP_HOOK_CONNECT,
-        [GP__FACT_NULL_SENDER] = GP_HOOK_MAIL,      [GP__FACT_ROUTE] = GP_HOOK_RCPT,
-        [GP__FACT_CLASS] = GP_HOOK_RCPT,            [GP__FACT_SIZE_OVER] = GP_HOOK_MAIL,
+        [GP__FACT_AUTHENTICATED] = GP_HOOK_CONNECT,
+        [GP__FACT_NOTE] = GP_HOOK_CONNECT,
+        [GP__FACT_RECIPIENT] = GP_HOOK_RESOLVE,
+        [GP__FACT_SENDER] = GP_HOOK_MAIL,
+        [GP__FACT_CLIENT] = GP_HOOK_CONNECT,
+        [GP__FACT_LISTENER] = GP_HOOK_CONNECT,
+        [GP__FACT_HELO] = GP_HOOK_HELO,
+        [GP__FACT_TLS] = GP_HOOK_CONNECT,
+        [GP__FACT_NULL_SENDER] = GP_HOOK_MAIL,
+        [GP__FACT_ROUTE] = GP_HOOK_RCPT,
+        [GP__FACT_CLASS] = GP_HOOK_RCPT,
+        [GP__FACT_SIZE_OVER] = GP_HOOK_MAIL,
         [GP__FACT_RELAY] = GP_HOOK_RESOLVE,
     };
 

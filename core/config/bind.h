@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Fills a struct from a mapping, by rows of struct gp_option: the core's settings and plugins'
+ * options alike. It goes on after an error, so that all are reported at once. Values live in the
+ * binder's arena; secrets are hidden from diagnostics and wiped when the arena is freed.
+ *
+ * A key whose value is null counts as absent. A scalar for a list is a list of one.
+ */
+#ifndef GP_CONFIG_BIND_H
+#define GP_CONFIG_BIND_H
+
+#include "core/config/diag.h"
+#include "core/config/files.h"
+#include "core/config/node.h"
+#include "core/config/value.h"
+
+#include <gatepost/option.h>
+
+struct gp__binder {
+    struct gp__arena *arena;
+    struct gp__diag *diag;
+    const struct gp__config_files *files; /* for SECRET and PATH */
+
+    /* A reference to a table: `ref` is the text of a scalar, absent when the table is written in
+     * place. 0, or -1 after a diagnostic. NULL: tables cannot be used. */
+    int (*table)(void *arg, const struct gp__node *node, struct gp_slice ref,
+                 struct gp_table **table_r);
+    /* Whether there is a target of this name: 0, or -1 after a diagnostic. */
+    int (*target)(void *arg, const struct gp__node *node, struct gp_slice name);
+    void *arg;
+
+    struct gp__regex_context *regex; /* made when needed */
+    struct gp__source *defaults;     /* the same */
+    unsigned depth;
+};
+
+/* A table of rows and what it fills. */
+struct gp__schema_rows {
+    const struct gp_option *rows; /* NULL: none */
+    size_t stride;                /* bytes from row to row; 0: ours */
+    size_t size;                  /* of the struct; a row that points outside of it is an error */
+    const char *const *own;       /* further keys, which the caller reads itself; may be NULL */
+    const char *const *later;     /* keys of later versions, for a better message; may be NULL */
+};
+
+/*
+ * Binds `map` (a mapping; NULL or null: an empty one) into `out`. `what` names it in messages:
+ * `listener "mx"`. `at` is the place for what is missing when map has none. 0, or -1 after
+ * diagnostics; the struct is filled as far as possible then.
+ *
+ * *shown_r (may be NULL): the effective mapping, in the order of the rows, with the defaults.
+ */
+int gp__bind(struct gp__binder *binder, const struct gp__node *map, const struct gp__node *at,
+             struct gp_slice what, const struct gp__schema_rows *rows, void *out,
+             const struct gp__node **shown_r);
+
+/* The nth row, zero where the table knows less than we do; false at the end. */
+bool gp__option_row(const struct gp_option *rows, size_t stride, size_t n, struct gp_option *row_r);
+
+/* A node for a default as written in a row; NULL for GP_OPTIONAL. */
+const struct gp__node *gp__bind_default(struct gp__binder *binder, const char *text);
+
+/* Makes a path absolute against the directory of the file that the node stands in. */
+struct gp_slice gp__bind_path(struct gp__binder *binder, const struct gp__node *node,
+                              struct gp_slice path);
+
+/* A text that is one of `names`, NULL-terminated; off and on may be written false and true. The
+ * index, or -1. */
+int gp__bind_enum_index(const struct gp__node *node, const char *const *names);
+
+#endif

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A generation while it is being loaded: what the files of the sections share. Every function goes
+ * on after an error, so that all are reported; the diagnostics decide in the end.
+ */
+#ifndef GP_CONFIG_LOAD_H
+#define GP_CONFIG_LOAD_H
+
+#include "core/base/map.h"
+#include "core/config/bind.h"
+#include "core/config/settings.h"
+
+struct gp__load {
+    struct gp__arena *arena;
+    const struct gp__config_host *host;
+    struct gp__diag *diag;
+    struct gp__settings *settings;
+    struct gp__binder binder;
+    const struct gp__node *root; /* the files merged; a mapping */
+    struct gp__node *shown;      /* grows by a pair a section */
+
+    struct gp__map tables, targets, chains, listeners, routes, ids; /* by name */
+    unsigned table_depth;                                           /* of tables in tables */
+
+    struct gp__table_settings **table_list; /* in the order in which they can be created */
+    size_t table_cap;
+    struct gp__use **instance_list;
+    size_t instance_cap;
+};
+
+/* Every condition is made with the place where it stands, for later checks. */
+struct gp__when_at {
+    struct gp__when when;
+    const struct gp__node *at;
+};
+
+/* ---- include.c ---- */
+
+/* Reads a file and all it includes, and merges them. NULL after errors. */
+const struct gp__node *gp__load_files(struct gp__load *load, const char *path);
+
+/* ---- settings_service.c: plugins, tables, targets ---- */
+
+/* A plugin by name, or NULL after a diagnostic. */
+const struct gp_plugin *gp__load_plugin(struct gp__load *load, const struct gp__node *at,
+                                        struct gp_slice name);
+
+/* Its options, bound; NULL when it has none. Problems go to the diagnostics. */
+const void *gp__load_options(struct gp__load *load, const struct gp_plugin *plugin,
+                             const struct gp__node *node, const struct gp__node *at,
+                             const struct gp__node **shown_r);
+
+/* The sections `tables` and `targets`. */
+void gp__load_services(struct gp__load *load);
+
+/* As gp__binder.table and .target; arg is the load. */
+int gp__load_table_ref(void *arg, const struct gp__node *node, struct gp_slice ref,
+                       struct gp_table **table_r);
+int gp__load_target_ref(void *arg, const struct gp__node *node, struct gp_slice name);
+
+/* ---- settings_when.c ---- */
+
+enum gp__when_place {
+    GP__WHEN_OF_INSTANCE = 0,
+    GP__WHEN_OF_ROUTE, /* a smaller list of facts, and `relay` */
+};
+
+/* A condition; NULL after errors, or when node is NULL or null. */
+const struct gp__when *gp__load_when(struct gp__load *load, const struct gp__node *node,
+                                     enum gp__when_place place);
+
+/* Both must hold; either may be NULL. */
+const struct gp__when *gp__load_when_both(struct gp__load *load, const struct gp__when *a,
+                                          const struct gp__when *b);
+
+/* What a recipient or sender is compared with. `list` takes the whole node: one or a list. */
+void gp__load_patterns(struct gp__load *load, const struct gp__node *list, const char *what,
+                       const struct gp__pattern **patterns_r, size_t *count_r);
+
+/* Reports facts that the plugin's hooks cannot know: severity for none of its hooks; `some` says
+ * whether those that only some hooks know are reported too (as warnings). */
+void gp__load_when_check(struct gp__load *load, const struct gp__when *when,
+                         const struct gp_plugin *plugin, struct gp_slice id,
+                         enum gp__severity severity, bool some);
+
+/* ---- the other sections ---- */
+
+void gp__load_chains(struct gp__load *load);
+void gp__load_listeners(struct gp__load *load);
+void gp__load_routes(struct gp__load *load);
+
+/* What only the whole can tell: names never used, routes never reached, open relays. */
+void gp__load_check(struct gp__load *load);
+
+/* Rows that the schema needs too. */
+extern const struct gp_option gp__top_rows[], gp__listener_rows[], gp__use_rows[], gp__route_rows[];
+extern const char *const gp__top_own[], *const gp__listener_own[], *const gp__route_own[];
+
+/* ---- settings.c ---- */
+
+/* Whether the key is a name as all named things have: letters, digits, "_", "-", "."; at most 64
+ * bytes. Reports it otherwise. */
+bool gp__load_name(struct gp__load *load, const struct gp__node *key, const char *what);
+
+/* The mapping of a section; NULL when it is not there, null, or (reported) something else. */
+const struct gp__node *gp__load_section(struct gp__load *load, const char *name);
+
+/* Adds a section to what is shown. */
+void gp__load_show(struct gp__load *load, const char *name, const struct gp__node *shown);
+
+/* Reports a name that is not in the map, with a suggestion. */
+void gp__load_unknown(struct gp__load *load, const struct gp__node *at, struct gp_slice name,
+                      const char *what, const struct gp__map *known);
+
+#endif

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/settings.h"
+
+#include "core/base/ascii.h"
+#include "core/config/limits_rows.h"
+#include "core/config/load.h"
+
+#define NAME_LEN_MAX 64
+
+/* ---- the sections that are one flat mapping ---- */
+
+struct hold {
+    struct gp_slice path, bucket;
+};
+
+struct dns {
+    const struct gp_list *resolvers;
+    int dnssec;
+    uint64_t timeout;
+    bool local_zones;
+    const struct gp_map *forward;
+};
+
+struct plugins {
+    const struct gp_list *path;
+};
+
+struct auth_results {
+    struct gp_slice authserv_id;
+};
+
+/* What the rows of the top fill. */
+struct top {
+    struct gp_slice hostname;
+    struct plugins plugins;
+    struct gp__limits limits;
+    struct gp__answer_within answer_within;
+    struct hold hold;
+    struct auth_results auth_results;
+    struct dns dns;
+    struct gp__log_settings log;
+    struct gp__work_settings work;
+};
+
+static const struct gp_option plugins_rows[] = {
+    GP_OPTION_LIST("path", struct plugins, path, GP_TYPE_PATH, "[]",
+                   "Directories to look for plugins in, before the built-in one."),
+    GP_OPTIONS_END,
+};
+
+/* Sums of what hooks may take before a reply; RFC 5321 4.5.3.2 lets clients give up after 5 min,
+ * 5 min, 2 min and 10 min, and many applications do so after 30 to 60 s. */
+static const struct gp_option answer_rows[] = {
+    GP_OPTION_DURATION("greeting", struct gp__answer_within, greeting, "30s", 100, 300000,
+                       "All hooks before the greeting."),
+    GP_OPTION_DURATION("command", struct gp__answer_within, command, "60s", 100, 300000,
+                       "All hooks before the reply to a command."),
+    GP_OPTION_DURATION("data", struct gp__answer_within, data, "60s", 100, 120000,
+                       "All hooks before the reply to DATA."),
+    GP_OPTION_DURATION("message", struct gp__answer_within, message, "4m", 100, 600000,
+                       "All hooks and targets before the reply to the message."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp_option hold_rows[] = {
+    GP_OPTION_PATH("path", struct hold, path, NULL, "Directory that keeps quarantined mail."),
+    GP_OPTION_STRING("bucket", struct hold, bucket, "held",
+                     "Bucket for what the core itself holds; need not stand in `buckets:`."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp_option auth_results_rows[] = {
+    GP_OPTION_STRING("authserv_id", struct auth_results, authserv_id, GP_OPTIONAL,
+                     "Our name in Authentication-Results (RFC 8601); the hostname by default."),
+    GP_OPTIONS_END,
+};
+
+static const char *const dnssec_names[] = {"auto", "on", "off", NULL};
+
+static const struct gp_option dns_rows[] = {
+    GP_OPTION_LIST("resolvers", struct dns, resolvers, GP_TYPE_STRING, "system",
+                   "Whom to ask: system (resolv.conf), recursive, or IP addresses.",
+                   .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_ENUM("dnssec", struct dns, dnssec, dnssec_names, "auto",
+                   "Whether answers are validated; auto: if the resolver lets us."),
+    GP_OPTION_DURATION("timeout", struct dns, timeout, "10s", 100, 60000,
+                       "How long one question may take."),
+    GP_OPTION_BOOL("local_zones", struct dns, local_zones, "false",
+                   "Whether names such as *.test and the reverse zones of private networks are "
+                   "answered (mostly denied) without asking anyone."),
+    GP_OPTION_MAP("forward", struct dns, forward, GP_TYPE_ADDRESS, "{}",
+                  "Domains and the server to ask about them: {corp.example: \"10.0.0.1:53\"}."),
+    GP_OPTIONS_END,
+};
+
+static const char *const format_names[] = {"human", "json", NULL};
+static const char *const level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
+
+static const struct gp_option log_rows[] = {
+    GP_OPTION_STRING("to", struct gp__log_settings, to, "stderr", "stderr, syslog, or a file.",
+                     .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_ENUM("format", struct gp__log_settings, format, format_names, "human",
+                   "Lines for people, or JSON."),
+    GP_OPTION_ENUM("level", struct gp__log_settings, level, level_names, "info",
+                   "The least that is logged."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp_option work_rows[] = {
+    GP_OPTION_INTEGER("threads", struct gp__work_settings, threads, "4", 1, 64,
+                      "Threads for blocking and heavy work of plugins."),
+    GP_OPTIONS_END,
+};
+
+const struct gp_option gp__top_rows[] = {
+    GP_OPTION_STRING("hostname", struct top, hostname, NULL,
+                     "Our name in greetings, trace fields and EHLO.", .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_OBJECT("plugins", struct top, plugins, plugins_rows, "{}", "Where plugins are."),
+    GP_OPTION_OBJECT("limits", struct top, limits, gp__limits_rows, "{}",
+                     "The budgets of sessions and messages."),
+    GP_OPTION_OBJECT("answer_within", struct top, answer_within, answer_rows, "{}",
+                     "How long a client waits for a reply at most."),
+    GP_OPTION_OBJECT("hold", struct top, hold, hold_rows, GP_OPTIONAL,
+                     "Where mail is kept that is neither delivered nor dropped."),
+    GP_OPTION_OBJECT("auth_results", struct top, auth_results, auth_results_rows, "{}",
+                     "What plugins find out about the sender, as a header field."),
+    GP_OPTION_OBJECT("dns", struct top, dns, dns_rows, "{}", "Name resolution."),
+    GP_OPTION_OBJECT("log", struct top, log, log_rows, "{}", "Logging."),
+    GP_OPTION_OBJECT("work", struct top, work, work_rows, "{}", "The pool of threads."),
+    GP_OPTIONS_END,
+};
+
+const char *const gp__top_own[] = {"include",   "tables", "targets", "chains",
+                                   "listeners", "routes", "buckets", NULL};
+
+static const char *const later_sections[] = {"tls",   "auth",    "queue",  "bounces", "spool",
+                                             "state", "metrics", "milter", "console", NULL};
+static const char *const later_bucket_keys[] = {"expire", "then", "release", NULL};
+
+/* ---- helpers of all sections ---- */
+
+bool gp__load_name(struct gp__load *load, const struct gp__node *key, const char *what)
+{
+    struct gp_slice text = key->text;
+    bool fits = text.len > 0 && text.len <= NAME_LEN_MAX;
+
+    for (size_t i = 0; i < text.len && fits; i++)
+        fits = gp__is_alnum(text.data[i]) || text.data[i] == '_' || text.data[i] == '-' ||
+               (text.data[i] == '.' && i > 0);
+    if (!fits)
+        gp__diag_add(load->diag, GP__ERROR, key,
+                     "\"" GP_FMT "\" cannot name a %s: use letters, digits, \"_\", \"-\" and "
+                     "\".\", at most 64",
+                     GP_ARG(gp_slice_sub(text, 0, 100)), what);
+    return fits;
+}
+
+const struct gp__node *gp__load_section(struct gp__load *load, const char *name)
+{
+    const struct gp__node *section = gp__node_get(load->root, gp_slice_of(name));
+
+    if (!section || section->kind == GP__NODE_NULL)
+        return NULL;
+    if (section->kind == GP__NODE_MAPPING)
+        return section;
+    gp__diag_add(load->diag, GP__ERROR, section, "\"%s\" must be a mapping of names, not %s", name,
+                 gp__node_kind_text(section));
+    return NULL;
+}
+
+void gp__load_show(struct gp__load *load, const char *name, const struct gp__node *shown)
+{
+    const struct gp__pair *pair = gp__node_pair(load->root, gp_slice_of(name));
+
+    gp__node_put(load->shown,
+                 pair ? pair->key : gp__node_scalar(load->arena, gp_slice_of(name), NULL), shown);
+}
+
+void gp__load_unknown(struct gp__load *load, const struct gp__node *at, struct gp_slice name,
+                      const char *what, const struct gp__map *known)
+{
+    struct gp__suggest suggest = {.word = name};
+
+    if (at->kind != GP__NODE_SCALAR) {
+        gp__diag_add(load->diag, GP__ERROR, at, "the name of a %s was expected, not %s", what,
+                     gp__node_kind_text(at));
+        return;
+    }
+    /* Beyond what is shown no suggestion is worth its time. */
+    for (size_t i = 0; i < known->count && gp__diag_count(load->diag, GP__ERROR) < GP__DIAG_MAX;
+         i++)
+        gp__suggest_try(&suggest, known->entries[i].key);
+    gp__diag_unknown(load->diag, at, &suggest, "there is no %s \"" GP_FMT "\"", what,
+                     GP_ARG(gp_slice_sub(name, 0, 200)));
+}
+
+/* ---- the top ---- */
+
+static const struct gp__node *place_of(struct gp__load *load, const char *section, const char *key)
+{
+    const struct gp__node *node = gp__node_get(load->root, gp_slice_of(section));
+    const struct gp__node *value = gp__node_get(node, gp_slice_of(key));
+
+    return value ? value : node ? node : load->root;
+}
+
+/* An IP address with or without a port; 53 is meant. */
+static int parse_resolver(struct gp_slice text, struct gp__endpoint_text *endpoint)
+{
+    *endpoint = (struct gp__endpoint_text){.text = text, .host = text, .port = 53};
+    if (gp__ip_parse(text, &endpoint->ip) == 0)
+        return 0;
+    return gp__endpoint_parse(text, endpoint) || endpoint->ip.family == 0 || endpoint->port == 0
+               ? -1
+               : 0;
+}
+
+static void set_resolvers(struct gp__load *load, const struct gp_list *words)
+{
+    struct gp__dns_settings *dns = &load->settings->dns;
+    size_t count = gp_list_count(words);
+    const struct gp_slice *first = gp_list_at(words, 0);
+    struct gp__endpoint_text *list = GP__ARENA_ARRAY(load->arena, struct gp__endpoint_text, count);
+    const struct gp__node *at = place_of(load, "dns", "resolvers");
+
+    dns->resolvers = GP__RESOLVERS_LIST;
+    if (count == 1 && gp_slice_eq(*first, GP_S("system")))
+        dns->resolvers = GP__RESOLVERS_SYSTEM;
+    else if (count == 1 && gp_slice_eq(*first, GP_S("recursive")))
+        dns->resolvers = GP__RESOLVERS_RECURSIVE;
+    if (dns->resolvers != GP__RESOLVERS_LIST)
+        return;
+    dns->list = list;
+    for (size_t i = 0; i < count; i++) {
+        const struct gp_slice *text = gp_list_at(words, i);
+
+        if (parse_resolver(*text, &list[dns->n_list++]) < 0)
+            gp__diag_add(
+                load->diag, GP__ERROR,
+                at->kind == GP__NODE_SEQUENCE && i < at->count ? at->items[i] : at,
+                "\"resolvers\" is system, recursive or a list of IP addresses, not \"" GP_FMT "\"",
+                GP_ARG(gp_slice_sub(*text, 0, 200)));
+    }
+}
+
+static void set_log(struct gp__load *load, const struct gp__log_settings *log)
+{
+    const struct gp__node *at = place_of(load, "log", "to");
+    struct gp__suggest suggest = {.word = log->to};
+
+    load->settings->log = *log;
+    if (log->to.len == 0 || gp_slice_eq(log->to, GP_S("stderr")) ||
+        gp_slice_eq(log->to, GP_S("syslog")))
+        return;
+    if (gp_slice_find(log->to, '/') < log->to.len) {
+        load->settings->log.to = gp__bind_path(&load->binder, at, log->to);
+        return;
+    }
+    gp__suggest_try(&suggest, GP_S("stderr"));
+    gp__suggest_try(&suggest, GP_S("syslog"));
+    gp__diag_unknown(load->diag, at, &suggest,
+                     "\"to\" of the log is stderr, syslog or a path with \"/\", not \"" GP_FMT "\"",
+                     GP_ARG(gp_slice_sub(log->to, 0, 200)));
+}
+
+static void set_hold(struct gp__load *load, const struct hold *hold)
+{
+    const struct gp__node *at = place_of(load, "hold", "bucket");
+
+    load->settings->hold_path = hold->path;
+    load->settings->hold_bucket = hold->bucket;
+    if (hold->bucket.len && at->kind == GP__NODE_SCALAR)
+        gp__load_name(load, at, "bucket");
+}
+
+static void load_top(struct gp__load *load)
+{
+    struct gp__schema_rows rows = {gp__top_rows, 0, sizeof(struct top), gp__top_own,
+                                   later_sections};
+    struct gp__settings *settings = load->settings;
+    const struct gp__node *shown;
+    struct top top = {0};
+
+    gp__bind(&load->binder, load->root, load->root, GP_S("the configuration"), &rows, &top, &shown);
+    for (size_t i = 0; i < shown->count; i++)
+        gp__node_put(load->shown, shown->pairs[i].key, shown->pairs[i].value);
+    settings->hostname = top.hostname;
+    if (top.hostname.len && !gp__host_name_valid(top.hostname))
+        gp__diag_add(load->diag, GP__ERROR, gp__node_get(load->root, GP_S("hostname")),
+                     "\"" GP_FMT "\" is not a host name", GP_ARG(top.hostname));
+    settings->plugin_path = top.plugins.path;
+    settings->limits = top.limits;
+    settings->answer_within = top.answer_within;
+    settings->work = top.work;
+    settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)
+                                ? top.auth_results.authserv_id
+                                : top.hostname;
+    settings->dns.dnssec = top.dns.dnssec;
+    settings->dns.timeout = top.dns.timeout;
+    settings->dns.local_zones = top.dns.local_zones;
+    settings->dns.forward = top.dns.forward;
+    set_resolvers(load, top.dns.resolvers);
+    set_log(load, &top.log);
+    set_hold(load, &top.hold);
+}
+
+/* ---- buckets ---- */
+
+static bool is_lower_word(struct gp_slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] != gp__to_lower(text.data[i]))
+            return false;
+    return true;
+}
+
+static void load_bucket(struct gp__load *load, const struct gp__pair *pair)
+{
+    struct gp__schema_rows rows = {.later = later_bucket_keys};
+
+    if (gp__load_name(load, pair->key, "bucket") && !is_lower_word(pair->key->text))
+        gp__diag_add(load->diag, GP__ERROR, pair->key, "a bucket is a word in lower case");
+    gp__bind(&load->binder, pair->value, pair->key,
+             gp__arena_printf(load->arena, "bucket \"" GP_FMT "\"", GP_ARG(pair->key->text)), &rows,
+             NULL, NULL);
+}
+
+static void load_buckets(struct gp__load *load)
+{
+    const struct gp__node *section = gp__load_section(load, "buckets");
+    struct gp__settings *settings = load->settings;
+    size_t count = section ? section->count : 0;
+    struct gp_slice *list = GP__ARENA_ARRAY(load->arena, struct gp_slice, count + 1);
+
+    for (size_t i = 0; i < count; i++) {
+        load_bucket(load, &section->pairs[i]);
+        list[settings->n_buckets++] = section->pairs[i].key->text;
+    }
+    settings->buckets = list;
+    if (count && !gp_slice_present(settings->hold_path))
+        gp__diag_add(load->diag, GP__ERROR, section,
+                     "buckets need `hold: {path: DIR}`, where their mail is kept");
+    if (gp_slice_present(settings->hold_path) &&
+        !gp__settings_bucket(settings, settings->hold_bucket))
+        list[settings->n_buckets++] = settings->hold_bucket;
+    if (section)
+        gp__load_show(load, "buckets", section);
+}
+
+/* ---- the whole ---- */
+
+/* Conditions may name listeners and routes, which are loaded after the chains. */
+static void collect_names(struct gp__load *load)
+{
+    const struct gp__node *listeners = gp__node_get(load->root, GP_S("listeners"));
+    const struct gp__node *routes = gp__node_get(load->root, GP_S("routes"));
+
+    if (listeners && listeners->kind == GP__NODE_MAPPING)
+        for (size_t i = 0; i < listeners->count; i++)
+            gp__map_set(&load->listeners, listeners->pairs[i].key->text,
+                        (void *)(uintptr_t)listeners->pairs[i].value);
+    if (!routes || routes->kind != GP__NODE_SEQUENCE)
+        return;
+    for (size_t i = 0; i < routes->count; i++) {
+        const struct gp__node *name = gp__node_get(routes->items[i], GP_S("name"));
+
+        /* Of two with one name the first stays, so that the second is found to be one. */
+        if (name && name->kind == GP__NODE_SCALAR && !gp__map_find(&load->routes, name->text))
+            gp__map_set(&load->routes, name->text, (void *)(uintptr_t)routes->items[i]);
+    }
+}
+
+static void load_sections(struct gp__load *load)
+{
+    load_top(load);
+    if (load->host->plugin_path)
+        load->host->plugin_path(load->host->arg, load->settings->plugin_path);
+    collect_names(load);
+    load_buckets(load);
+    gp__load_services(load);
+    gp__load_chains(load);
+    gp__load_listeners(load);
+    gp__load_routes(load);
+    if (gp__diag_count(load->diag, GP__ERROR) == 0)
+        gp__load_check(load);
+}
+
+static void free_maps(struct gp__load *load)
+{
+    gp__map_free(&load->tables);
+    gp__map_free(&load->targets);
+    gp__map_free(&load->chains);
+    gp__map_free(&load->listeners);
+    gp__map_free(&load->routes);
+    gp__map_free(&load->ids);
+}
+
+struct gp__settings *gp__settings_load(const char *path, const struct gp__config_host *host,
+                                       struct gp__diag *diag)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__settings *settings = GP__ARENA_NEW(arena, struct gp__settings);
+    struct gp__load load = {
+        .arena = arena,
+        .host = host,
+        .diag = diag,
+        .settings = settings,
+        .binder = {.arena = arena,
+                   .diag = diag,
+                   .files = host->files,
+                   .table = gp__load_table_ref,
+                   .target = gp__load_target_ref,
+                   .arg = &load},
+    };
+    size_t errors = gp__diag_count(diag, GP__ERROR);
+
+    settings->arena = arena;
+    load.root = gp__load_files(&load, path);
+    if (load.root) {
+        load.shown = gp__node_mapping(arena, 32, load.root);
+        settings->shown = load.shown;
+        load_sections(&load);
+    }
+    free_maps(&load);
+    gp__diag_seal(diag);
+    if (!load.root || gp__diag_count(diag, GP__ERROR) > errors)
+        gp__settings_free(&settings);
+    return settings;
+}
+
+void gp__settings_free(struct gp__settings **settings_)
+{
+    struct gp__settings *settings = *settings_;
+    struct gp__arena *arena = settings ? settings->arena : NULL;
+
+    *settings_ = NULL;
+    gp__arena_free(&arena);
+}
+
+const struct gp__listener_settings *gp__settings_listener(const struct gp__settings *settings,
+                                                          struct gp_slice name)
+{
+    for (size_t i = 0; i < settings->n_listeners; i++)
+        if (gp_slice_eq(settings->listeners[i]->name, name))
+            return settings->listeners[i];
+    return NULL;
+}
+
+const struct gp__target_settings *gp__settings_target(const struct gp__settings *settings,
+                                                      struct gp_slice name)
+{
+    for (size_t i = 0; i < settings->n_targets; i++)
+        if (gp_slice_eq(settings->targets[i]->service.name, name))
+            return settings->targets[i];
+    return NULL;
+}
+
+bool gp__settings_bucket(const struct gp__settings *settings, struct gp_slice name)
+{
+    for (size_t i = 0; i < settings->n_buckets; i++)
+        if (gp_slice_eq(settings->buckets[i], name))
+            return true;
+    return false;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A generation: the whole configuration, typed, checked and immutable, in one arena.
+ *
+ *     struct gp__diag *diag = gp__diag_create();
+ *     struct gp__settings *settings = gp__settings_load("/etc/gatepost/gatepost.yaml", &host, diag);
+ *     ... gp__diag_print(diag, GP__DIAG_TEXT, &out) says what is wrong, also when it loaded ...
+ *     gp__settings_free(&settings);
+ *
+ * It reads files (through the given functions) and does nothing else: no address is resolved, no
+ * plugin is created. Everything in a generation lives until gp__settings_free, which also wipes
+ * its secrets. One thread at a time.
+ */
+#ifndef GP_CONFIG_SETTINGS_H
+#define GP_CONFIG_SETTINGS_H
+
+#include "core/base/arena.h"
+#include "core/base/log.h"
+#include "core/config/diag.h"
+#include "core/config/endpoint.h"
+#include "core/config/files.h"
+#include "core/config/node.h"
+#include "core/hook/policy.h"
+#include "core/hook/table.h"
+#include "core/hook/when.h"
+#include "core/smtp/server.h"
+
+#include <gatepost/option.h>
+#include <gatepost/plugin.h>
+
+/* What the loader asks the rest of the program. */
+struct gp__config_host {
+    const struct gp__config_files *files;
+
+    /* The descriptor of a plugin. NULL with *error_r == NULL: there is none of this name; NULL
+     * with a text: it cannot be used. Descriptor and text outlive the generation. */
+    const struct gp_plugin *(*descriptor)(void *arg, struct gp_slice name, const char **error_r);
+
+    /* Optional: told `plugins: {path: …}` (struct gp_slice items) before the first descriptor. */
+    void (*plugin_path)(void *arg, const struct gp_list *dirs);
+
+    /* Optional: calls found() with the name of each plugin there is, for suggestions. */
+    void (*plugin_names)(void *arg, void (*found)(void *found_arg, struct gp_slice name),
+                         void *found_arg);
+    void *arg;
+};
+
+/* A use of a plugin as a service: of a table or a target. */
+struct gp__service {
+    struct gp_slice name; /* of an anonymous table: "(FILE:LINE)" */
+    size_t index;         /* in the array it stands in */
+    const struct gp_plugin *plugin;
+    const void *options; /* plugin->instance_size bytes, to be copied by each instance */
+    const struct gp__node *node;
+};
+
+/* Tables stand in the order in which they can be created: one that another needs comes before
+ * it. The handle is what plugins' options and conditions point to; its maker sets `instance`. */
+struct gp__table_settings {
+    struct gp__service service; /* plugin is NULL when the table is written in place */
+    struct gp_table handle;     /* name and entries are set */
+};
+
+struct gp__target_settings {
+    struct gp__service service;
+    bool used; /* by a route or by an instance */
+};
+
+enum gp__mode {
+    GP__MODE_ENFORCE = 0,
+    GP__MODE_SHADOW,
+};
+
+enum gp__isolation {
+    GP__ISOLATION_INLINE = 0,
+};
+
+/* One use of a plugin in a chain. Groups are resolved: `when` holds their conditions too. */
+struct gp__use {
+    struct gp_slice id; /* unique in the generation */
+    size_t index;       /* in gp__settings.instances */
+    const struct gp_plugin *plugin;
+    const void *options; /* plugin->instance_size bytes, to be copied; NULL if that is 0 */
+    uint64_t deadline_ms;
+    enum gp_on_error on_error;
+    enum gp__mode mode;
+    enum gp__isolation isolation;
+    bool has_refuse_at; /* else the listener's */
+    enum gp__refuse_at refuse_at;
+    bool even_authenticated;     /* AUTH does not clear its refusals */
+    const struct gp__when *when; /* NULL: always */
+    const struct gp__node *node;
+};
+
+struct gp__chain_settings {
+    struct gp_slice name;
+    size_t index;
+    const struct gp__use *const *items; /* in the order in which they are asked */
+    size_t count;
+    bool used; /* by a listener */
+    const struct gp__node *node;
+};
+
+struct gp__listener_settings {
+    struct gp_slice name;
+    size_t index;
+    const struct gp__endpoint_text *addresses;
+    size_t n_addresses;
+    struct gp__smtp_settings smtp;          /* complete: limits are the global ones and its own */
+    const struct gp__chain_settings *chain; /* NULL: no hooks */
+    enum gp__refuse_at refuse_at;
+    enum gp__mixed_reject mixed_reject;
+    bool relay_authenticated;
+    const struct gp__network *relay; /* clients that may relay */
+    size_t n_relay;
+    const struct gp__pattern *exempt; /* recipients that pending refusals do not touch */
+    size_t n_exempt;
+    int64_t backlog;
+    int64_t sessions;            /* at once; 421 4.3.2 beyond */
+    int64_t sessions_per_client; /* at once, of one IP address; 421 4.7.0 beyond */
+    const struct gp__node *node;
+};
+
+struct gp__route_settings {
+    struct gp_slice name;
+    size_t index;
+    const struct gp__when *match; /* never NULL; without facts it matches everyone */
+    bool relay;                   /* asks for the right to relay: its recipients are not ours */
+    struct gp_table *valid;       /* NULL: every recipient it matches is valid */
+    const struct gp__target_settings *to;
+    const struct gp__node *node;
+};
+
+enum gp__resolvers {
+    GP__RESOLVERS_SYSTEM = 0, /* /etc/resolv.conf */
+    GP__RESOLVERS_RECURSIVE,  /* ask the root servers and down from there */
+    GP__RESOLVERS_LIST,       /* forward to `list` */
+};
+
+struct gp__dns_settings {
+    enum gp__resolvers resolvers;
+    const struct gp__endpoint_text *list; /* IP addresses and ports */
+    size_t n_list;
+    int dnssec;       /* auto, on, off: enum gp__dnssec of the runtime */
+    uint64_t timeout; /* ms */
+    bool local_zones; /* answer names such as *.test and private reverse zones locally */
+    const struct gp_map *forward; /* domain to address (struct gp_slice) of the server to ask */
+};
+
+struct gp__log_settings {
+    struct gp_slice to; /* "stderr", "syslog" or an absolute path */
+    int format;         /* enum gp__log_format */
+    int level;          /* enum gp_log_level */
+};
+
+/* Milliseconds that all hooks before a reply have together. */
+struct gp__answer_within {
+    uint64_t greeting, command, data, message;
+};
+
+struct gp__work_settings {
+    int64_t threads;
+};
+
+struct gp__settings {
+    struct gp__arena *arena;
+    struct gp_slice hostname;
+    const struct gp_list *plugin_path; /* struct gp_slice */
+    struct gp__limits limits;
+    struct gp__answer_within answer_within;
+    struct gp_slice authserv_id; /* the hostname unless given */
+    struct gp__dns_settings dns;
+    struct gp__log_settings log;
+    struct gp__work_settings work;
+
+    struct gp_slice hold_path;   /* absent: nothing can be held */
+    struct gp_slice hold_bucket; /* for what the core itself holds */
+    const struct gp_slice *buckets;
+    size_t n_buckets;
+
+    struct gp__table_settings *const *tables; /* named and anonymous */
+    size_t n_tables;
+    struct gp__target_settings *const *targets;
+    size_t n_targets;
+    const struct gp__use *const *instances; /* of all chains */
+    size_t n_instances;
+    const struct gp__chain_settings *const *chains;
+    size_t n_chains;
+    const struct gp__listener_settings *const *listeners;
+    size_t n_listeners;
+    const struct gp__route_settings *const
+        *routes; /* in order: the first match owns the recipient */
+    size_t n_routes;
+
+    const struct gp__node *shown; /* the effective configuration, for gp__show */
+};
+
+/*
+ * Reads and checks a configuration file with its includes. All problems go to `diag`, whose source
+ * lines are complete afterwards. NULL when there was an error; the diag keeps nothing of the
+ * generation. `host` is not kept.
+ */
+struct gp__settings *gp__settings_load(const char *path, const struct gp__config_host *host,
+                                       struct gp__diag *diag);
+
+/* Frees the generation and wipes its secrets. */
+void gp__settings_free(struct gp__settings **settings_);
+
+/* By name; NULL when there is none. */
+const struct gp__listener_settings *gp__settings_listener(const struct gp__settings *settings,
+                                                          struct gp_slice name);
+const struct gp__target_settings *gp__settings_target(const struct gp__settings *settings,
+                                                      struct gp_slice name);
+bool gp__settings_bucket(const struct gp__settings *settings, struct gp_slice name);
+
+#endif

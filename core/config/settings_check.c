@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What only the whole configuration can tell: what is never used or never reached, what is there
+ * twice, and what would make the server an open relay. */
+#include "core/config/load.h"
+
+/* ---- names that nobody uses ---- */
+
+static void check_used(struct gp__load *load)
+{
+    const struct gp__settings *settings = load->settings;
+
+    for (size_t i = 0; i < settings->n_chains; i++)
+        if (!settings->chains[i]->used)
+            gp__diag_add(load->diag, GP__WARNING, settings->chains[i]->node,
+                         "no listener uses the chain \"" GP_FMT "\"",
+                         GP_ARG(settings->chains[i]->name));
+    for (size_t i = 0; i < settings->n_targets; i++)
+        if (!settings->targets[i]->used)
+            gp__diag_add(load->diag, GP__WARNING, settings->targets[i]->service.node,
+                         "nothing uses the target \"" GP_FMT "\"",
+                         GP_ARG(settings->targets[i]->service.name));
+}
+
+/* ---- listeners ---- */
+
+static bool is_loopback(const struct gp__endpoint_text *endpoint)
+{
+    static const uint8_t ip6_loopback[16] = {[15] = 1};
+
+    if (gp_slice_present(endpoint->path))
+        return true;
+    if (endpoint->ip.family == 4)
+        return endpoint->ip.bytes[0] == 127;
+    if (endpoint->ip.family == 6)
+        return memcmp(endpoint->ip.bytes, ip6_loopback, sizeof ip6_loopback) == 0;
+    return gp_slice_caseeq(endpoint->host, GP_S("localhost"));
+}
+
+static bool all_loopback(const struct gp__settings *settings)
+{
+    for (size_t i = 0; i < settings->n_listeners; i++)
+        for (size_t j = 0; j < settings->listeners[i]->n_addresses; j++)
+            if (!is_loopback(&settings->listeners[i]->addresses[j]))
+                return false;
+    return true;
+}
+
+static void check_addresses(struct gp__load *load)
+{
+    struct gp__map seen = {0};
+
+    for (size_t i = 0; i < load->settings->n_listeners; i++) {
+        const struct gp__listener_settings *listener = load->settings->listeners[i];
+
+        for (size_t j = 0; j < listener->n_addresses; j++) {
+            const struct gp__endpoint_text *at = &listener->addresses[j];
+            bool any_port = at->port == 0 && !gp_slice_present(at->path);
+            const struct gp__listener_settings *first =
+                any_port ? NULL : gp__map_set(&seen, at->text, (void *)(uintptr_t)listener);
+
+            if (first)
+                gp__diag_add(load->diag, GP__ERROR, listener->node,
+                             "\"" GP_FMT "\" listens on " GP_FMT ", and so does \"" GP_FMT "\"",
+                             GP_ARG(listener->name), GP_ARG(at->text), GP_ARG(first->name));
+        }
+    }
+    gp__map_free(&seen);
+}
+
+/* ---- targets that are ourselves ---- */
+
+static bool is_any(const struct gp__ip *ip)
+{
+    static const uint8_t zero[16];
+
+    return ip->family && memcmp(ip->bytes, zero, sizeof zero) == 0;
+}
+
+/* Whether what is sent to an address arrives at the listener's, as far as texts can tell. */
+static bool arrives(const struct gp__endpoint_text *to, const struct gp__endpoint_text *at)
+{
+    if (gp_slice_present(to->path) || gp_slice_present(at->path))
+        return gp_slice_present(to->path) && gp_slice_eq(to->path, at->path);
+    if (to->port != at->port)
+        return false;
+    return gp_slice_caseeq(to->host, at->host) || (is_any(&at->ip) && is_loopback(to));
+}
+
+static void check_own_address(struct gp__load *load, const struct gp__target_settings *target,
+                              struct gp_slice text)
+{
+    struct gp__endpoint_text to;
+
+    if (text.len == 0 || gp__endpoint_parse(text, &to))
+        return;
+    for (size_t i = 0; i < load->settings->n_listeners; i++) {
+        const struct gp__listener_settings *listener = load->settings->listeners[i];
+
+        for (size_t j = 0; j < listener->n_addresses; j++)
+            if (arrives(&to, &listener->addresses[j]))
+                gp__diag_add(load->diag, GP__WARNING, target->service.node,
+                             "the target \"" GP_FMT "\" sends to " GP_FMT
+                             ", our own listener \"" GP_FMT "\"",
+                             GP_ARG(target->service.name), GP_ARG(text), GP_ARG(listener->name));
+    }
+}
+
+/* Looks at the options of a target that are addresses. */
+static void check_loop(struct gp__load *load, const struct gp__target_settings *target)
+{
+    const struct gp_plugin *plugin = target->service.plugin;
+    const char *options = target->service.options;
+    struct gp_option row;
+
+    for (size_t i = 0; options && gp__option_row(plugin->options, plugin->option_size, i, &row);
+         i++) {
+        const void *place = options + row.offset;
+
+        if (row.type == GP_TYPE_ADDRESS)
+            check_own_address(load, target, *(const struct gp_slice *)place);
+        if (row.type != GP_TYPE_LIST || row.item != GP_TYPE_ADDRESS)
+            continue;
+        for (size_t j = 0; j < gp_list_count(*(const struct gp_list *const *)place); j++)
+            check_own_address(
+                load, target,
+                *(const struct gp_slice *)gp_list_at(*(const struct gp_list *const *)place, j));
+    }
+}
+
+/* ---- routes ---- */
+
+static bool is_everyone(const struct gp__when *match)
+{
+    return match && match->kind == GP__WHEN_ALL && match->count == 0;
+}
+
+/* A match that is nothing but a list of recipients, without tables. */
+static bool only_recipients(const struct gp__when *match)
+{
+    return match && match->kind == GP__WHEN_FACT && match->fact == GP__FACT_RECIPIENT &&
+           !match->negate && match->n_tables == 0;
+}
+
+static bool has_pattern(const struct gp__when *match, const struct gp__pattern *wanted)
+{
+    for (size_t i = 0; i < match->n_patterns; i++)
+        if (match->patterns[i].kind == wanted->kind &&
+            gp_slice_caseeq(match->patterns[i].text, wanted->text))
+            return true;
+    return false;
+}
+
+static bool covers(const struct gp__when *before, const struct gp__when *match)
+{
+    if (is_everyone(before))
+        return true;
+    if (!only_recipients(before) || !only_recipients(match))
+        return false;
+    for (size_t i = 0; i < match->n_patterns; i++)
+        if (!has_pattern(before, &match->patterns[i]))
+            return false;
+    return true;
+}
+
+/* Compares with at most this many routes before: the check is a help and need not be complete. */
+#define ROUTES_BACK 200
+
+static void check_reached(struct gp__load *load, const struct gp__route_settings *route)
+{
+    size_t first = route->index > ROUTES_BACK ? route->index - ROUTES_BACK : 0;
+
+    for (size_t i = first; i < route->index; i++) {
+        const struct gp__route_settings *before = load->settings->routes[i];
+
+        if (!covers(before->match, route->match))
+            continue;
+        gp__diag_add(load->diag, GP__WARNING, route->node,
+                     "the route \"" GP_FMT "\" is never reached: \"" GP_FMT
+                     "\" before it takes all of its recipients",
+                     GP_ARG(route->name), GP_ARG(before->name));
+        return;
+    }
+}
+
+/* A route for everyone that does not ask for the right to relay: fine for a mailbox that catches
+ * all, an open relay when the target sends on. */
+static void check_open(struct gp__load *load, const struct gp__route_settings *route)
+{
+    if (!is_everyone(route->match) || route->valid || all_loopback(load->settings))
+        return;
+    gp__diag_add(load->diag, GP__WARNING, route->node,
+                 "the route \"" GP_FMT "\" takes any recipient from anyone: an open relay if its "
+                 "target sends mail on; match `relay: true` or recipients",
+                 GP_ARG(route->name));
+}
+
+void gp__load_check(struct gp__load *load)
+{
+    const struct gp__settings *settings = load->settings;
+
+    check_used(load);
+    check_addresses(load);
+    for (size_t i = 0; i < settings->n_targets; i++)
+        check_loop(load, settings->targets[i]);
+    for (size_t i = 0; i < settings->n_routes; i++) {
+        check_reached(load, settings->routes[i]);
+        check_open(load, settings->routes[i]);
+    }
+    if (settings->n_listeners == 0)
+        gp__diag_add(load->diag, GP__ERROR, load->root, "there are no listeners");
+    if (settings->n_routes == 0)
+        gp__diag_add(load->diag, GP__WARNING, load->root,
+                     "there are no routes: every recipient is refused");
+}

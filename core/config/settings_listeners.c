@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `listeners:` a name and where and how to listen. `like: NAME` takes over what another listener
+ * says and this one does not; `limits:` are the global ones where neither says more.
+ */
+#include "core/config/load.h"
+
+#include "core/config/limits_rows.h"
+
+#include <string.h>
+
+#define LIKE_MAX 16
+
+/* EHLO keywords and their bits; VRFY and EXPN are off unless asked for. */
+#define EXTENSIONS(X)                                                                              \
+    X(pipelining, PIPELINING, "true")                                                              \
+    X(size, SIZE, "true")                                                                          \
+    X(eightbitmime, 8BITMIME, "true")                                                              \
+    X(smtputf8, SMTPUTF8, "true")                                                                  \
+    X(chunking, CHUNKING, "true")                                                                  \
+    X(binarymime, BINARYMIME, "true")                                                              \
+    X(enhancedstatuscodes, ENHANCEDSTATUSCODES, "true")                                            \
+    X(dsn, DSN, "true")                                                                            \
+    X(limits, LIMITS, "true")                                                                      \
+    X(help, HELP, "true")                                                                          \
+    X(vrfy, VRFY, "false")                                                                         \
+    X(expn, EXPN, "false")
+
+#define X(member, keyword, def) bool member;
+struct extensions {
+    EXTENSIONS(X)
+};
+#undef X
+
+/* What the rows of a listener fill. */
+struct raw {
+    const struct gp_list *address, *relay, *exempt;
+    struct gp_slice chain, hostname, greeting;
+    int protocol, refuse_at, mixed_reject, line_endings, pipelining;
+    struct extensions extensions;
+    struct gp__limits limits;
+    int64_t backlog, sessions, sessions_per_client;
+};
+
+#define X(member, keyword, def)                                                                    \
+    GP_OPTION_BOOL(#keyword, struct extensions, member, def, "Whether " #keyword " is offered."),
+static const struct gp_option extension_rows[] = {EXTENSIONS(X) GP_OPTIONS_END};
+#undef X
+
+enum protocol_word {
+    PROTOCOL_SMTP = 0,
+    PROTOCOL_LMTP,
+    PROTOCOL_MILTER,
+};
+
+static const char *const protocol_names[] = {"smtp", "lmtp", "milter", NULL};
+static const char *const refuse_at_names[] = {"rcpt", "now", NULL};
+static const char *const mixed_names[] = {"hold", "discard", "bounce", NULL};
+static const char *const line_names[] = {"strict", "normalize", "close", NULL};
+static const char *const pipelining_names[] = {"enforce", "note", NULL};
+
+const struct gp_option gp__listener_rows[] = {
+    GP_OPTION_LIST("address", struct raw, address, GP_TYPE_ADDRESS, NULL,
+                   "Where to listen: host:port, [v6]:port or unix:/path; one or a list.", .min = 0,
+                   .max = 65535, .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_STRING("chain", struct raw, chain, GP_OPTIONAL,
+                     "The chain of plugins that its sessions go through; none by default."),
+    GP_OPTION_ENUM("protocol", struct raw, protocol, protocol_names, "smtp",
+                   "What is spoken there."),
+    GP_OPTION_STRING("hostname", struct raw, hostname, GP_OPTIONAL,
+                     "The name it greets with; the global one by default."),
+    GP_OPTION_STRING("greeting", struct raw, greeting, GP_OPTIONAL,
+                     "Text of the greeting after the host name."),
+    GP_OPTION_ENUM("refuse_at", struct raw, refuse_at, refuse_at_names, "rcpt",
+                   "When refusals made before RCPT are answered: rcpt lets AUTH clear them."),
+    GP_OPTION_ENUM("mixed_reject", struct raw, mixed_reject, mixed_names, GP_OPTIONAL,
+                   "What becomes of recipients that a filter refuses after others were accepted: "
+                   "hold if there is `hold:`, else discard."),
+    GP_OPTION_LIST("relay", struct raw, relay, GP_TYPE_STRING, "[]",
+                   "Who may relay: networks, and the word authenticated."),
+    GP_OPTION_ENUM("line_endings", struct raw, line_endings, line_names, "strict",
+                   "What a bare CR or LF does: refuse, become CRLF, or end the session."),
+    GP_OPTION_ENUM("pipelining", struct raw, pipelining, pipelining_names, "enforce",
+                   "What input before its turn does: refuse it, or only note it."),
+    GP_OPTION_OBJECT("extensions", struct raw, extensions, extension_rows, "{}",
+                     "EHLO keywords to offer or not."),
+    GP_OPTION_OBJECT("limits", struct raw, limits, gp__limits_rows, "{}",
+                     "Budgets that differ from the global `limits:`."),
+    GP_OPTION_LIST("exempt", struct raw, exempt, GP_TYPE_STRING, "[postmaster]",
+                   "Recipients that refusals made before RCPT do not touch."),
+    GP_OPTION_INTEGER("backlog", struct raw, backlog, "511", 1, 65535,
+                      "Connections that may wait to be accepted."),
+    GP_OPTION_INTEGER("sessions", struct raw, sessions, "10000", 1, 1000000,
+                      "Sessions at once; 421 4.3.2 beyond."),
+    GP_OPTION_INTEGER("sessions_per_client", struct raw, sessions_per_client, "100", 1, 1000000,
+                      "Sessions at once of one IP address; 421 4.7.0 beyond."),
+    GP_OPTIONS_END,
+};
+
+const char *const gp__listener_own[] = {"like", NULL};
+
+static const char *const later_keys[] = {"tls", "auth", "auth_required", "proxy", "split", NULL};
+
+/* ---- like ---- */
+
+/* A listener's mapping with what it takes over; NULL after an error. */
+static const struct gp__node *resolve(struct gp__load *load, const struct gp__node *section,
+                                      const struct gp__node *node, unsigned depth)
+{
+    const struct gp__node *like = gp__node_get(node, GP_S("like")), *base, *limits;
+    struct gp__node *over;
+
+    if (!like || like->kind == GP__NODE_NULL)
+        return node;
+    base = like->kind == GP__NODE_SCALAR ? gp__node_get(section, like->text) : NULL;
+    if (!base) {
+        gp__load_unknown(load, like, like->text, "listener", &load->listeners);
+        return NULL;
+    }
+    if (depth >= LIKE_MAX) {
+        gp__diag_add(load->diag, GP__ERROR, like, "\"like\" goes round in a circle");
+        return NULL;
+    }
+    base = resolve(load, section, base, depth + 1);
+    if (!base || base->kind != GP__NODE_MAPPING)
+        return NULL;
+    limits = gp__node_merge(load->arena, gp__node_get(node, GP_S("limits")),
+                            gp__node_get(base, GP_S("limits")));
+    over = gp__node_mapping(load->arena, 1, node);
+    if (limits)
+        gp__node_put(over, gp__node_scalar(load->arena, GP_S("limits"), node), limits);
+    return gp__node_merge(load->arena, gp__node_merge(load->arena, over, node), base);
+}
+
+static const struct gp__node *with_global_limits(struct gp__load *load, const struct gp__node *node)
+{
+    const struct gp__node *global = gp__node_get(load->root, GP_S("limits"));
+    const struct gp__node *own = gp__node_get(node, GP_S("limits"));
+    struct gp__node *over = gp__node_mapping(load->arena, 1, node);
+
+    if (!global || global->kind != GP__NODE_MAPPING ||
+        (own && own->kind != GP__NODE_MAPPING && own->kind != GP__NODE_NULL))
+        return node;
+    gp__node_put(over, gp__node_scalar(load->arena, GP_S("limits"), node),
+                 gp__node_merge(load->arena, own, global));
+    return gp__node_merge(load->arena, over, node);
+}
+
+/* ---- from raw to ready ---- */
+
+static const struct gp__node *place_of(const struct gp__node *node, const char *key)
+{
+    const struct gp__pair *pair = gp__node_pair(node, gp_slice_of(key));
+
+    return pair ? pair->value : node;
+}
+
+/* The node of the nth item of a list that may have been written as one scalar. */
+static const struct gp__node *item_of(const struct gp__node *node, const char *key, size_t n)
+{
+    const struct gp__node *list = place_of(node, key);
+
+    return list->kind == GP__NODE_SEQUENCE && n < list->count ? list->items[n] : list;
+}
+
+static void set_addresses(struct gp__load *load, struct gp__listener_settings *listener,
+                          const struct raw *raw)
+{
+    size_t count = gp_list_count(raw->address);
+    struct gp__endpoint_text *list = GP__ARENA_ARRAY(load->arena, struct gp__endpoint_text, count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct gp_slice *text = gp_list_at(raw->address, i);
+
+        if (text->len && !gp__endpoint_parse(*text, &list[listener->n_addresses]))
+            listener->n_addresses++;
+    }
+    listener->addresses = list;
+}
+
+static bool is_anyone(const struct gp__network *network)
+{
+    return network->bits == 0;
+}
+
+static void add_relay(struct gp__load *load, struct gp__listener_settings *listener,
+                      struct gp__network *list, const struct gp__node *at, struct gp_slice word)
+{
+    struct gp__network *network = &list[listener->n_relay];
+    struct gp__suggest suggest = {.word = word};
+    int parsed = gp__network_parse(word, network);
+
+    if (gp_slice_eq(word, GP_S("authenticated"))) {
+        listener->relay_authenticated = true;
+    } else if (gp_slice_eq(word, GP_S("anyone"))) {
+        list[listener->n_relay++] = (struct gp__network){.ip = {.family = 4}};
+        list[listener->n_relay++] = (struct gp__network){.ip = {.family = 6}};
+        gp__diag_add(load->diag, GP__WARNING, at,
+                     "an open relay: anyone can send anything to anyone through \"" GP_FMT "\"",
+                     GP_ARG(listener->name));
+    } else if (parsed == -2) {
+        gp__diag_add(load->diag, GP__ERROR, at, "bits of the host are set in " GP_FMT,
+                     GP_ARG(word));
+    } else if (parsed < 0) {
+        gp__suggest_try(&suggest, GP_S("authenticated"));
+        gp__diag_unknown(load->diag, at, &suggest,
+                         "\"relay\" lists networks and the word authenticated, not \"" GP_FMT "\"",
+                         GP_ARG(gp_slice_sub(word, 0, 200)));
+    } else if (is_anyone(network)) {
+        gp__diag_add(load->diag, GP__ERROR, at,
+                     "an open relay: anyone could send anything through this server; if that is "
+                     "meant, in a laboratory, write \"anyone\"");
+    } else {
+        if (network->bits < (network->ip.family == 4 ? 8 : 16))
+            gp__diag_add(load->diag, GP__WARNING, at, "\"" GP_FMT "\" is much of the Internet",
+                         GP_ARG(word));
+        listener->n_relay++;
+    }
+}
+
+static void set_relay(struct gp__load *load, struct gp__listener_settings *listener,
+                      const struct raw *raw, const struct gp__node *node)
+{
+    size_t count = gp_list_count(raw->relay);
+    /* "anyone" becomes two networks. */
+    struct gp__network *list = GP__ARENA_ARRAY(load->arena, struct gp__network, 2 * count);
+
+    listener->relay = list;
+    for (size_t i = 0; i < count; i++)
+        add_relay(load, listener, list, item_of(node, "relay", i),
+                  *(const struct gp_slice *)gp_list_at(raw->relay, i));
+}
+
+static void set_chain(struct gp__load *load, struct gp__listener_settings *listener,
+                      const struct raw *raw, const struct gp__node *node)
+{
+    struct gp__chain_settings *chain;
+
+    if (!gp_slice_present(raw->chain))
+        return;
+    chain = gp__map_get(&load->chains, raw->chain);
+    if (!chain) {
+        gp__load_unknown(load, place_of(node, "chain"), raw->chain, "chain", &load->chains);
+        return;
+    }
+    chain->used = true;
+    listener->chain = chain;
+}
+
+static void set_mixed_reject(struct gp__load *load, struct gp__listener_settings *listener,
+                             const struct raw *raw, const struct gp__node *node)
+{
+    bool can_hold = gp_slice_present(load->settings->hold_path);
+    const struct gp__node *given = gp__node_get(node, GP_S("mixed_reject"));
+
+    listener->mixed_reject = (enum gp__mixed_reject)raw->mixed_reject;
+    if (!given || given->kind == GP__NODE_NULL) {
+        listener->mixed_reject = can_hold ? GP__MIXED_HOLD : GP__MIXED_DISCARD;
+        if (!can_hold && listener->chain && listener->chain->count)
+            gp__diag_add(load->diag, GP__NOTICE, listener->node,
+                         "without `hold:` a message that filters of \"" GP_FMT
+                         "\" refuse for some of its recipients is dropped for those",
+                         GP_ARG(listener->name));
+    } else if (listener->mixed_reject == GP__MIXED_BOUNCE) {
+        gp__diag_add(load->diag, GP__ERROR, given,
+                     "\"mixed_reject: bounce\" is not available in this version");
+    } else if (listener->mixed_reject == GP__MIXED_HOLD && !can_hold) {
+        gp__diag_add(load->diag, GP__ERROR, given,
+                     "\"mixed_reject: hold\" needs `hold:` to keep mail in");
+    }
+}
+
+static unsigned extension_bits(const struct extensions *on)
+{
+    static const unsigned bits[] = {
+        GP__EXT_PIPELINING,
+        GP__EXT_SIZE,
+        GP__EXT_8BITMIME,
+        GP__EXT_SMTPUTF8,
+        GP__EXT_CHUNKING,
+        GP__EXT_BINARYMIME,
+        GP__EXT_ENHANCEDSTATUSCODES,
+        GP__EXT_DSN,
+        GP__EXT_LIMITS,
+        GP__EXT_HELP,
+        GP__EXT_VRFY,
+        GP__EXT_EXPN,
+    };
+    const bool flags[] = {
+#define X(member, keyword, def) on->member,
+        EXTENSIONS(X)
+#undef X
+    };
+    unsigned set = 0;
+
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)
+        if (flags[i])
+            set |= bits[i];
+    if (!on->chunking) /* RFC 3030 2: BINARYMIME needs BDAT */
+        set &= ~(unsigned)GP__EXT_BINARYMIME;
+    return set;
+}
+
+static void check_hostname(struct gp__load *load, const struct gp__node *node, struct gp_slice name)
+{
+    if (gp_slice_present(name) && !gp__host_name_valid(name))
+        gp__diag_add(load->diag, GP__ERROR, place_of(node, "hostname"),
+                     "\"" GP_FMT "\" is not a host name", GP_ARG(name));
+}
+
+static void check_greeting(struct gp__load *load, const struct gp__node *node, struct gp_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] >= ' ' && text.data[i] <= '~' && text.len <= 200)
+            continue;
+        gp__diag_add(load->diag, GP__ERROR, place_of(node, "greeting"),
+                     "\"greeting\" must be at most 200 printable ASCII characters");
+        return;
+    }
+}
+
+static void set_protocol(struct gp__load *load, struct gp__listener_settings *listener,
+                         const struct raw *raw, const struct gp__node *node)
+{
+    if (raw->protocol != PROTOCOL_SMTP)
+        gp__diag_add(load->diag, GP__ERROR, place_of(node, "protocol"),
+                     "\"protocol: %s\" is not available in this version",
+                     protocol_names[raw->protocol]);
+    listener->smtp = (struct gp__smtp_settings){
+        .protocol = GP__PROTOCOL_SMTP,
+        .hostname = gp_slice_present(raw->hostname) ? raw->hostname : load->settings->hostname,
+        .greeting = raw->greeting,
+        .extensions = extension_bits(&raw->extensions),
+        .line_endings = (enum gp__line_endings)raw->line_endings,
+        .pipelining = (enum gp__pipelining)raw->pipelining,
+        .limits = raw->limits,
+    };
+}
+
+static const struct gp__node *load_listener(struct gp__load *load,
+                                            struct gp__listener_settings *listener,
+                                            const struct gp__node *section,
+                                            const struct gp__pair *pair)
+{
+    struct gp__schema_rows rows = {gp__listener_rows, 0, sizeof(struct raw), gp__listener_own,
+                                   later_keys};
+    const struct gp__node *node = resolve(load, section, pair->value, 0), *shown;
+    struct raw raw = {0};
+
+    listener->name = pair->key->text;
+    listener->node = pair->key;
+    gp__load_name(load, pair->key, "listener");
+    if (!node)
+        return pair->value;
+    if (node->kind == GP__NODE_MAPPING)
+        node = with_global_limits(load, node);
+    gp__bind(&load->binder, node, pair->key,
+             gp__arena_printf(load->arena, "listener \"" GP_FMT "\"", GP_ARG(listener->name)),
+             &rows, &raw, &shown);
+    if (node->kind != GP__NODE_MAPPING)
+        return shown;
+    set_protocol(load, listener, &raw, node);
+    set_addresses(load, listener, &raw);
+    set_chain(load, listener, &raw, node);
+    set_relay(load, listener, &raw, node);
+    set_mixed_reject(load, listener, &raw, node);
+    check_hostname(load, node, raw.hostname);
+    check_greeting(load, node, raw.greeting);
+    listener->refuse_at = (enum gp__refuse_at)raw.refuse_at;
+    listener->backlog = raw.backlog;
+    listener->sessions = raw.sessions;
+    listener->sessions_per_client = raw.sessions_per_client;
+    gp__load_patterns(load, gp__node_get(shown, GP_S("exempt")), "exempt", &listener->exempt,
+                      &listener->n_exempt);
+    return shown;
+}
+
+void gp__load_listeners(struct gp__load *load)
+{
+    const struct gp__node *section = gp__load_section(load, "listeners");
+    const struct gp__listener_settings **list;
+    struct gp__node *shown;
+
+    if (!section)
+        return;
+    list = GP__ARENA_ARRAY(load->arena, const struct gp__listener_settings *, section->count);
+    shown = gp__node_mapping(load->arena, section->count, section);
+    for (size_t i = 0; i < section->count; i++) {
+        struct gp__listener_settings *listener = GP__ARENA_NEW(load->arena,
+                                                               struct gp__listener_settings);
+
+        listener->index = i;
+        list[i] = listener;
+        gp__node_put(shown, section->pairs[i].key,
+                     load_listener(load, listener, section, &section->pairs[i]));
+    }
+    load->settings->listeners = list;
+    load->settings->n_listeners = section->count;
+    gp__load_show(load, "listeners", shown);
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `routes:` who gets a message. In order: the first that matches a recipient owns it. */
+#include "core/config/load.h"
+
+/* What the rows of a route fill. */
+struct raw {
+    struct gp_slice name, to;
+    struct gp_table *valid;
+    int mode;
+};
+
+enum route_mode {
+    MODE_QUEUED = 0,
+    MODE_DIRECT,
+};
+
+static const char *const mode_names[] = {"queued", "direct", NULL};
+
+const struct gp_option gp__route_rows[] = {
+    GP_OPTION_STRING("name", struct raw, name, NULL, "Name of the route in logs and conditions.",
+                     .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_TABLE("valid", struct raw, valid, GP_OPTIONAL,
+                    "Table of the recipients that exist; without it all do."),
+    GP_OPTION_TARGET("to", struct raw, to, NULL, "The target that takes the message."),
+    GP_OPTION_ENUM("mode", struct raw, mode, mode_names, "queued",
+                   "direct: the target's own answer is the reply to the client."),
+    GP_OPTIONS_END,
+};
+
+const char *const gp__route_own[] = {"match", NULL};
+
+static const char *const later_keys[] = {"queue", NULL};
+
+/* Whether the condition asks for the right to relay. */
+static bool asks_relay(const struct gp__when *when)
+{
+    if (!when)
+        return false;
+    for (size_t i = 0; i < when->count; i++)
+        if (when->kind == GP__WHEN_ALL && asks_relay(when->children[i]))
+            return true;
+    return when->kind == GP__WHEN_FACT && when->fact == GP__FACT_RELAY && when->flag;
+}
+
+static void check_mode(struct gp__load *load, const struct gp__node *node, const struct raw *raw,
+                       const struct gp__node *at)
+{
+    const struct gp__node *mode = gp__node_get(node, GP_S("mode"));
+
+    if (raw->mode == MODE_QUEUED)
+        gp__diag_add(load->diag, GP__ERROR, mode && mode->line ? mode : at,
+                     "queued routes need the spool, which this version does not have; write "
+                     "mode: direct");
+}
+
+/* `valid: {ask: TARGET}` will be a call-ahead. */
+static bool is_call_ahead(struct gp__load *load, const struct gp__node *node)
+{
+    const struct gp__pair *ask = gp__node_pair(gp__node_get(node, GP_S("valid")), GP_S("ask"));
+
+    if (ask)
+        gp__diag_add(load->diag, GP__ERROR, ask->key,
+                     "asking a target for recipients is not available in this version");
+    return ask != NULL;
+}
+
+static struct gp_slice route_what(struct gp__load *load, const struct gp__node *node)
+{
+    const struct gp__node *name = gp__node_get(node, GP_S("name"));
+
+    return name && name->kind == GP__NODE_SCALAR
+               ? gp__arena_printf(load->arena, "route \"" GP_FMT "\"", GP_ARG(name->text))
+               : GP_S("a route");
+}
+
+static const struct gp__when *load_match(struct gp__load *load, const struct gp__node *node)
+{
+    const struct gp__node *match = gp__node_get(node, GP_S("match"));
+    struct gp__when_at *everyone = GP__ARENA_NEW(load->arena, struct gp__when_at);
+    const struct gp__when *when = gp__load_when(load, match, GP__WHEN_OF_ROUTE);
+
+    everyone->when.kind = GP__WHEN_ALL;
+    everyone->at = node;
+    return when ? when : &everyone->when;
+}
+
+static const struct gp__node *show(struct gp__load *load, const struct gp__node *node,
+                                   const struct gp__node *bound)
+{
+    const struct gp__pair *match = gp__node_pair(node, GP_S("match"));
+    struct gp__node *shown = gp__node_mapping(load->arena, bound->count + 1, node);
+
+    for (size_t i = 0; i < bound->count; i++) {
+        gp__node_put(shown, bound->pairs[i].key, bound->pairs[i].value);
+        if (i == 0 && match)
+            gp__node_put(shown, match->key, match->value);
+    }
+    return shown;
+}
+
+static const struct gp__node *load_route(struct gp__load *load, struct gp__route_settings *route,
+                                         const struct gp__node *node)
+{
+    struct gp__schema_rows rows = {gp__route_rows, 0, sizeof(struct raw), gp__route_own,
+                                   later_keys};
+    const struct gp__node *name = gp__node_get(node, GP_S("name")), *bound;
+    struct raw raw = {.mode = MODE_DIRECT};
+
+    route->node = name ? name : node;
+    if (node->kind == GP__NODE_MAPPING && is_call_ahead(load, node))
+        return node;
+    gp__bind(&load->binder, node, node, route_what(load, node), &rows, &raw, &bound);
+    if (node->kind != GP__NODE_MAPPING)
+        return node;
+    check_mode(load, node, &raw, route->node);
+    route->name = raw.name;
+    if (gp_slice_present(raw.name) && gp__load_name(load, name, "route") &&
+        gp__map_set(&load->routes, raw.name, route) != node)
+        gp__diag_add(load->diag, GP__ERROR, name, "a second route \"" GP_FMT "\"",
+                     GP_ARG(raw.name));
+    route->match = load_match(load, node);
+    route->relay = asks_relay(route->match);
+    route->valid = raw.valid;
+    if (gp_slice_present(raw.to))
+        route->to = gp__map_get(&load->targets, raw.to);
+    return show(load, node, bound);
+}
+
+void gp__load_routes(struct gp__load *load)
+{
+    const struct gp__node *section = gp__node_get(load->root, GP_S("routes"));
+    const struct gp__route_settings **list;
+    struct gp__node *shown;
+
+    if (!section || section->kind == GP__NODE_NULL)
+        return;
+    if (section->kind != GP__NODE_SEQUENCE) {
+        gp__diag_add(load->diag, GP__ERROR, section, "\"routes\" must be a list, not %s",
+                     gp__node_kind_text(section));
+        return;
+    }
+    list = GP__ARENA_ARRAY(load->arena, const struct gp__route_settings *, section->count);
+    shown = gp__node_sequence(load->arena, section->count, section);
+    for (size_t i = 0; i < section->count; i++) {
+        struct gp__route_settings *route = GP__ARENA_NEW(load->arena, struct gp__route_settings);
+
+        route->index = i;
+        list[i] = route;
+        gp__node_add(shown, load_route(load, route, section->items[i]));
+    }
+    load->settings->routes = list;
+    load->settings->n_routes = section->count;
+    gp__load_show(load, "routes", shown);
+}

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Plugins as services: the sections `tables:` and `targets:`, and tables written where they are
+ * used. A table may use other tables; each is made before the one that needs it, and a circle is
+ * an error.
+ *
+ * A table is a list (in place), a mapping {KIND: options}, or the text "KIND:ARGUMENT", where the
+ * argument is the value of the plugin's first option. KIND is looked for as KIND_table, then KIND.
+ */
+#include "core/config/load.h"
+
+#include "core/base/ascii.h"
+
+#define NESTING_MAX 16
+#define PLUGIN_NAME_MAX 64
+
+struct table_entry {
+    struct gp__table_settings *table;
+    const struct gp__node *key, *value;
+    const struct gp__node *shown;
+    enum { WAITING = 0, LOADING, READY, BROKEN } state;
+};
+
+static const char *const later_table_keys[] = {"cache", NULL};
+
+/* ---- plugins ---- */
+
+static bool is_identifier(struct gp_slice name)
+{
+    if (name.len == 0 || name.len > PLUGIN_NAME_MAX || gp__is_digit(name.data[0]))
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        if (!gp__is_alnum(name.data[i]) && name.data[i] != '_')
+            return false;
+    return true;
+}
+
+static const struct gp_plugin *find_plugin(struct gp__load *load, struct gp_slice name,
+                                           const char **error_r)
+{
+    const struct gp_plugin *plugin;
+
+    *error_r = NULL;
+    if (!is_identifier(name) || !load->host->descriptor)
+        return NULL;
+    plugin = load->host->descriptor(load->host->arg, gp__arena_dup(load->arena, name), error_r);
+    return plugin;
+}
+
+static void try_name(void *arg, struct gp_slice name)
+{
+    gp__suggest_try(arg, name);
+}
+
+static void report_plugin(struct gp__load *load, const struct gp__node *at, struct gp_slice name,
+                          const char *error)
+{
+    struct gp__suggest suggest = {.word = name};
+
+    if (error) {
+        gp__diag_add(load->diag, GP__ERROR, at, "the plugin \"" GP_FMT "\" cannot be used: %s",
+                     GP_ARG(name), error);
+        return;
+    }
+    if (load->host->plugin_names)
+        load->host->plugin_names(load->host->arg, try_name, &suggest);
+    gp__diag_unknown(load->diag, at, &suggest, "there is no plugin \"" GP_FMT "\"",
+                     GP_ARG(gp_slice_sub(name, 0, 200)));
+}
+
+const struct gp_plugin *gp__load_plugin(struct gp__load *load, const struct gp__node *at,
+                                        struct gp_slice name)
+{
+    const char *error;
+    const struct gp_plugin *plugin = find_plugin(load, name, &error);
+
+    if (!plugin)
+        report_plugin(load, at, name, error);
+    return plugin;
+}
+
+const void *gp__load_options(struct gp__load *load, const struct gp_plugin *plugin,
+                             const struct gp__node *node, const struct gp__node *at,
+                             const struct gp__node **shown_r)
+{
+    struct gp__schema_rows rows = {plugin->options, plugin->option_size, plugin->instance_size,
+                                   NULL, NULL};
+    struct gp_slice what = gp__arena_printf(load->arena, "the options of \"%s\"", plugin->name);
+    void *options = NULL;
+
+    if (plugin->instance_size)
+        options = gp__arena_alloc(load->arena, plugin->instance_size);
+    gp__bind(&load->binder, node, at, what, &rows, options, shown_r);
+    return options;
+}
+
+/* ---- tables ---- */
+
+static const struct gp_plugin *table_plugin(struct gp__load *load, const struct gp__node *at,
+                                            struct gp_slice kind)
+{
+    struct gp_slice longer = gp__arena_printf(load->arena, GP_FMT "_table", GP_ARG(kind));
+    const char *error;
+    const struct gp_plugin *plugin = find_plugin(load, longer, &error);
+
+    if (!plugin && error) {
+        report_plugin(load, at, longer, error);
+        return NULL;
+    }
+    if (!plugin)
+        plugin = gp__load_plugin(load, at, kind);
+    if (plugin && !plugin->table) {
+        gp__diag_add(load->diag, GP__ERROR, at, "the plugin \"%s\" is not a table", plugin->name);
+        return NULL;
+    }
+    return plugin;
+}
+
+static int add_entry(struct gp__load *load, struct gp_map *entries, const struct gp__node *item)
+{
+    const struct gp__node *key = item, *value = NULL;
+    struct gp_slice *place;
+
+    if (item->kind == GP__NODE_MAPPING && item->count == 1) {
+        key = item->pairs[0].key;
+        value = item->pairs[0].value;
+    }
+    if (key->kind != GP__NODE_SCALAR || (value && value->kind != GP__NODE_SCALAR)) {
+        gp__diag_add(load->diag, GP__ERROR, item, "a table in place lists keys, or key: value");
+        return -1;
+    }
+    place = gp__value_map_add(entries, key->text);
+    if (!place) {
+        gp__diag_add(load->diag, GP__ERROR, item, "\"" GP_FMT "\" is in the table twice",
+                     GP_ARG(key->text));
+        return -1;
+    }
+    *place = value ? value->text : GP_S("");
+    return 0;
+}
+
+static int load_in_place(struct gp__load *load, struct gp__table_settings *table,
+                         const struct gp__node *list)
+{
+    struct gp_map *entries = gp__value_map_create(load->arena, list->count,
+                                                  sizeof(struct gp_slice));
+    int result = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (add_entry(load, entries, list->items[i]) < 0)
+            result = -1;
+    table->handle.entries = entries;
+    return result;
+}
+
+static int bind_table(struct gp__load *load, struct gp__table_settings *table,
+                      const struct gp__node *key, struct gp_slice kind,
+                      const struct gp__node *options, const struct gp__node **shown_r)
+{
+    const struct gp__node *shown_options;
+    struct gp__node *shown;
+
+    table->service.plugin = table_plugin(load, key, kind);
+    if (!table->service.plugin)
+        return -1;
+    table->service.options = gp__load_options(load, table->service.plugin, options, key,
+                                              &shown_options);
+    shown = gp__node_mapping(load->arena, 1, key);
+    gp__node_put(shown, gp__node_scalar(load->arena, kind, key), shown_options);
+    *shown_r = shown;
+    return 0;
+}
+
+/* "KIND:ARGUMENT" */
+static int load_short(struct gp__load *load, struct gp__table_settings *table,
+                      const struct gp__node *node, const struct gp__node **shown_r)
+{
+    struct gp_slice argument = node->text, kind = gp_slice_split(&argument, ':');
+    const struct gp_plugin *plugin = table_plugin(load, node, kind);
+    struct gp_option first;
+    struct gp__node *options;
+
+    if (!plugin)
+        return -1;
+    if (!gp__option_row(plugin->options, plugin->option_size, 0, &first)) {
+        gp__diag_add(load->diag, GP__ERROR, node, "the plugin \"%s\" takes no argument",
+                     plugin->name);
+        return -1;
+    }
+    options = gp__node_mapping(load->arena, 1, node);
+    gp__node_put(options, gp__node_scalar(load->arena, gp_slice_of(first.name), node),
+                 gp__node_scalar(load->arena, argument, node));
+    return bind_table(load, table, node, kind, options, shown_r);
+}
+
+static bool is_later(struct gp_slice key)
+{
+    for (const char *const *later = later_table_keys; *later; later++)
+        if (gp_slice_eq(gp_slice_of(*later), key))
+            return true;
+    return false;
+}
+
+/* {KIND: options}; the core will have keys of its own beside it. */
+static int load_mapping(struct gp__load *load, struct gp__table_settings *table,
+                        const struct gp__node *node, const struct gp__node **shown_r)
+{
+    const struct gp__pair *kind = NULL;
+
+    for (size_t i = 0; i < node->count; i++) {
+        const struct gp__pair *pair = &node->pairs[i];
+
+        if (is_later(pair->key->text)) {
+            gp__diag_add(load->diag, GP__ERROR, pair->key,
+                         "\"" GP_FMT "\" in a table is not available in this version",
+                         GP_ARG(pair->key->text));
+        } else if (kind) {
+            gp__diag_add(load->diag, GP__ERROR, pair->key,
+                         "a table is of one kind: \"" GP_FMT "\" is a second",
+                         GP_ARG(pair->key->text));
+        } else {
+            kind = pair;
+        }
+    }
+    if (!kind) {
+        gp__diag_add(load->diag, GP__ERROR, node, "what kind of table? write {KIND: options}");
+        return -1;
+    }
+    return bind_table(load, table, kind->key, kind->key->text, kind->value, shown_r);
+}
+
+static int load_table(struct gp__load *load, struct gp__table_settings *table,
+                      const struct gp__node *node, const struct gp__node **shown_r)
+{
+    int result;
+
+    *shown_r = node;
+    table->service.node = node;
+    if (load->table_depth >= NESTING_MAX) {
+        gp__diag_add(load->diag, GP__ERROR, node, "tables use each other too deep");
+        return -1;
+    }
+    load->table_depth++;
+    if (node->kind == GP__NODE_SEQUENCE)
+        result = load_in_place(load, table, node);
+    else if (node->kind == GP__NODE_MAPPING)
+        result = load_mapping(load, table, node, shown_r);
+    else
+        result = load_short(load, table, node, shown_r);
+    load->table_depth--;
+    if (result < 0)
+        return -1;
+    table->service.index = load->settings->n_tables;
+    GP__ARENA_GROW(load->arena, load->table_list, load->table_cap, load->settings->n_tables + 1);
+    load->table_list[load->settings->n_tables++] = table;
+    load->settings->tables = load->table_list;
+    return 0;
+}
+
+static int load_named(struct gp__load *load, struct table_entry *entry)
+{
+    const struct gp__node *value = entry->value;
+
+    entry->state = LOADING;
+    if (value->kind == GP__NODE_NULL ||
+        (value->kind == GP__NODE_SCALAR && gp_slice_find(value->text, ':') == value->text.len)) {
+        gp__diag_add(load->diag, GP__ERROR, value->kind == GP__NODE_NULL ? entry->key : value,
+                     "a table is a list, {KIND: options} or KIND:ARGUMENT");
+        entry->state = BROKEN;
+        return -1;
+    }
+    entry->state = load_table(load, entry->table, value, &entry->shown) < 0 ? BROKEN : READY;
+    return entry->state == READY ? 0 : -1;
+}
+
+static int refer(struct gp__load *load, const struct gp__node *node, struct table_entry *entry,
+                 struct gp_table **table_r)
+{
+    if (entry->state == LOADING) {
+        gp__diag_add(load->diag, GP__ERROR, node, "the table \"" GP_FMT "\" needs itself",
+                     GP_ARG(entry->key->text));
+        return -1;
+    }
+    if (entry->state == WAITING)
+        load_named(load, entry);
+    *table_r = &entry->table->handle; /* what is broken was reported already */
+    return 0;
+}
+
+int gp__load_table_ref(void *arg, const struct gp__node *node, struct gp_slice ref,
+                       struct gp_table **table_r)
+{
+    struct gp__load *load = arg;
+    struct table_entry *entry = gp_slice_present(ref) ? gp__map_get(&load->tables, ref) : NULL;
+    struct gp__table_settings *table;
+    const struct gp__node *shown;
+
+    if (entry)
+        return refer(load, node, entry, table_r);
+    if (node->kind == GP__NODE_SCALAR && gp_slice_find(ref, ':') == ref.len) {
+        gp__load_unknown(load, node, ref, "table", &load->tables);
+        return -1;
+    }
+    table = GP__ARENA_NEW(load->arena, struct gp__table_settings);
+    table->service.name = table->handle.name = gp__arena_printf(
+        load->arena, "(" GP_FMT ":%u)", GP_ARG(node->source ? node->source->name : GP_S("")),
+        node->line);
+    *table_r = &table->handle;
+    return load_table(load, table, node, &shown);
+}
+
+static void add_table(struct gp__load *load, const struct gp__pair *pair)
+{
+    struct table_entry *entry = GP__ARENA_NEW(load->arena, struct table_entry);
+
+    entry->key = pair->key;
+    entry->value = entry->shown = pair->value;
+    entry->table = GP__ARENA_NEW(load->arena, struct gp__table_settings);
+    entry->table->service.name = entry->table->handle.name = pair->key->text;
+    entry->table->service.node = pair->value;
+    if (gp__load_name(load, pair->key, "table"))
+        gp__map_set(&load->tables, pair->key->text, entry);
+}
+
+static void load_tables(struct gp__load *load, const struct gp__node *section)
+{
+    struct gp__node *shown;
+
+    shown = gp__node_mapping(load->arena, load->tables.count, section);
+    for (size_t i = 0; i < load->tables.count; i++) {
+        struct table_entry *entry = load->tables.entries[i].value;
+
+        if (entry->state == WAITING)
+            load_named(load, entry);
+        gp__node_put(shown, entry->key, entry->shown);
+    }
+    gp__load_show(load, "tables", shown);
+}
+
+/* ---- targets ---- */
+
+int gp__load_target_ref(void *arg, const struct gp__node *node, struct gp_slice name)
+{
+    struct gp__load *load = arg;
+    struct gp__target_settings *target = gp__map_get(&load->targets, name);
+
+    if (!target) {
+        gp__load_unknown(load, node, name, "target", &load->targets);
+        return -1;
+    }
+    target->used = true;
+    return 0;
+}
+
+static const struct gp__node *load_target(struct gp__load *load, struct gp__target_settings *target,
+                                          const struct gp__pair *pair)
+{
+    const struct gp__node *value = pair->value, *kind, *shown_options;
+    const struct gp_plugin *plugin;
+    struct gp__node *shown;
+
+    if (value->kind != GP__NODE_MAPPING || value->count != 1) {
+        gp__diag_add(load->diag, GP__ERROR, value->line ? value : pair->key,
+                     "a target is {PLUGIN: options}");
+        return value;
+    }
+    kind = value->pairs[0].key;
+    plugin = gp__load_plugin(load, kind, kind->text);
+    if (!plugin)
+        return value;
+    if (!plugin->target) {
+        gp__diag_add(load->diag, GP__ERROR, kind, "the plugin \"%s\" is not a target",
+                     plugin->name);
+        return value;
+    }
+    target->service.plugin = plugin;
+    target->service.options = gp__load_options(load, plugin, value->pairs[0].value, kind,
+                                               &shown_options);
+    shown = gp__node_mapping(load->arena, 1, value);
+    gp__node_put(shown, kind, shown_options);
+    return shown;
+}
+
+/* Before any is bound: options of tables and targets may name targets. */
+static void add_targets(struct gp__load *load, const struct gp__node *section,
+                        struct gp__target_settings **list)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        struct gp__target_settings *target = GP__ARENA_NEW(load->arena, struct gp__target_settings);
+
+        target->service.name = section->pairs[i].key->text;
+        target->service.index = i;
+        target->service.node = section->pairs[i].value;
+        list[i] = target;
+        if (gp__load_name(load, section->pairs[i].key, "target"))
+            gp__map_set(&load->targets, target->service.name, target);
+    }
+}
+
+static void load_targets(struct gp__load *load, const struct gp__node *section,
+                         struct gp__target_settings **list)
+{
+    struct gp__node *shown = gp__node_mapping(load->arena, section->count, section);
+
+    for (size_t i = 0; i < section->count; i++)
+        gp__node_put(shown, section->pairs[i].key, load_target(load, list[i], &section->pairs[i]));
+    gp__load_show(load, "targets", shown);
+}
+
+void gp__load_services(struct gp__load *load)
+{
+    const struct gp__node *tables = gp__load_section(load, "tables");
+    const struct gp__node *targets = gp__load_section(load, "targets");
+    struct gp__target_settings **list = NULL;
+
+    for (size_t i = 0; tables && i < tables->count; i++)
+        add_table(load, &tables->pairs[i]);
+    if (targets) {
+        list = GP__ARENA_ARRAY(load->arena, struct gp__target_settings *, targets->count);
+        add_targets(load, targets, list);
+        load->settings->targets = list;
+        load->settings->n_targets = targets->count;
+    }
+    if (tables)
+        load_tables(load, tables);
+    if (targets)
+        load_targets(load, targets, list);
+}

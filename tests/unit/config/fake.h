@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A world for the configuration: files in memory, an environment, plugins that only describe
+ * themselves. Shared with the fuzz target. */
+#ifndef GP_TEST_CONFIG_FAKE_H
+#define GP_TEST_CONFIG_FAKE_H
+
+#include "core/config/settings.h"
+
+#include <fnmatch.h>
+#include <gatepost/plugin.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FAKE_DIRECTORY "/etc/gatepost"
+#define FAKE_MAIN FAKE_DIRECTORY "/F" /* which reports call F */
+
+struct fake_file {
+    const char *path;
+    const char *text;
+    size_t len; /* 0: of a C string */
+};
+
+/* Ends with a row without path. */
+struct fake_files {
+    const struct fake_file *files;
+};
+
+static int fake_read(void *arg, const char *path, size_t max, struct gp__buf *out, char *error,
+                     size_t error_size)
+{
+    const struct fake_files *files = arg;
+
+    for (const struct fake_file *file = files->files; file->path; file++) {
+        size_t len = file->len ? file->len : strlen(file->text);
+
+        if (strcmp(file->path, path) != 0)
+            continue;
+        if (len <= max)
+            return gp__buf_append(out, gp_slice(file->text, len));
+        snprintf(error, error_size, "larger than %zu bytes", max);
+        return -1;
+    }
+    snprintf(error, error_size, "No such file or directory");
+    return -1;
+}
+
+static int fake_glob(void *arg, const char *pattern,
+                     void (*found)(void *found_arg, const char *path), void *found_arg)
+{
+    const struct fake_files *files = arg;
+
+    for (const struct fake_file *file = files->files; file->path; file++)
+        if (fnmatch(pattern, file->path, FNM_PATHNAME) == 0)
+            found(found_arg, file->path);
+    return 0;
+}
+
+static const char *fake_env(void *arg, const char *name)
+{
+    (void)arg;
+    return strcmp(name, "FAKE_SECRET") == 0 ? "from-the-environment" : NULL;
+}
+
+/* ---- plugins ---- */
+
+static enum gp_verdict fake_hook(struct gp_call *call, void *self)
+{
+    (void)call;
+    (void)self;
+    return GP_NEXT;
+}
+
+static int fake_lookup(struct gp_call *call, void *self, struct gp_slice key,
+                       struct gp_slice *value_r)
+{
+    (void)call;
+    (void)self;
+    (void)key;
+    (void)value_r;
+    return GP_ENOTFOUND;
+}
+
+static int fake_deliver(struct gp_call *call, void *self, struct gp_delivery *delivery)
+{
+    (void)call;
+    (void)self;
+    (void)delivery;
+    return 0;
+}
+
+static const struct gp_table_role fake_table_role = {sizeof fake_table_role, fake_lookup};
+static const struct gp_target_role fake_target_role = {.size = sizeof fake_target_role,
+                                                       .deliver = fake_deliver};
+
+struct fake_inner {
+    struct gp_slice name;
+    int64_t weight;
+};
+
+/* An option of each type. */
+struct fake_all {
+    struct gp_slice text, address, secret, path, target;
+    bool flag;
+    int64_t number, milli;
+    uint64_t size, duration;
+    int word;
+    const struct gp_network *network;
+    struct gp_table *table;
+    const struct gp_regex *regex;
+    const struct gp_list *list, *numbers, *objects;
+    const struct gp_map *map;
+    struct fake_inner inner;
+};
+
+static const char *const fake_words[] = {"off", "on", "maybe", NULL};
+
+static const struct gp_option fake_inner_rows[] = {
+    GP_OPTION_STRING("name", struct fake_inner, name, NULL, "A name."),
+    GP_OPTION_INTEGER("weight", struct fake_inner, weight, "5", 0, 10, "A weight."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp_option fake_all_rows[] = {
+    GP_OPTION_STRING("text", struct fake_all, text, "hello", "A text."),
+    GP_OPTION_ADDRESS("address", struct fake_all, address, "127.0.0.1:25", "An address."),
+    GP_OPTION_SECRET("secret", struct fake_all, secret, GP_OPTIONAL, "A secret."),
+    GP_OPTION_PATH("path", struct fake_all, path, GP_OPTIONAL, "A path."),
+    GP_OPTION_TARGET("target", struct fake_all, target, GP_OPTIONAL, "A target."),
+    GP_OPTION_BOOL("flag", struct fake_all, flag, "true", "A flag."),
+    GP_OPTION_INTEGER("number", struct fake_all, number, "3", 1, 9, "A number."),
+    GP_OPTION_MILLI("milli", struct fake_all, milli, "2.5", -10000, 10000, "A decimal."),
+    GP_OPTION_SIZE("size", struct fake_all, size, "1MiB", 1024, 1048576, "A size."),
+    GP_OPTION_DURATION("duration", struct fake_all, duration, "30s", 1000, 60000, "A duration."),
+    GP_OPTION_ENUM("word", struct fake_all, word, fake_words, "off", "A word."),
+    GP_OPTION_NETWORK("network", struct fake_all, network, "192.0.2.0/24", "A network."),
+    GP_OPTION_TABLE("table", struct fake_all, table, GP_OPTIONAL, "A table."),
+    GP_OPTION_REGEX("regex", struct fake_all, regex, "^a+$", "An expression."),
+    GP_OPTION_LIST("list", struct fake_all, list, GP_TYPE_STRING, "[a, b]", "Texts.",
+                   .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_LIST("numbers", struct fake_all, numbers, GP_TYPE_INTEGER, "[]", "Numbers.", .min = 0,
+                   .max = 99),
+    GP_OPTION_LIST("objects", struct fake_all, objects, GP_TYPE_OBJECT, "[]", "Objects.",
+                   .rows = fake_inner_rows, .row_size = sizeof(struct fake_inner)),
+    GP_OPTION_MAP("map", struct fake_all, map, GP_TYPE_INTEGER, "{x: 1}", "A map."),
+    GP_OPTION_OBJECT("inner", struct fake_all, inner, fake_inner_rows, GP_OPTIONAL, "A struct."),
+    GP_OPTIONS_END,
+};
+
+struct fake_path {
+    struct gp_slice path;
+    struct gp_table *next;
+};
+
+static const struct gp_option fake_path_rows[] = {
+    GP_OPTION_PATH("path", struct fake_path, path, NULL, "A file."),
+    GP_OPTION_TABLE("next", struct fake_path, next, GP_OPTIONAL, "Asked when a key is not there."),
+    GP_OPTIONS_END,
+};
+
+struct fake_smart {
+    const struct gp_list *to;
+};
+
+static const struct gp_option fake_smart_rows[] = {
+    GP_OPTION_LIST("to", struct fake_smart, to, GP_TYPE_ADDRESS, NULL, "Where to send."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp_hook fake_rcpt_hooks[] = {
+    {GP_HOOK_MAIL, fake_hook}, {GP_HOOK_RCPT, fake_hook}, {.fn = NULL}};
+static const struct gp_hook fake_connect_hooks[] = {{GP_HOOK_CONNECT, fake_hook}, {.fn = NULL}};
+static const struct gp_hook fake_seal_hooks[] = {{GP_HOOK_SEAL, fake_hook}, {.fn = NULL}};
+
+#define FAKE_HEAD                                                                                  \
+    .magic = GP_ABI_MAGIC, .size = sizeof(struct gp_plugin), .abi_major = GP_ABI_MAJOR,            \
+    .abi_minor = GP_ABI_MINOR, .option_size = sizeof(struct gp_option), .version = "1",            \
+    .summary = "A fake"
+
+static const struct gp_plugin fake_plugins[] = {
+    {FAKE_HEAD, .name = "allkinds", .options = fake_all_rows,
+     .instance_size = sizeof(struct fake_all), .hooks = fake_rcpt_hooks},
+    {FAKE_HEAD, .name = "early", .hooks = fake_connect_hooks, .deadline_ms = 5000,
+     .on_error = GP_ON_ERROR_CONTINUE},
+    {FAKE_HEAD, .name = "sign", .hooks = fake_seal_hooks, .flags = GP_PLUGIN_SIGNS},
+    {FAKE_HEAD, .name = "file_table", .options = fake_path_rows,
+     .instance_size = sizeof(struct fake_path), .table = &fake_table_role},
+    {FAKE_HEAD, .name = "maildir", .options = fake_path_rows,
+     .instance_size = sizeof(struct fake_path), .target = &fake_target_role},
+    {FAKE_HEAD, .name = "smart", .options = fake_smart_rows,
+     .instance_size = sizeof(struct fake_smart), .target = &fake_target_role},
+    {FAKE_HEAD, .name = "granter", .hooks = fake_rcpt_hooks, .needs = GP_NEEDS_GRANT_RELAY},
+    {FAKE_HEAD, .name = "nothing"},
+};
+
+#define FAKE_PLUGINS (sizeof fake_plugins / sizeof fake_plugins[0])
+
+static const struct gp_plugin *fake_descriptor(void *arg, struct gp_slice name,
+                                               const char **error_r)
+{
+    (void)arg;
+    if (gp_slice_eq(name, GP_S("broken")))
+        *error_r = "undefined symbol: gp_future";
+    for (size_t i = 0; i < FAKE_PLUGINS; i++)
+        if (gp_slice_eq(name, gp_slice_of(fake_plugins[i].name)))
+            return &fake_plugins[i];
+    return NULL;
+}
+
+static void fake_names(void *arg, void (*found)(void *found_arg, struct gp_slice name),
+                       void *found_arg)
+{
+    (void)arg;
+    for (size_t i = 0; i < FAKE_PLUGINS; i++)
+        found(found_arg, gp_slice_of(fake_plugins[i].name));
+}
+
+/* Loads FAKE_MAIN from the files; what is to be said about it is appended to report. */
+static inline struct gp__settings *fake_load(const struct fake_file *files, struct gp__buf *report,
+                                             enum gp__diag_format format)
+{
+    struct fake_files all = {files};
+    struct gp__config_files access = {fake_read, fake_glob, fake_env, FAKE_DIRECTORY, &all};
+    struct gp__config_host host = {&access, fake_descriptor, NULL, fake_names, NULL};
+    struct gp__diag *diag = gp__diag_create();
+    struct gp__settings *settings = gp__settings_load("F", &host, diag);
+
+    gp__diag_print(diag, format, report);
+    gp__diag_free(&diag);
+    return settings;
+}
+
+#endif

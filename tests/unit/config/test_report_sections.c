@@ -1,0 +1,700 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is said about sections, and about configurations that can be used. */
+#include "tests/unit/config/report.h"
+
+static const struct report_case refused[] = {
+    {"table kind unknown", true, "tables: {a: {fiel: {path: x}}}\n",
+     "F:5:14: error: there is no plugin \"fiel\"\n"
+     "    tables: {a: {fiel: {path: x}}}\n"
+     "                 ^\n"},
+    {"table kind broken", true, "tables: {a: {broken: {}}}\n",
+     "F:5:14: error: the plugin \"broken\" cannot be used: undefined symbol: gp_future\n"
+     "    tables: {a: {broken: {}}}\n"
+     "                 ^\n"},
+    {"not a table", true, "tables: {a: {maildir: {path: x}}}\n",
+     "F:5:14: error: the plugin \"maildir\" is not a table\n"
+     "    tables: {a: {maildir: {path: x}}}\n"
+     "                 ^\n"},
+    {"table of two kinds", true, "tables: {a: {file: {path: x}, maildir: {}}}\n",
+     "F:5:31: error: a table is of one kind: \"maildir\" is a second\n"
+     "    tables: {a: {file: {path: x}, maildir: {}}}\n"
+     "                                  ^\n"},
+    {"table word", true, "tables: {a: b}\n",
+     "F:5:13: error: a table is a list, {KIND: options} or KIND:ARGUMENT\n"
+     "    tables: {a: b}\n"
+     "                ^\n"},
+    {"table nothing", true, "tables: {a: }\n",
+     "F:5:10: error: a table is a list, {KIND: options} or KIND:ARGUMENT\n"
+     "    tables: {a: }\n"
+     "             ^\n"},
+    {"table circle", true,
+     "tables: {a: {file: {path: x, next: b}}, b: {file: {path: y, next: a}}}\n",
+     "F:5:67: error: the table \"a\" needs itself\n"
+     "    tables: {a: {file: {path: x, next: b}}, b: {file: {path: y, next: a}}}\n"
+     "                                                                      ^\n"},
+    {"table entry twice", true, "tables: {a: [x, X]}\n",
+     "F:5:17: error: \"X\" is in the table twice\n"
+     "    tables: {a: [x, X]}\n"
+     "                    ^\n"},
+    {"table entry", true, "tables: {a: [[x]]}\n",
+     "F:5:14: error: a table in place lists keys, or key: value\n"
+     "    tables: {a: [[x]]}\n"
+     "                 ^\n"},
+    {"table cache", true, "tables: {a: {file: {path: x}, cache: 1m}}\n",
+     "F:5:31: error: \"cache\" in a table is not available in this version\n"
+     "    tables: {a: {file: {path: x}, cache: 1m}}\n"
+     "                                  ^\n"},
+    {"table no argument", true, "tables: {a: \"early:x\"}\n",
+     "F:5:13: error: the plugin \"early\" is not a table\n"
+     "    tables: {a: \"early:x\"}\n"
+     "                ^\n"},
+    {"table name", true, "tables: {\"a b\": [x]}\n",
+     "F:5:10: error: \"a b\" cannot name a table: use letters, digits, \"_\", \"-\" and \".\", "
+     "at most 64\n"
+     "    tables: {\"a b\": [x]}\n"
+     "             ^\n"},
+    {"target form", false,
+     "hostname: mx.example\n"
+     "targets: {a: maildir}\n"
+     "listeners: {mx: {address: \"[::1]:25\"}}\n",
+     "F:2:14: error: a target is {PLUGIN: options}\n"
+     "    targets: {a: maildir}\n"
+     "                 ^\n"},
+    {"not a target", false,
+     "hostname: mx.example\n"
+     "targets: {a: {early: }}\n",
+     "F:2:15: error: the plugin \"early\" is not a target\n"
+     "    targets: {a: {early: }}\n"
+     "                  ^\n"},
+    {"chain kind", true, "chains: {c: {early: }}\n",
+     "F:5:13: error: a chain is a list of items, not a mapping\n"
+     "    chains: {c: {early: }}\n"
+     "                ^\n"},
+    {"item word", true,
+     "chains:\n"
+     "  c:\n"
+     "    - early\n",
+     "F:7:7: error: an item is a mapping: write \"- early: {}\"\n"
+     "        - early\n"
+     "          ^\n"},
+    {"item empty", true,
+     "chains:\n"
+     "  c:\n"
+     "    - {}\n",
+     "F:7:7: error: which plugin? an item is {PLUGIN: options}\n"
+     "        - {}\n"
+     "          ^\n"},
+    {"plugin unknown", true,
+     "chains:\n"
+     "  c:\n"
+     "    - erly:\n",
+     "F:7:7: error: there is no plugin \"erly\"; did you mean \"early\"?\n"
+     "        - erly:\n"
+     "          ^\n"},
+    {"no hooks", true,
+     "chains:\n"
+     "  c:\n"
+     "    - nothing:\n",
+     "F:7:7: error: the plugin \"nothing\" has no hooks and cannot stand in a chain\n"
+     "        - nothing:\n"
+     "          ^\n"},
+    {"two plugins", true,
+     "chains:\n"
+     "  c:\n"
+     "    - allkinds:\n"
+     "      sign:\n",
+     "F:8:7: error: \"sign\" beside \"allkinds\": an item is one plugin, and each begins with "
+     "\"-\"\n"
+     "          sign:\n"
+     "          ^\n"},
+    {"core key", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      on_eror: defer\n",
+     "F:8:7: error: unknown key \"on_eror\" beside \"sign\"; did you mean \"on_error\"?\n"
+     "          on_eror: defer\n"
+     "          ^\n"},
+    {"second use", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "    - sign:\n",
+     "F:8:7: error: \"sign\" is used twice, first in F:7: give this one an `id` of its own\n"
+     "        - sign:\n"
+     "          ^\n"},
+    {"id twice", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      id: a\n"
+     "    - allkinds:\n"
+     "      id: a\n",
+     "F:10:11: error: the id \"a\" is used twice, first in F:7\n"
+     "          id: a\n"
+     "              ^\n"},
+    {"isolation", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      isolation: process\n",
+     "F:8:18: error: \"isolation: process\" is not available in this version\n"
+     "          isolation: process\n"
+     "                     ^\n"},
+    {"quarantine", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      on_error: quarantine\n",
+     "F:8:17: error: \"sign\" is to quarantine when it fails, but there is no `hold:` to keep "
+     "mail in\n"
+     "          on_error: quarantine\n"
+     "                    ^\n"},
+    {"group without when", true,
+     "chains:\n"
+     "  c:\n"
+     "    - do: [sign: ]\n",
+     "F:7:7: error: \"when\" is missing in a group\n"
+     "        - do: [sign: ]\n"
+     "          ^\n"},
+    {"group key", true,
+     "chains:\n"
+     "  c:\n"
+     "    - when: {tls: true}\n"
+     "      do: [sign: ]\n"
+     "      id: x\n",
+     "F:9:7: error: unknown key \"id\" in a group\n"
+     "          id: x\n"
+     "          ^\n"},
+    {"options without rows", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign: {x: 1}\n",
+     "F:7:14: error: unknown key \"x\" in the options of \"sign\"\n"
+     "        - sign: {x: 1}\n"
+     "                 ^\n"},
+    {"fact unknown", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {recipent: a}\n",
+     "F:8:14: error: unknown fact \"recipent\"; did you mean \"recipient\"?\n"
+     "          when: {recipent: a}\n"
+     "                 ^\n"},
+    {"fact of routes", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {relay: true}\n",
+     "F:8:14: error: \"relay\" cannot be asked outside of routes\n"
+     "          when: {relay: true}\n"
+     "                 ^\n"},
+    {"is alone", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {is: a}\n",
+     "F:8:14: error: \"is\" goes with \"note\"\n"
+     "          when: {is: a}\n"
+     "                 ^\n"},
+    {"none empty", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {none: []}\n",
+     "F:8:20: error: \"none\" needs at least one condition\n"
+     "          when: {none: []}\n"
+     "                       ^\n"},
+    {"condition kind", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: [a]\n",
+     "F:8:13: error: a condition is a mapping of facts, not a list\n"
+     "          when: [a]\n"
+     "                ^\n"},
+    {"flag", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {tls: 3}\n",
+     "F:8:19: error: \"tls\" must be true or false, not \"3\"\n"
+     "          when: {tls: 3}\n"
+     "                      ^\n"},
+    {"class", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {class: none}\n",
+     "F:8:21: error: \"class\" must be ours or relay, not \"none\"\n"
+     "          when: {class: none}\n"
+     "                        ^\n"},
+    {"size_over", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {size_over: big}\n",
+     "F:8:25: error: \"size_over\" must be a size such as 64KiB or 25MiB, not \"big\"\n"
+     "          when: {size_over: big}\n"
+     "                            ^\n"},
+    {"listener name", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {listener: mxx}\n",
+     "F:8:24: error: there is no listener \"mxx\"; did you mean \"mx\"?\n"
+     "          when: {listener: mxx}\n"
+     "                           ^\n"},
+    {"route name", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {route: rr}\n",
+     "F:8:21: error: there is no route \"rr\"; did you mean \"r\"?\n"
+     "          when: {route: rr}\n"
+     "                        ^\n"},
+    {"client", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {client: [10.0.0.1/8, nets]}\n",
+     "F:8:23: error: \"client\" must be a network without bits of the host, not \"10.0.0.1/8\"\n"
+     "          when: {client: [10.0.0.1/8, nets]}\n"
+     "                          ^\n"
+     "F:8:35: error: there is no network or table \"nets\"\n"
+     "          when: {client: [10.0.0.1/8, nets]}\n"
+     "                                      ^\n"},
+    {"address", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {sender: \"@a.example\"}\n",
+     "F:8:22: error: \"sender\" must be an address such as a@example.org (a domain goes without "
+     "\"@\"), not \"@a.example\"\n"
+     "          when: {sender: \"@a.example\"}\n"
+     "                         ^\n"},
+    {"never known", true,
+     "chains:\n"
+     "  c:\n"
+     "    - early:\n"
+     "      when: {recipient: a.example}\n",
+     "F:7:7: notice: \"early\" fails open: when it fails, mail passes unjudged\n"
+     "        - early:\n"
+     "          ^\n"
+     "F:8:14: error: \"recipient\" is never known to \"early\", which runs only at connect\n"
+     "          when: {recipient: a.example}\n"
+     "                 ^\n"},
+    {"like unknown", false,
+     "hostname: mx.example\n"
+     "listeners:\n"
+     "  mx: {address: \"[::1]:25\"}\n"
+     "  b: {like: nx}\n",
+     "F:4:13: error: there is no listener \"nx\"; did you mean \"mx\"?\n"
+     "      b: {like: nx}\n"
+     "                ^\n"},
+    {"like circle", false,
+     "hostname: mx.example\n"
+     "listeners:\n"
+     "  a: {like: b}\n"
+     "  b: {like: a}\n",
+     "F:3:13: error: \"like\" goes round in a circle\n"
+     "      a: {like: b}\n"
+     "                ^\n"
+     "F:4:13: error: \"like\" goes round in a circle\n"
+     "      b: {like: a}\n"
+     "                ^\n"},
+    {"address missing", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {}}\n",
+     "F:2:13: error: \"address\" is missing in listener \"mx\"\n"
+     "    listeners: {mx: {}}\n"
+     "                ^\n"},
+    {"chain unknown", false,
+     "hostname: mx.example\n"
+     "chains: {edge: }\n"
+     "listeners: {mx: {address: \"[::1]:25\", chain: egde}}\n",
+     "F:3:46: error: there is no chain \"egde\"; did you mean \"edge\"?\n"
+     "    listeners: {mx: {address: \"[::1]:25\", chain: egde}}\n"
+     "                                                 ^\n"},
+    {"open relay", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", relay: \"0.0.0.0/0\"}}\n",
+     "F:2:46: error: an open relay: anyone could send anything through this server; if that is "
+     "meant, in a laboratory, write \"anyone\"\n"
+     "    listeners: {mx: {address: \"[::1]:25\", relay: \"0.0.0.0/0\"}}\n"
+     "                                                 ^\n"},
+    {"relay word", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", relay: [autenticated, 10.1.0.0/8]}}\n",
+     "F:2:47: error: \"relay\" lists networks and the word authenticated, not \"autenticated\"; "
+     "did you mean \"authenticated\"?\n"
+     "    listeners: {mx: {address: \"[::1]:25\", relay: [autenticated, 10.1.0.0/8]}}\n"
+     "                                                  ^\n"
+     "F:2:61: error: bits of the host are set in 10.1.0.0/8\n"
+     "    listeners: {mx: {address: \"[::1]:25\", relay: [autenticated, 10.1.0.0/8]}}\n"
+     "                                                                ^\n"},
+    {"lmtp", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", protocol: lmtp}}\n",
+     "F:2:49: error: \"protocol: lmtp\" is not available in this version\n"
+     "    listeners: {mx: {address: \"[::1]:25\", protocol: lmtp}}\n"
+     "                                                    ^\n"},
+    {"tls later", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", tls: optional}}\n",
+     "F:2:39: error: \"tls\" in listener \"mx\" is not available in this version\n"
+     "    listeners: {mx: {address: \"[::1]:25\", tls: optional}}\n"
+     "                                          ^\n"},
+    {"mixed_reject bounce", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", mixed_reject: bounce}}\n",
+     "F:2:53: error: \"mixed_reject: bounce\" is not available in this version\n"
+     "    listeners: {mx: {address: \"[::1]:25\", mixed_reject: bounce}}\n"
+     "                                                        ^\n"},
+    {"mixed_reject hold", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", mixed_reject: hold}}\n",
+     "F:2:53: error: \"mixed_reject: hold\" needs `hold:` to keep mail in\n"
+     "    listeners: {mx: {address: \"[::1]:25\", mixed_reject: hold}}\n"
+     "                                                        ^\n"},
+    {"extension", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", extensions: {CHUNKIN: false}}}\n",
+     "F:2:52: error: unknown key \"CHUNKIN\" in \"extensions\" of listener \"mx\"; did you mean "
+     "\"CHUNKING\"?\n"
+     "    listeners: {mx: {address: \"[::1]:25\", extensions: {CHUNKIN: false}}}\n"
+     "                                                       ^\n"},
+    {"limit", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", limits: {recipients: 1}}}\n",
+     "F:2:60: error: \"recipients\" in \"limits\" of listener \"mx\": must be from 100 to "
+     "100000, not 1\n"
+     "    listeners: {mx: {address: \"[::1]:25\", limits: {recipients: 1}}}\n"
+     "                                                               ^\n"},
+    {"greeting", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", greeting: \"a\\r\\nb\"}}\n",
+     "F:2:49: error: \"greeting\" must be at most 200 printable ASCII characters\n"
+     "    listeners: {mx: {address: \"[::1]:25\", greeting: \"a\\r\\nb\"}}\n"
+     "                                                    ^\n"},
+    {"no listeners", false, "hostname: mx.example\n",
+     "F:1:1: error: there are no listeners\n"
+     "    hostname: mx.example\n"
+     "    ^\n"
+     "F:1:1: warning: there are no routes: every recipient is refused\n"
+     "    hostname: mx.example\n"
+     "    ^\n"},
+    {"address twice", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}, b: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n",
+     "F:2:44: error: \"b\" listens on 127.0.0.1:25, and so does \"mx\"\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\"}, b: {address: \"127.0.0.1:25\"}}\n"
+     "                                               ^\n"},
+    {"routes kind", false,
+     "hostname: mx.example\n"
+     "routes: {}\n",
+     "F:2:9: error: \"routes\" must be a list, not a mapping\n"
+     "    routes: {}\n"
+     "            ^\n"},
+    {"queued", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box}]\n",
+     "F:4:17: error: queued routes need the spool, which this version does not have; write mode: "
+     "direct\n"
+     "    routes: [{name: r, to: box}]\n"
+     "                    ^\n"},
+    {"route without name", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{to: box, mode: direct}]\n",
+     "F:4:10: error: \"name\" is missing in a route\n"
+     "    routes: [{to: box, mode: direct}]\n"
+     "             ^\n"},
+    {"two routes", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct, match: {sender: a@b}}, {name: r, to: box, mode: "
+     "direct}]\n",
+     "F:4:73: error: a second route \"r\"\n"
+     "    routes: [{name: r, to: box, mode: direct, match: {sender: a@b}}, {name: r, to: box, "
+     "mode: direct}]\n"
+     "                                                                            ^\n"},
+    {"route word", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, match: {recipient: doms}, to: box, mode: direct}]\n",
+     "F:4:39: error: there is no table \"doms\"\n"
+     "    routes: [{name: r, match: {recipient: doms}, to: box, mode: direct}]\n"
+     "                                          ^\n"},
+    {"route fact", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, match: {tls: true}, to: box, mode: direct}]\n",
+     "F:4:28: error: \"tls\" cannot be asked in a route\n"
+     "    routes: [{name: r, match: {tls: true}, to: box, mode: direct}]\n"
+     "                               ^\n"},
+    {"call-ahead", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, valid: {ask: box}, to: box, mode: direct}]\n",
+     "F:4:28: error: asking a target for recipients is not available in this version\n"
+     "    routes: [{name: r, valid: {ask: box}, to: box, mode: direct}]\n"
+     "                               ^\n"},
+    {"queue later", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, queue: q, to: box, mode: direct}]\n",
+     "F:4:20: error: \"queue\" in route \"r\" is not available in this version\n"
+     "    routes: [{name: r, queue: q, to: box, mode: direct}]\n"
+     "                       ^\n"},
+    {"bucket without hold", true, "buckets: {spam: }\n",
+     "F:5:10: error: buckets need `hold: {path: DIR}`, where their mail is kept\n"
+     "    buckets: {spam: }\n"
+     "             ^\n"},
+    {"bucket later", true,
+     "hold: {path: /h}\n"
+     "buckets: {spam: {expire: 1d}}\n",
+     "F:6:18: error: \"expire\" in bucket \"spam\" is not available in this version\n"
+     "    buckets: {spam: {expire: 1d}}\n"
+     "                     ^\n"},
+    {"bucket case", true,
+     "hold: {path: /h}\n"
+     "buckets: {Spam: }\n",
+     "F:6:11: error: a bucket is a word in lower case\n"
+     "    buckets: {Spam: }\n"
+     "              ^\n"},
+    {"resolver", true, "dns: {resolvers: [1.1.1.1, dns.example]}\n",
+     "F:5:28: error: \"resolvers\" is system, recursive or a list of IP addresses, not "
+     "\"dns.example\"\n"
+     "    dns: {resolvers: [1.1.1.1, dns.example]}\n"
+     "                               ^\n"},
+    {"log to", true, "log: {to: stder}\n",
+     "F:5:11: error: \"to\" of the log is stderr, syslog or a path with \"/\", not \"stder\"; "
+     "did you mean \"stderr\"?\n"
+     "    log: {to: stder}\n"
+     "              ^\n"},
+    {"include missing", true, "include: none.yaml\n",
+     "F:5:10: error: /etc/gatepost/none.yaml: No such file or directory\n"
+     "    include: none.yaml\n"
+     "             ^\n"},
+    {"include form", true, "include: {a: b}\n",
+     "F:5:10: error: \"include\" must be a file or a list of files\n"
+     "    include: {a: b}\n"
+     "             ^\n"},
+};
+
+static const struct report_case accepted[] = {
+    {"quiet", true, "", ""},
+    {"fails open", true,
+     "log: {}\n"
+     "chains:\n"
+     "  c:\n"
+     "    - early:\n",
+     "F:7:3: warning: no listener uses the chain \"c\"\n"
+     "      c:\n"
+     "      ^\n"
+     "F:8:7: notice: \"early\" fails open: when it fails, mail passes unjudged\n"
+     "        - early:\n"
+     "          ^\n"},
+    {"chain unused", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n",
+     "F:6:3: warning: no listener uses the chain \"c\"\n"
+     "      c:\n"
+     "      ^\n"},
+    {"target unused", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {old: {maildir: {path: /o}}, box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n",
+     "F:3:16: warning: nothing uses the target \"old\"\n"
+     "    targets: {old: {maildir: {path: /o}}, box: {maildir: {path: /m}}}\n"
+     "                   ^\n"},
+    {"some hooks know", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n"
+     "chains:\n"
+     "  c:\n"
+     "    - allkinds:\n"
+     "      when: {recipient: a.example}\n",
+     "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
+     "recipients is dropped for those\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "                ^\n"
+     "F:8:14: warning: \"recipient\" is not known yet at mail, where \"allkinds\" also runs: it "
+     "counts as false there\n"
+     "          when: {recipient: a.example}\n"
+     "                 ^\n"},
+    {"group never known", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n"
+     "chains:\n"
+     "  c:\n"
+     "    - when: {none: [recipient: a.example]}\n"
+     "      do: [early: ]\n",
+     "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
+     "recipients is dropped for those\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "                ^\n"
+     "F:7:21: warning: \"recipient\" is never known to \"early\", which runs only at connect\n"
+     "        - when: {none: [recipient: a.example]}\n"
+     "                        ^\n"
+     "F:8:17: notice: \"early\" fails open: when it fails, mail passes unjudged\n"
+     "          do: [early: ]\n"
+     "                    ^\n"},
+    {"near a table", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n"
+     "tables: {doms: [a.example]}\n"
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {recipient: dom}\n",
+     "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
+     "recipients is dropped for those\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "                ^\n"
+     "F:9:25: warning: \"dom\" is taken for a local part; did you mean the table \"doms\"?\n"
+     "          when: {recipient: dom}\n"
+     "                            ^\n"},
+    {"signs and fails open", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n"
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      on_error: continue\n",
+     "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
+     "recipients is dropped for those\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "                ^\n"
+     "F:8:17: warning: \"sign\" signs or journals: when it fails, mail goes out without\n"
+     "          on_error: continue\n"
+     "                    ^\n"},
+    {"anyone", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", relay: anyone}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n",
+     "F:2:50: warning: an open relay: anyone can send anything to anyone through \"mx\"\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", relay: anyone}}\n"
+     "                                                     ^\n"},
+    {"much", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", relay: [64.0.0.0/3]}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n",
+     "F:2:51: warning: \"64.0.0.0/3\" is much of the Internet\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", relay: [64.0.0.0/3]}}\n"
+     "                                                      ^\n"},
+    {"open route", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"0.0.0.0:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n",
+     "F:4:17: warning: the route \"r\" takes any recipient from anyone: an open relay if its "
+     "target sends mail on; match `relay: true` or recipients\n"
+     "    routes: [{name: r, to: box, mode: direct}]\n"
+     "                    ^\n"},
+    {"never reached", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: all, to: box, mode: direct}, {name: r, to: box, mode: direct}]\n",
+     "F:4:53: warning: the route \"r\" is never reached: \"all\" before it takes all of its "
+     "recipients\n"
+     "    routes: [{name: all, to: box, mode: direct}, {name: r, to: box, mode: direct}]\n"
+     "                                                        ^\n"},
+    {"never reached, by patterns", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: a, to: box, mode: direct, match: {recipient: [a.example, b.example]}}, "
+     "{name: r, match: {recipient: B.example}, to: box, mode: direct}]\n",
+     "F:4:95: warning: the route \"r\" is never reached: \"a\" before it takes all of its "
+     "recipients\n"
+     "    routes: [{name: a, to: box, mode: direct, match: {recipient: [a.example, b.example]}}, "
+     "{name: r, match: {recipient: B.example}, to: box, mode: direct}]\n"
+     "                                                                                           "
+     "       ^\n"},
+    {"may grant", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n"
+     "hold: {path: /h}\n"
+     "chains:\n"
+     "  c:\n"
+     "    - granter:\n",
+     "F:8:7: notice: \"granter\" may give clients the right to relay\n"
+     "        - granter:\n"
+     "          ^\n"},
+    {"sends to itself", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: [\"[::]:25\", \"127.0.0.1:26\", \"unix:/s\"]}}\n"
+     "targets:\n"
+     "  out: {smart: {to: [\"127.0.0.1:25\", \"127.0.0.1:26\", \"127.0.0.2:26\", \"unix:/s\", "
+     "\"other:25\"]}}\n"
+     "routes: [{name: r, match: {relay: true}, to: out, mode: direct}]\n",
+     "F:4:8: warning: the target \"out\" sends to 127.0.0.1:25, our own listener \"mx\"\n"
+     "      out: {smart: {to: [\"127.0.0.1:25\", \"127.0.0.1:26\", \"127.0.0.2:26\", "
+     "\"unix:/s\", \"other:25\"]}}\n"
+     "           ^\n"
+     "F:4:8: warning: the target \"out\" sends to 127.0.0.1:26, our own listener \"mx\"\n"
+     "      out: {smart: {to: [\"127.0.0.1:25\", \"127.0.0.1:26\", \"127.0.0.2:26\", "
+     "\"unix:/s\", \"other:25\"]}}\n"
+     "           ^\n"
+     "F:4:8: warning: the target \"out\" sends to unix:/s, our own listener \"mx\"\n"
+     "      out: {smart: {to: [\"127.0.0.1:25\", \"127.0.0.1:26\", \"127.0.0.2:26\", "
+     "\"unix:/s\", \"other:25\"]}}\n"
+     "           ^\n"},
+    {"no routes", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\"}}\n",
+     "F:1:1: warning: there are no routes: every recipient is refused\n"
+     "    hostname: mx.example\n"
+     "    ^\n"},
+};
+
+static void test_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        check_report(&refused[i], false);
+}
+
+static void test_accepted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++)
+        check_report(&accepted[i], true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_accepted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, free_pool);
+}

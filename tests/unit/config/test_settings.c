@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a configuration becomes: every type of value, conditions, groups, like:, includes, tables;
+ * and what bounds it. */
+#include "tests/unit/config/report.h"
+
+#include "core/config/bind.h"
+#include "core/config/show.h"
+#include "core/config/value.h"
+
+static struct gp__settings *load_files(const struct fake_file *files)
+{
+    struct gp__buf report = {0};
+    struct gp__settings *settings = fake_load(files, &report, GP__DIAG_TEXT);
+
+    if (!settings)
+        fail_msg(GP_FMT, GP_ARG(gp__buf_slice(&report)));
+    gp__buf_free(&report);
+    return settings;
+}
+
+static struct gp__settings *load(const char *text)
+{
+    struct fake_file files[] = {
+        {FAKE_MAIN, text, 0}, {"/etc/gatepost/secret", "from-the-file\r\n", 0}, {NULL, NULL, 0}};
+
+    return load_files(files);
+}
+
+static void assert_text(struct gp_slice s, const char *expected)
+{
+    if (!gp_slice_eq(s, gp_slice_of(expected)))
+        fail_msg("\"" GP_FMT "\" instead of \"%s\"", GP_ARG(s), expected);
+}
+
+static const struct fake_all *options_of(const struct gp__settings *settings, size_t n)
+{
+    return settings->instances[n]->options;
+}
+
+/* ---- values ---- */
+
+static void test_defaults(void **state)
+{
+    struct gp__settings *s = load(REPORT_BASE "chains: {c: [allkinds: ]}\n");
+    const struct fake_all *all = options_of(s, 0);
+
+    (void)state;
+    assert_text(all->text, "hello");
+    assert_int_equal(all->text.data[all->text.len], 0);
+    assert_text(all->address, "127.0.0.1:25");
+    assert_false(gp_slice_present(all->secret));
+    assert_true(all->flag);
+    assert_int_equal(all->number, 3);
+    assert_int_equal(all->milli, 2500);
+    assert_int_equal(all->size, 1 << 20);
+    assert_int_equal(all->duration, 30000);
+    assert_int_equal(all->word, 0);
+    assert_null(all->table);
+    assert_int_equal(gp_list_count(all->list), 2);
+    assert_int_equal(gp_list_count(all->numbers), 0);
+    assert_int_equal(*(const int64_t *)gp_map_find(all->map, GP_S("X")), 1);
+    assert_false(gp_slice_present(all->inner.name));
+    assert_int_equal(s->limits.recipients, 1000);
+    assert_int_equal(s->limits.message_size, 50 << 20);
+    assert_int_equal(s->answer_within.message, 240000);
+    assert_int_equal(s->dns.resolvers, GP__RESOLVERS_SYSTEM);
+    assert_int_equal(s->log.level, GP_LOG_INFO);
+    assert_text(s->authserv_id, "mx.example");
+    assert_false(gp_slice_present(s->hold_path));
+    gp__settings_free(&s);
+    assert_null(s);
+}
+
+static void test_values(void **state)
+{
+    struct gp__settings *s = load(
+        REPORT_BASE "tables: {doms: [a.example, b.example: yes]}\n"
+                    "chains:\n  c:\n    - allkinds:\n"
+                    "        text: 25\n        flag: no\n        number: 9\n        milli: -0.25\n"
+                    "        size: 64KiB\n        duration: 1s500ms\n        word: true\n"
+                    "        network: 2001:db8::/32\n        table: doms\n        regex: a(b)?c\n"
+                    "        path: ./x/y\n        target: box\n        list: one\n"
+                    "        numbers: [1, 99]\n        map: {a: 1, b: -2}\n"
+                    "        objects: [{name: p}, {name: q, weight: 7}]\n"
+                    "        inner: {name: in}\n        address: \"[::1]:2525\"\n");
+    const struct fake_all *all = options_of(s, 0);
+    const struct fake_inner *object = gp_list_at(all->objects, 1);
+
+    (void)state;
+    assert_text(all->text, "25");
+    assert_false(all->flag);
+    assert_int_equal(all->number, 9);
+    assert_int_equal(all->milli, -250);
+    assert_int_equal(all->size, 65536);
+    assert_int_equal(all->duration, 1500);
+    assert_int_equal(all->word, 1);
+    assert_true(gp_network_has(all->network, GP_S("2001:db8::1")));
+    assert_false(gp_network_has(all->network, GP_S("2001:db9::1")));
+    assert_false(gp_network_has(all->network, GP_S("nonsense")));
+    assert_text(all->table->name, "doms");
+    assert_text(*(const struct gp_slice *)gp_map_find(all->table->entries, GP_S("A.Example")), "");
+    assert_text(*(const struct gp_slice *)gp_map_find(all->table->entries, GP_S("b.example")),
+                "yes");
+    assert_text(all->path, "/etc/gatepost/x/y");
+    assert_text(all->target, "box");
+    assert_text(*(const struct gp_slice *)gp_list_at(all->list, 0), "one");
+    assert_null(gp_list_at(all->list, 1));
+    assert_int_equal(*(const int64_t *)gp_list_at(all->numbers, 1), 99);
+    assert_text(gp_map_key(all->map, 1), "b");
+    assert_int_equal(*(const int64_t *)gp_map_at(all->map, 1), -2);
+    assert_null(gp_map_at(all->map, 2));
+    assert_false(gp_slice_present(gp_map_key(all->map, 2)));
+    assert_text(object->name, "q");
+    assert_int_equal(object->weight, 7);
+    assert_int_equal(((const struct fake_inner *)gp_list_at(all->objects, 0))->weight, 5);
+    assert_text(all->inner.name, "in");
+    gp__settings_free(&s);
+}
+
+static void test_regex_match(void **state)
+{
+    struct gp__settings *s = load(REPORT_BASE "chains:\n  c:\n    - allkinds: {regex: 'a(b)?(c)'}\n"
+                                              "    - allkinds: {regex: '^(a+)+$'}\n      id: two\n"
+                                              "    - allkinds: {regex: '(?i)^\\x{c4}$'}\n"
+                                              "      id: three\n");
+    const struct gp_regex *groups = options_of(s, 0)->regex;
+    const struct gp_regex *explodes = options_of(s, 1)->regex;
+    const struct gp_regex *unicode = options_of(s, 2)->regex;
+    struct gp_slice found[4];
+    char many[64];
+
+    (void)state;
+    memset(many, 'a', sizeof many);
+    many[63] = 'b';
+    assert_int_equal(gp_regex_match(groups, GP_S("xxacx"), found, 4), 1);
+    assert_text(found[0], "ac");
+    assert_false(gp_slice_present(found[1]));
+    assert_text(found[2], "c");
+    assert_false(gp_slice_present(found[3]));
+    assert_int_equal(gp_regex_match(groups, GP_S("xx"), found, 4), 0);
+    assert_int_equal(gp_regex_match(groups, gp_slice(NULL, 0), NULL, 0), 0);
+    assert_int_equal(gp_regex_match(explodes, gp_slice(many, sizeof many), NULL, 0), GP_ELIMIT);
+    assert_int_equal(gp_regex_match(explodes, GP_S("aaa"), NULL, 0), 1);
+    assert_int_equal(gp_regex_match(unicode, GP_S("\xc3\xa4"), NULL, 0), 1);
+    assert_int_equal(gp_regex_match(unicode, GP_S("\xff\xfe"), NULL, 0), 0);
+    assert_text(gp_regex_pattern(groups), "a(b)?(c)");
+    gp__settings_free(&s);
+}
+
+static void test_secrets(void **state)
+{
+    static const struct {
+        const char *written, *value, *shown;
+    } cases[] = {
+        {"hunter2", "hunter2", "secret: (secret)"},
+        {"\"env:FAKE_SECRET\"", "from-the-environment", "secret: \"env:FAKE_SECRET\""},
+        {"{env: FAKE_SECRET}", "from-the-environment", "env: FAKE_SECRET"},
+        {"\"file:secret\"", "from-the-file", "secret: \"file:secret\""},
+        {"{file: /etc/gatepost/secret}", "from-the-file", "file: /etc/gatepost/secret"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct gp__buf shown = {0};
+        struct gp__settings *s;
+        char text[1000];
+
+        snprintf(text, sizeof text, "%schains: {c: [allkinds: {secret: %s}]}\n", REPORT_BASE,
+                 cases[i].written);
+        s = load(text);
+        assert_text(options_of(s, 0)->secret, cases[i].value);
+        assert_int_equal(gp__show(s, &shown), 0);
+        assert_true(gp_slice_search(gp__buf_slice(&shown), gp_slice_of(cases[i].value)) ==
+                    shown.len);
+        assert_true(gp_slice_search(gp__buf_slice(&shown), gp_slice_of(cases[i].shown)) <
+                    shown.len);
+        gp__buf_free(&shown);
+        gp__settings_free(&s);
+    }
+}
+
+/* A plugin that was built when rows were shorter. */
+static void test_shorter_rows(void **state)
+{
+    struct old_row {
+        char bytes[offsetof(struct gp_option, flags)];
+    };
+    struct old_row rows[2] = {0};
+    struct gp_option row = {.name = "x", .type = GP_TYPE_STRING, .def = "d", .flags = ~0u};
+    struct gp_option copy;
+
+    (void)state;
+    memcpy(&rows[0], &row, sizeof rows[0]);
+    assert_true(gp__option_row((const void *)rows, sizeof rows[0], 0, &copy));
+    assert_string_equal(copy.name, "x");
+    assert_int_equal(copy.flags, 0);
+    assert_null(copy.doc);
+    assert_false(gp__option_row((const void *)rows, sizeof rows[0], 1, &copy));
+    assert_false(gp__option_row(NULL, 0, 0, &copy));
+}
+
+/* ---- sections ---- */
+
+static void test_listeners(void **state)
+{
+    struct gp__settings *s = load(
+        "hostname: mx.example\n"
+        "limits: {recipients: 500, errors: 7}\n"
+        "listeners:\n"
+        "  base: {address: [\"127.0.0.1:25\", \"unix:/run/s\"], relay: [authenticated, 10.0.0.0/8],"
+        " limits: {recipients: 600, headers: 60}, refuse_at: now, exempt: []}\n"
+        "  like: {like: base, address: \"[::1]:0\", hostname: other.example,"
+        " limits: {headers: 70}, extensions: {CHUNKING: off, VRFY: yes}}\n");
+    const struct gp__listener_settings *base = gp__settings_listener(s, GP_S("base"));
+    const struct gp__listener_settings *like = gp__settings_listener(s, GP_S("like"));
+
+    (void)state;
+    assert_int_equal(base->n_addresses, 2);
+    assert_text(base->addresses[1].path, "/run/s");
+    assert_int_equal(base->addresses[0].port, 25);
+    assert_int_equal(base->smtp.limits.recipients, 600);
+    assert_int_equal(base->smtp.limits.errors, 7);
+    assert_int_equal(base->smtp.limits.headers, 60);
+    assert_int_equal(base->smtp.extensions, GP__EXT_DEFAULT);
+    assert_int_equal(base->n_exempt, 0);
+    assert_int_equal(like->n_addresses, 1);
+    assert_int_equal(like->addresses[0].ip.family, 6);
+    assert_text(like->smtp.hostname, "other.example");
+    assert_text(base->smtp.hostname, "mx.example");
+    assert_int_equal(like->smtp.limits.recipients, 600);
+    assert_int_equal(like->smtp.limits.headers, 70);
+    assert_int_equal(like->refuse_at, GP__REFUSE_AT_NOW);
+    assert_true(like->relay_authenticated);
+    assert_int_equal(like->n_relay, 1);
+    assert_int_equal(like->relay[0].bits, 8);
+    assert_int_equal(like->smtp.extensions,
+                     (GP__EXT_DEFAULT & ~(GP__EXT_CHUNKING | GP__EXT_BINARYMIME)) | GP__EXT_VRFY);
+    assert_null(gp__settings_listener(s, GP_S("none")));
+    gp__settings_free(&s);
+}
+
+static void test_chains(void **state)
+{
+    struct gp__settings *s = load(REPORT_BASE "hold: {path: held}\n"
+                                              "buckets: {spam: }\n"
+                                              "chains:\n"
+                                              "  c:\n"
+                                              "    - early:\n"
+                                              "    - when: {listener: mx}\n"
+                                              "      do:\n"
+                                              "        - when: {tls: true}\n"
+                                              "          do:\n"
+                                              "            - sign: {}\n"
+                                              "              id: inner\n"
+                                              "              deadline: 2s\n"
+                                              "              on_error: quarantine\n"
+                                              "              mode: shadow\n"
+                                              "              refuse_at: now\n"
+                                              "              even_authenticated: true\n"
+                                              "              when: {authenticated: false}\n");
+    const struct gp__chain_settings *chain = s->chains[0];
+    const struct gp__use *early = chain->items[0], *inner = chain->items[1];
+    const struct gp__when *outer;
+
+    (void)state;
+    assert_int_equal(chain->count, 2);
+    assert_text(early->id, "early");
+    assert_int_equal(early->deadline_ms, 5000);
+    assert_int_equal(early->on_error, GP_ON_ERROR_CONTINUE);
+    assert_false(early->has_refuse_at);
+    assert_null(early->when);
+    assert_null(early->options);
+    assert_text(inner->id, "inner");
+    assert_int_equal(inner->index, 1);
+    assert_int_equal(inner->deadline_ms, 2000);
+    assert_int_equal(inner->on_error, GP_ON_ERROR_QUARANTINE);
+    assert_int_equal(inner->mode, GP__MODE_SHADOW);
+    assert_true(inner->has_refuse_at && inner->refuse_at == GP__REFUSE_AT_NOW);
+    assert_true(inner->even_authenticated);
+    assert_int_equal(inner->when->kind, GP__WHEN_ALL);
+    assert_int_equal(inner->when->children[1]->fact, GP__FACT_AUTHENTICATED);
+    assert_false(inner->when->children[1]->flag);
+    outer = inner->when->children[0];
+    assert_int_equal(outer->children[0]->fact, GP__FACT_LISTENER);
+    assert_int_equal(outer->children[1]->fact, GP__FACT_TLS);
+    assert_text(s->hold_path, "/etc/gatepost/held");
+    assert_true(gp__settings_bucket(s, GP_S("spam")) && gp__settings_bucket(s, GP_S("held")));
+    assert_false(gp__settings_bucket(s, GP_S("ham")));
+    gp__settings_free(&s);
+}
+
+static void test_when(void **state)
+{
+    struct gp__settings *s = load(
+        REPORT_BASE "tables: {doms: [a.example]}\n"
+                    "chains:\n  c:\n    - sign:\n      when:\n"
+                    "        recipient_not: [a@b.example, .c.example, d.example, postmaster, "
+                    "doms, \"file:more\"]\n"
+                    "        client: [10.0.0.0/8, \"::1\", doms]\n"
+                    "        note: score.is\n        is: 5\n"
+                    "        size_over: 1KiB\n        class: relay\n"
+                    "        any: [{helo: .h.example}, {null_sender: true}]\n");
+    const struct gp__when *all = s->instances[0]->when;
+    const struct gp__when *rcpt = all->children[0], *client = all->children[1];
+    const struct gp__when *any = all->children[5];
+
+    (void)state;
+    assert_int_equal(all->kind, GP__WHEN_ALL);
+    assert_int_equal(all->count, 6);
+    assert_true(rcpt->fact == GP__FACT_RECIPIENT && rcpt->negate);
+    assert_int_equal(rcpt->n_patterns, 4);
+    assert_int_equal(rcpt->patterns[0].kind, GP__PATTERN_ADDRESS);
+    assert_int_equal(rcpt->patterns[1].kind, GP__PATTERN_SUBDOMAIN);
+    assert_text(rcpt->patterns[1].text, "c.example");
+    assert_int_equal(rcpt->patterns[2].kind, GP__PATTERN_DOMAIN);
+    assert_int_equal(rcpt->patterns[3].kind, GP__PATTERN_LOCAL);
+    assert_int_equal(rcpt->n_tables, 2);
+    assert_text(rcpt->tables[0]->name, "doms");
+    assert_text(rcpt->tables[1]->name, "(F:10)");
+    assert_text(((const struct fake_path *)s->tables[1]->service.options)->path,
+                "/etc/gatepost/more");
+    assert_true(client->fact == GP__FACT_CLIENT && !client->negate);
+    assert_int_equal(client->n_networks, 2);
+    assert_int_equal(client->n_tables, 1);
+    assert_text(all->children[2]->note, "score.is");
+    assert_text(all->children[2]->is, "5");
+    assert_int_equal(all->children[3]->size, 1024);
+    assert_int_equal(all->children[4]->class, GP__CLASS_RELAY);
+    assert_int_equal(any->kind, GP__WHEN_ANY);
+    assert_int_equal(any->children[0]->patterns[0].kind, GP__PATTERN_SUBDOMAIN);
+    assert_true(any->children[1]->flag);
+    gp__settings_free(&s);
+}
+
+static void test_known(void **state)
+{
+    (void)state;
+    assert_true(gp__fact_known(GP__FACT_CLIENT, GP_HOOK_CONNECT));
+    assert_false(gp__fact_known(GP__FACT_HELO, GP_HOOK_TLS));
+    assert_false(gp__fact_known(GP__FACT_RECIPIENT, GP_HOOK_MAIL));
+    assert_true(gp__fact_known(GP__FACT_RECIPIENT, GP_HOOK_RESOLVE));
+    assert_false(gp__fact_known(GP__FACT_ROUTE, GP_HOOK_RESOLVE));
+    assert_true(gp__fact_known(GP__FACT_ROUTE, GP_HOOK_ACCEPTED));
+    assert_false(gp__fact_known(GP__FACT_CLIENT, GP_HOOK_TICK));
+    assert_false(gp__fact_known(GP__FACT_SENDER, GP_HOOK_CAPABILITIES));
+}
+
+static void test_tables_and_routes(void **state)
+{
+    struct gp__settings *s = load(
+        "hostname: mx.example\nlisteners: {mx: {address: \"[::]:25\"}}\n"
+        "tables: {a: {file: {path: a, next: b}}, b: \"file:b\", doms: [x.example]}\n"
+        "targets: {box: {maildir: {path: /m, next: a}}}\n"
+        "routes:\n"
+        "  - {name: ours, match: {recipient: doms}, valid: a, to: box, mode: direct}\n"
+        "  - {name: out, match: {relay: true, sender: x.example}, to: box, mode: direct}\n");
+    const struct fake_path *a = s->tables[1]->service.options;
+
+    (void)state;
+    assert_int_equal(s->n_tables, 3);
+    assert_text(s->tables[0]->service.name, "b"); /* a needs it */
+    assert_text(s->tables[1]->service.name, "a");
+    assert_ptr_equal(a->next, &s->tables[0]->handle);
+    assert_int_equal(s->tables[2]->service.index, 2);
+    assert_null(s->tables[2]->service.plugin);
+    assert_string_equal(s->tables[0]->service.plugin->name, "file_table");
+    assert_ptr_equal(s->routes[0]->valid, &s->tables[1]->handle);
+    assert_ptr_equal(s->routes[0]->to, gp__settings_target(s, GP_S("box")));
+    assert_ptr_equal(s->routes[0]->match->tables[0], &s->tables[2]->handle);
+    assert_false(s->routes[0]->relay);
+    assert_true(s->routes[1]->relay);
+    assert_true(s->targets[0]->used);
+    gp__settings_free(&s);
+}
+
+static void test_flat_sections(void **state)
+{
+    struct gp__settings *s = load(
+        REPORT_BASE "dns: {resolvers: [192.0.2.53, \"[2001:db8::53]:5353\"], dnssec: false, "
+                    "forward: {corp.example: \"10.0.0.1:53\"}}\n"
+                    "log: {to: logs/mail.log, format: json, level: debug}\n"
+                    "auth_results: {authserv_id: other}\nplugins: {path: lib}\n");
+
+    (void)state;
+    assert_int_equal(s->dns.resolvers, GP__RESOLVERS_LIST);
+    assert_int_equal(s->dns.n_list, 2);
+    assert_int_equal(s->dns.list[0].port, 53);
+    assert_int_equal(s->dns.list[1].port, 5353);
+    assert_int_equal(s->dns.dnssec, 2 /* off */);
+    assert_text(*(const struct gp_slice *)gp_map_find(s->dns.forward, GP_S("corp.example")),
+                "10.0.0.1:53");
+    assert_text(s->log.to, "/etc/gatepost/logs/mail.log");
+    assert_int_equal(s->log.format, GP__LOG_JSON);
+    assert_int_equal(s->log.level, GP_LOG_DEBUG);
+    assert_text(s->authserv_id, "other");
+    assert_text(*(const struct gp_slice *)gp_list_at(s->plugin_path, 0), "/etc/gatepost/lib");
+    gp__settings_free(&s);
+}
+
+/* ---- includes ---- */
+
+static void test_include(void **state)
+{
+    struct fake_file files[] = {
+        {FAKE_MAIN,
+         "hostname: mx.example\ninclude: [conf.d/*.yaml, other/last.yaml]\n"
+         "routes: [{name: r1, match: {recipient: a.example}, to: box, mode: direct}]\n",
+         0},
+        {"/etc/gatepost/conf.d/a.yaml", "listeners: {a: {address: \"127.0.0.1:25\"}}\n", 0},
+        {"/etc/gatepost/conf.d/b.yaml",
+         "listeners: {b: {address: \"127.0.0.1:26\"}}\n"
+         "routes: [{name: r2, to: box, mode: direct}]\n",
+         0},
+        {"/etc/gatepost/conf.d/c.txt", "not: read\n", 0},
+        {"/etc/gatepost/other/last.yaml", "include: sub.yaml\n", 0},
+        {"/etc/gatepost/other/sub.yaml", "targets: {box: {maildir: {path: here}}}\n", 0},
+        {NULL, NULL, 0}};
+    struct gp__settings *s = load_files(files);
+
+    (void)state;
+    assert_int_equal(s->n_listeners, 2);
+    assert_text(s->listeners[1]->name, "b");
+    assert_int_equal(s->n_routes, 2);
+    assert_text(s->routes[1]->name, "r2");
+    assert_text(((const struct fake_path *)s->targets[0]->service.options)->path,
+                "/etc/gatepost/other/here");
+    gp__settings_free(&s);
+}
+
+static void test_include_refused(void **state)
+{
+    static const struct {
+        const char *main, *other, *says;
+    } cases[] = {
+        {"include: o.yaml\n", "include: F\n", "/etc/gatepost/F: this file includes itself"},
+        {"include: [o.yaml, ./o.yaml]\n", "log: {}\n", "this file is included twice"},
+        {"hostname: a\ninclude: o.yaml\n", "hostname: b\n",
+         "\"hostname\" at the top is given twice, first in F:1"},
+        {"include: o.yaml\ntables: {a: [x]}\n", "tables: {a: [y]}\n",
+         "\"a\" is given twice, first in F:2"},
+        {"include: o.yaml\ntables: {a: [x]}\n", "tables: [x]\n", "at the top is given twice"},
+        {"include: o.yaml\n", "- x\n", "/etc/gatepost/o.yaml:1:1: error: a configuration is"},
+        {"include: o.yaml\n", "a: [\n", "/etc/gatepost/o.yaml:2:1: error: flow"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake_file files[] = {{FAKE_MAIN, cases[i].main, 0},
+                                    {"/etc/gatepost/o.yaml", cases[i].other, 0},
+                                    {NULL, NULL, 0}};
+        struct gp__buf report = {0};
+        struct gp__settings *s = fake_load(files, &report, GP__DIAG_TEXT);
+
+        assert_null(s);
+        if (gp_slice_search(gp__buf_slice(&report), gp_slice_of(cases[i].says)) == report.len)
+            fail_msg("%s is not in\n" GP_FMT, cases[i].says, GP_ARG(gp__buf_slice(&report)));
+        gp__buf_free(&report);
+    }
+}
+
+/* ---- bounds ---- */
+
+static void assert_refused(const char *text, size_t len, const char *says)
+{
+    struct fake_file files[] = {{FAKE_MAIN, text, len}, {NULL, NULL, 0}};
+    struct gp__buf report = {0};
+
+    assert_null(fake_load(files, &report, GP__DIAG_TEXT));
+    if (gp_slice_search(gp__buf_slice(&report), gp_slice_of(says)) == report.len)
+        fail_msg("%s is not in\n" GP_FMT, says, GP_ARG(gp__buf_slice(&report)));
+    gp__buf_free(&report);
+}
+
+static void test_bounds(void **state)
+{
+    static char text[(4 << 20) + 100];
+    size_t len;
+
+    (void)state;
+    len = (size_t)snprintf(text, sizeof text, "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for (int i = 1; i < 10; i++) /* ten billion laughs */
+        len += (size_t)snprintf(text + len, sizeof text - len,
+                                "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, "
+                                "*a%d]\n",
+                                i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1,
+                                i - 1);
+    assert_refused(text, len, "anchors expand to more than 200000");
+
+    memset(text, '[', 100);
+    assert_refused(text, 100, "nested more than 64 levels deep");
+
+    len = (size_t)snprintf(text, sizeof text, "a0: &a0 x\n");
+    for (int i = 1; i < 70; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "a%d: &a%d [*a%d]\n", i, i, i - 1);
+    assert_refused(text, len, "nested more than 64 levels deep");
+
+    memset(text, ' ', sizeof text);
+    assert_refused(text, sizeof text - 1, "larger than 4194304 bytes");
+
+    assert_refused("hostname: \xff\n", 12, "F:1:11: error: not UTF-8");
+    assert_refused("hostname: \0\n", 12, "F:1:11: error: a NUL byte");
+
+    len = 0; /* more problems than are kept */
+    for (int i = 0; i < 300; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "zzzzzz%d: 1\n", i);
+    assert_refused(text, len, "... and 101 more\n");
+}
+
+/* What is shown is a configuration of the same meaning. */
+static void test_show_again(void **state)
+{
+    struct gp__settings *s = load(REPORT_BASE
+                                  "tables: {t: [a: \"x: y\", \"#b\"]}\n"
+                                  "chains: {c: [allkinds: {text: \"a\\tb \\u00e4\"}]}\n");
+    struct gp__buf first = {0}, second = {0};
+    struct gp__settings *again;
+
+    (void)state;
+    assert_int_equal(gp__show(s, &first), 0);
+    assert_int_equal(gp__buf_append(&first, gp_slice("", 1)), 0);
+    again = load(gp__buf_slice(&first).data);
+    assert_text(options_of(again, 0)->text, "a\tb \xc3\xa4");
+    assert_text(*(const struct gp_slice *)gp_map_at(again->tables[0]->handle.entries, 0), "x: y");
+    assert_int_equal(again->limits.message_size, s->limits.message_size);
+    assert_int_equal(gp__show(again, &second), 0);
+    assert_true(gp_slice_search(gp__buf_slice(&first), GP_S("threads: 4  # default\n")) <
+                first.len);
+    assert_true(gp_slice_search(gp__buf_slice(&second), GP_S("threads: 4  # F:")) < second.len);
+    gp__buf_free(&first);
+    gp__buf_free(&second);
+    gp__settings_free(&again);
+    gp__settings_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_regex_match),     cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_shorter_rows),    cmocka_unit_test(test_listeners),
+        cmocka_unit_test(test_chains),          cmocka_unit_test(test_when),
+        cmocka_unit_test(test_known),           cmocka_unit_test(test_tables_and_routes),
+        cmocka_unit_test(test_flat_sections),   cmocka_unit_test(test_include),
+        cmocka_unit_test(test_include_refused), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_show_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, free_pool);
+}
