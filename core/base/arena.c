@@ -9,6 +9,7 @@
 
 #define CHUNK_SIZE 2048u /* with its header, one size class of malloc */
 #define CHUNK_BYTES (CHUNK_SIZE - sizeof(struct chunk))
+#define POOL_MAX 1024u /* free chunks a thread keeps: 2 MiB */
 #define ALIGNMENT (_Alignof(max_align_t))
 
 /* Under AddressSanitizer nothing is shared or recycled, so that it sees an overflow of every single
@@ -21,11 +22,8 @@
 #if defined(__SANITIZE_ADDRESS__)
 #define CHUNK_PER_ALLOCATION 1
 #endif
-#ifdef CHUNK_PER_ALLOCATION
-#define POOL_MAX 0u
-#else
+#ifndef CHUNK_PER_ALLOCATION
 #define CHUNK_PER_ALLOCATION 0
-#define POOL_MAX 1024u /* free chunks a thread keeps: 2 MiB */
 #endif
 
 struct chunk {
@@ -78,7 +76,7 @@ static struct chunk *chunk_take(void)
 
 static void chunk_give(struct chunk *chunk)
 {
-    if (chunk->size != CHUNK_BYTES || pool.count >= POOL_MAX) {
+    if (CHUNK_PER_ALLOCATION || chunk->size != CHUNK_BYTES || pool.count >= POOL_MAX) {
         free(chunk);
         return;
     }

@@ -58,25 +58,11 @@ static inline bool gp__is_control(char c)
 static inline bool gp__is_atext(char c)
 {
     switch (c) {
-    case '!':
-    case '#':
-    case '$':
-    case '%':
-    case '&':
-    case '\'':
-    case '*':
-    case '+':
-    case '-':
-    case '/':
-    case '=':
-    case '?':
-    case '^':
-    case '_':
-    case '`':
-    case '{':
-    case '|':
-    case '}':
+    // clang-format off
+    case '!': case '#': case '$': case '%': case '&': case '\'': case '*': case '+': case '-':
+    case '/': case '=': case '?': case '^': case '_': case '`': case '{': case '|': case '}':
     case '~':
+        // clang-format on
         return true;
     default:
         return gp__is_alnum(c);

@@ -190,7 +190,8 @@ bool gp__network_has(const struct gp__network *network, const struct gp__ip *ip)
     int whole = network->bits / 8, rest = network->bits % 8;
     uint8_t mask = (uint8_t)(0xff00 >> rest);
 
-    if (!ip->family || network->ip.family != ip->family || memcmp(network->ip.bytes, ip->bytes, (size_t)whole))
+    if (!ip->family || network->ip.family != ip->family ||
+        memcmp(network->ip.bytes, ip->bytes, (size_t)whole))
         return false;
     return rest == 0 || ((network->ip.bytes[whole] ^ ip->bytes[whole]) & mask) == 0;
 }

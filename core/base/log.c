@@ -39,7 +39,7 @@ static void json_escape(struct gp__buf *out, char c)
  * separators, marks that turn the direction of writing around. */
 static bool is_deceptive(uint32_t code)
 {
-    return code < 0xa0 || code == 0x2028 || code == 0x2029 || (code >= 0x202a && code <= 0x202e) ||
+    return code < 0xa0 || code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
            (code >= 0x2066 && code <= 0x2069);
 }
 

@@ -50,11 +50,14 @@ struct gp__log {
 void gp__log_fields(struct gp__log *log, enum gp_log_level level, const char *event,
                     const struct gp__log_field *fields, size_t count);
 
-/* Fields whose text is absent are left out. */
-#define gp__log(log, level_, event, ...)                                                           \
+/* Fields whose text is absent are left out; nothing is evaluated for a record that is dropped but
+ * log and its level. At least one field: without any call gp__log_fields(..., NULL, 0). */
+#define gp__log(log, record_level, event, ...)                                                     \
     do {                                                                                           \
-        if ((log) && (level_) <= (log)->level)                                                     \
-            gp__log_fields((log), (level_), (event), (struct gp__log_field[]){__VA_ARGS__},        \
+        struct gp__log *log_to_ = (log);                                                           \
+        enum gp_log_level log_level_ = (record_level);                                             \
+        if (log_to_ && log_level_ <= log_to_->level)                                               \
+            gp__log_fields(log_to_, log_level_, (event), (struct gp__log_field[]){__VA_ARGS__},    \
                            sizeof((struct gp__log_field[]){__VA_ARGS__}) /                         \
                                sizeof(struct gp__log_field));                                      \
     } while (0)

@@ -10,27 +10,21 @@ struct unit {
     uint64_t factor;
 };
 
+// clang-format off
 static const struct unit durations[] = {
-    {"ms", 1},       {"s", 1000},      {"m", 60000}, {"h", 3600000},
-    {"d", 86400000}, {"w", 604800000}, {NULL, 0},
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000},
+    {NULL, 0},
 };
 
 static const struct unit sizes[] = {
-    {"", 1},
-    {"b", 1},
-    {"kib", 1u << 10},
-    {"k", 1u << 10},
-    {"kb", 1000},
-    {"mib", 1u << 20},
-    {"m", 1u << 20},
-    {"mb", 1000000},
-    {"gib", 1u << 30},
-    {"g", 1u << 30},
-    {"gb", 1000000000},
-    {"tib", 1ull << 40},
-    {"tb", 1000000000000},
+    {"", 1},             {"b", 1},
+    {"kib", 1u << 10},   {"k", 1u << 10},   {"kb", 1000},
+    {"mib", 1u << 20},   {"m", 1u << 20},   {"mb", 1000000},
+    {"gib", 1u << 30},   {"g", 1u << 30},   {"gb", 1000000000},
+    {"tib", 1ull << 40}, {"t", 1ull << 40}, {"tb", 1000000000000},
     {NULL, 0},
 };
+// clang-format on
 
 static const struct unit *unit_find(const struct unit *units, struct gp_slice name)
 {
@@ -40,8 +34,10 @@ static const struct unit *unit_find(const struct unit *units, struct gp_slice na
     return NULL;
 }
 
-/* Takes the number and the unit behind it off the text and adds their product to *sum. */
-static int take_term(struct gp_slice *text, const struct unit *units, uint64_t *sum)
+/* Takes the number and the unit behind it off the text and adds their product to *sum. The unit has
+ * to be smaller than *below, which becomes the unit: "1m30m" is a slip. */
+static int take_term(struct gp_slice *text, const struct unit *units, uint64_t *below,
+                     uint64_t *sum)
 {
     const struct unit *unit;
     uint64_t value = 0;
@@ -56,16 +52,18 @@ static int take_term(struct gp_slice *text, const struct unit *units, uint64_t *
     while (digits + letters < text->len && gp__is_alpha(text->data[digits + letters]))
         letters++;
     unit = unit_find(units, gp_slice_sub(*text, digits, letters));
-    if (digits == 0 || !unit || __builtin_mul_overflow(value, unit->factor, &value) ||
+    if (digits == 0 || !unit || unit->factor >= *below ||
+        __builtin_mul_overflow(value, unit->factor, &value) ||
         __builtin_add_overflow(*sum, value, sum))
         return -1;
+    *below = unit->factor;
     *text = gp_slice_sub(*text, digits + letters, text->len);
     return 0;
 }
 
 int gp__duration_parse(struct gp_slice text, uint64_t *ms_r)
 {
-    uint64_t sum = 0;
+    uint64_t below = UINT64_MAX, sum = 0;
 
     if (gp_slice_eq(text, GP_S("0"))) {
         *ms_r = 0;
@@ -74,7 +72,7 @@ int gp__duration_parse(struct gp_slice text, uint64_t *ms_r)
     if (text.len == 0)
         return -1;
     while (text.len)
-        if (take_term(&text, durations, &sum) < 0)
+        if (take_term(&text, durations, &below, &sum) < 0)
             return -1;
     if (sum > INT64_MAX)
         return -1;
@@ -84,9 +82,9 @@ int gp__duration_parse(struct gp_slice text, uint64_t *ms_r)
 
 int gp__size_parse(struct gp_slice text, uint64_t *bytes_r)
 {
-    uint64_t sum = 0;
+    uint64_t below = UINT64_MAX, sum = 0;
 
-    if (take_term(&text, sizes, &sum) < 0 || text.len || sum > INT64_MAX)
+    if (take_term(&text, sizes, &below, &sum) < 0 || text.len || sum > INT64_MAX)
         return -1;
     *bytes_r = sum;
     return 0;
@@ -98,7 +96,7 @@ struct gp_slice gp__duration_format(uint64_t ms, char out[32])
     int len;
 
     if (ms == 0)
-        return GP_S("0");
+        return gp_slice(strcpy(out, "0"), 1);
     for (const struct unit *unit = durations; unit->name; unit++)
         if (ms % unit->factor == 0)
             best = unit;

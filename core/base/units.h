@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Durations, sizes and rates as people write them in a configuration, and back. */
+/* Durations and sizes as people write them in a configuration, and back. */
 #ifndef GP_BASE_UNITS_H
 #define GP_BASE_UNITS_H
 
 #include <gatepost/slice.h>
 #include <stdint.h>
 
-/* "250ms", "30s", "5m", "1h30m", "4d", "2w"; "0" needs no unit. Milliseconds. 0, or -1. */
+/* "250ms", "30s", "5m", "1h30m", "4d", "2w"; larger units first, in any case; "0" needs no unit.
+ * Milliseconds, at most INT64_MAX. 0, or -1. */
 int gp__duration_parse(struct gp_slice text, uint64_t *ms_r);
 
-/* "512", "64KiB", "25MiB", "2GiB" (1024) and "64KB", "25MB" (1000), "10k" = 10 KiB. Bytes. */
+/* "512", "64KiB", "25MiB", "2GiB" (1024) and "64KB", "25MB" (1000), "10k" = 10 KiB. Bytes, at
+ * most INT64_MAX. 0, or -1. */
 int gp__size_parse(struct gp_slice text, uint64_t *bytes_r);
 
 /* The shortest exact form, into out; returns its slice. */

@@ -49,7 +49,22 @@ struct gp_recipient *gp_delivery_rcpt_at(const struct gp_delivery *delivery, siz
     return index < delivery->count ? delivery->recipients[index] : NULL;
 }
 
-/* The reply is the plugin's, and so hostile: one that is malformed becomes the default. */
+static const char *default_text(enum gp_outcome outcome)
+{
+    switch (outcome) {
+    case GP_OUTCOME_DELIVERED:
+        return "Ok";
+    case GP_OUTCOME_FAILED:
+        return "The target refused the message";
+    case GP_OUTCOME_NONE:
+    case GP_OUTCOME_DEFERRED:
+        break;
+    }
+    return "Can't deliver now, try again later";
+}
+
+/* The plugin's answer is hostile: an outcome that is none counts as deferred, a malformed reply
+ * becomes the default one. */
 void gp_delivery_result(struct gp_delivery *delivery, size_t index, enum gp_outcome outcome,
                         const char *status, const char *text)
 {
@@ -58,13 +73,15 @@ void gp_delivery_result(struct gp_delivery *delivery, size_t index, enum gp_outc
 
     if (index >= delivery->count)
         return;
-    delivery->outcomes[index] = outcome;
+    delivery->outcomes[index] = digit == '4' ? GP_OUTCOME_DEFERRED : outcome;
+    delivery->replies[index] = reply;
     if (!status || gp__reply_parse_status(gp_slice_of(status), &reply) < 0)
         return;
-    reply.text = gp__arena_dup(delivery->policy->transaction->arena,
-                               gp_slice_of(text ? text : "Ok"));
-    if (gp__reply_ok(&reply, digit))
-        delivery->replies[index] = reply;
+    reply.text = gp_slice_of(text ? text : default_text(outcome));
+    if (!gp__reply_ok(&reply, digit))
+        return;
+    reply.text = gp__arena_dup(delivery->policy->transaction->arena, reply.text);
+    delivery->replies[index] = reply;
 }
 
 void *gp_delivery_alloc(struct gp_delivery *delivery, size_t size)
@@ -101,14 +118,16 @@ static void recipients_json(struct gp__buf *out, const struct gp_delivery *deliv
 
         gp__buf_append(&one, GP_S("{"));
         member(&one, "to", recipient->address.text);
-        member(&one, "given", recipient->given->to.text);
         member(&one, "route", recipient->route_name);
-        member(&one, "orcpt", recipient->given->orcpt);
-        member(&one, "notify", recipient->given->notify_text);
+        if (recipient->given) {
+            member(&one, "given", recipient->given->to.text);
+            member(&one, "orcpt", recipient->given->orcpt);
+            member(&one, "notify", recipient->given->notify_text);
+        }
         member(&one, "marked_by",
                recipient->marked_by ? recipient->marked_by->id : gp_slice(NULL, 0));
         if (recipient->stop)
-            member(&one, "refused_by", recipient->stop->by->id);
+            member(&one, "refused_by", recipient->stop->by ? recipient->stop->by->id : GP_S("core"));
         gp__buf_append(&one, GP_S("}"));
         if (i)
             gp__buf_append(out, GP_S(","));

@@ -2,6 +2,7 @@
 #include "core/delivery/delivery.h"
 
 #include "core/base/log.h"
+#include "core/hook/serial.h"
 
 /* ---- planning ---- */
 
@@ -116,19 +117,80 @@ static struct gp__reply reply_of(int error)
     return GP__REPLY(451, 4, 3, 0, "Can't store the message now, try again later");
 }
 
-/* What the target said nothing about is deferred. */
+static const struct gp_target_role *role_of(const struct gp_delivery *delivery)
+{
+    return delivery->target ? delivery->target->instance->plugin->target : NULL;
+}
+
+static bool has_second_step(const struct gp_delivery *delivery)
+{
+    return !delivery->target || role_of(delivery)->publish;
+}
+
+static void defer(struct gp_delivery *delivery, size_t i, int error)
+{
+    delivery->outcomes[i] = GP_OUTCOME_DEFERRED;
+    if (delivery->replies[i].code / 100 != 4)
+        delivery->replies[i] = reply_of(error);
+}
+
+/* What the target said nothing about is deferred; after an error so is what it only prepared. A
+ * target with one step has done what it said, whatever happened then. */
 static void settle(struct gp_delivery *delivery, int error)
 {
     for (size_t i = 0; i < delivery->count; i++) {
-        if (error && delivery->outcomes[i] != GP_OUTCOME_FAILED)
-            delivery->outcomes[i] = GP_OUTCOME_DEFERRED;
-        if (delivery->outcomes[i] == GP_OUTCOME_NONE)
-            delivery->outcomes[i] = GP_OUTCOME_DEFERRED;
-        if (delivery->outcomes[i] == GP_OUTCOME_DEFERRED && !delivery->replies[i].code)
-            delivery->replies[i] = reply_of(error);
-        if (delivery->outcomes[i] == GP_OUTCOME_FAILED && !delivery->replies[i].code)
-            delivery->replies[i] = GP__REPLY(554, 5, 0, 0, "The target refused the message");
+        switch (delivery->outcomes[i]) {
+        case GP_OUTCOME_DELIVERED:
+            if (error && has_second_step(delivery))
+                defer(delivery, i, error);
+            break;
+        case GP_OUTCOME_FAILED:
+            if (!delivery->replies[i].code)
+                delivery->replies[i] = GP__REPLY(554, 5, 0, 0, "The target refused the message");
+            break;
+        case GP_OUTCOME_NONE:
+        case GP_OUTCOME_DEFERRED:
+            defer(delivery, i, error);
+            break;
+        }
     }
+}
+
+static void steadfast_init(struct gp_call *call, struct gp_delivery *delivery,
+                           struct gp_session *session)
+{
+    call_init(call, delivery, session);
+    call->steadfast = true;
+    call->deadline_ms = UINT64_MAX;
+}
+
+static void revoke(struct gp_delivery *delivery, struct gp_session *session)
+{
+    struct gp_call call;
+
+    steadfast_init(&call, delivery, session);
+    if (!delivery->target) {
+        gp__hold_revoke(&call, delivery);
+    } else if (role_of(delivery)->revoke && gp__serial_enter(&call) == 0) {
+        role_of(delivery)->revoke(&call, delivery->target->instance->self, delivery);
+        gp__serial_leave(delivery->target->instance);
+    }
+    delivery->prepared = false;
+    gp__call_end(&call);
+}
+
+static int ask(struct gp_call *call, struct gp_delivery *delivery, struct gp_slice hold_path)
+{
+    int error;
+
+    if (!delivery->target)
+        return gp__hold_prepare(call, hold_path, delivery);
+    error = gp__serial_enter(call);
+    if (error)
+        return error;
+    error = role_of(delivery)->deliver(call, delivery->target->instance->self, delivery);
+    gp__serial_leave(delivery->target->instance);
+    return error;
 }
 
 static void prepare(struct gp_delivery *delivery, struct gp_session *session,
@@ -138,18 +200,22 @@ static void prepare(struct gp_delivery *delivery, struct gp_session *session,
     int error;
 
     call_init(&call, delivery, session);
-    if (delivery->target)
-        error = delivery->target->instance->plugin->target->deliver(
-            &call, delivery->target->instance->self, delivery);
+    if (session->gone)
+        error = GP_ECANCELED;
+    else if (call.deadline_ms <= call.runtime->ops->now_ms(call.runtime))
+        error = GP_ETIMEDOUT;
     else
-        error = gp__hold_prepare(&call, hold_path, delivery);
+        error = ask(&call, delivery, hold_path);
     if (!error && gp_slice_present(call.fault))
         error = GP_ETEMP;
     if (error)
         log_failure(delivery, &call, error, "prepare");
-    delivery->prepared = !error;
+    delivery->prepared = !error || !has_second_step(delivery);
     settle(delivery, error);
     gp__call_end(&call);
+    /* A call that was cancelled could not tidy up by itself. */
+    if (error && has_second_step(delivery))
+        revoke(delivery, session);
 }
 
 void gp__deliveries_prepare(struct gp__deliveries *all, struct gp_session *session,
@@ -168,22 +234,37 @@ void gp__deliveries_prepare(struct gp__deliveries *all, struct gp_session *sessi
 
 /* ---- the second step ---- */
 
-static const struct gp_target_role *role_of(const struct gp_delivery *delivery)
+static size_t count_delivered(const struct gp_delivery *delivery)
 {
-    return delivery->target ? delivery->target->instance->plugin->target : NULL;
-}
+    size_t n = 0;
 
-static bool has_second_step(const struct gp_delivery *delivery)
-{
-    return !delivery->target || role_of(delivery)->publish;
-}
-
-static bool has_delivered(const struct gp_delivery *delivery)
-{
     for (size_t i = 0; i < delivery->count; i++)
-        if (delivery->outcomes[i] == GP_OUTCOME_DELIVERED)
-            return true;
-    return false;
+        n += delivery->outcomes[i] == GP_OUTCOME_DELIVERED;
+    return n;
+}
+
+static void defer_all(struct gp_delivery *delivery, int error)
+{
+    for (size_t i = 0; i < delivery->count; i++) {
+        if (delivery->outcomes[i] != GP_OUTCOME_DELIVERED)
+            continue;
+        defer(delivery, i, error);
+        delivery->recipients[i]->reply = delivery->replies[i];
+    }
+}
+
+static int show(struct gp_call *call, struct gp_delivery *delivery)
+{
+    int error;
+
+    if (!delivery->target)
+        return gp__hold_publish(call, delivery);
+    error = gp__serial_enter(call);
+    if (error)
+        return error;
+    error = role_of(delivery)->publish(call, delivery->target->instance->self, delivery);
+    gp__serial_leave(delivery->target->instance);
+    return error;
 }
 
 static int publish(struct gp_delivery *delivery, struct gp_session *session)
@@ -191,39 +272,39 @@ static int publish(struct gp_delivery *delivery, struct gp_session *session)
     struct gp_call call;
     int error;
 
-    call_init(&call, delivery, session);
-    call.steadfast = true;
-    call.deadline_ms = UINT64_MAX;
-    if (delivery->target)
-        error = role_of(delivery)->publish(&call, delivery->target->instance->self, delivery);
-    else
-        error = gp__hold_publish(&call, delivery);
-    if (error)
+    steadfast_init(&call, delivery, session);
+    error = show(&call, delivery);
+    if (error) {
         log_failure(delivery, &call, error, "publish");
+        defer_all(delivery, error);
+    }
+    delivery->published = !error;
     gp__call_end(&call);
     return error;
 }
 
+/* Whether recipients have it for good already: what a target with one step delivered. */
+static bool is_visible(const struct gp__deliveries *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (!has_second_step(all->items[i]) && count_delivered(all->items[i]))
+            return true;
+    return false;
+}
+
 int gp__deliveries_publish(struct gp__deliveries *all, struct gp_session *session)
 {
-    bool visible = false, failed = false;
+    bool visible = is_visible(all), failed = false;
 
     for (size_t i = 0; i < all->count; i++) {
         struct gp_delivery *delivery = all->items[i];
 
-        if (!delivery->prepared || !has_delivered(delivery))
+        if (!delivery->prepared || !has_second_step(delivery) || !count_delivered(delivery))
             continue;
-        if (!has_second_step(delivery)) {
+        if (publish(delivery, session) == 0)
             visible = true;
-            continue;
-        }
-        if (publish(delivery, session) == 0) {
-            delivery->prepared = false;
-            visible = true;
-        } else {
+        else
             failed = true;
-        }
-        /* Nothing is out yet: the client can keep it all. */
         if (failed && !visible)
             return -1;
     }
@@ -234,22 +315,10 @@ void gp__deliveries_revoke(struct gp__deliveries *all, struct gp_session *sessio
 {
     for (size_t i = 0; i < all->count; i++) {
         struct gp_delivery *delivery = all->items[i];
-        struct gp_call call;
 
-        if (!delivery->prepared)
-            continue;
-        if (!has_second_step(delivery)) {
-            all->doubled += has_delivered(delivery) ? delivery->count : 0;
-            continue;
-        }
-        call_init(&call, delivery, session);
-        call.steadfast = true;
-        call.deadline_ms = UINT64_MAX;
-        if (!delivery->target)
-            gp__hold_revoke(&call, delivery);
-        else if (role_of(delivery)->revoke)
-            role_of(delivery)->revoke(&call, delivery->target->instance->self, delivery);
-        delivery->prepared = false;
-        gp__call_end(&call);
+        if (delivery->published || !has_second_step(delivery))
+            all->doubled += count_delivered(delivery);
+        else if (delivery->prepared)
+            revoke(delivery, session);
     }
 }

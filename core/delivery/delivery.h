@@ -24,7 +24,7 @@ struct gp_delivery {
     size_t count, cap, outcomes_cap, replies_cap;
     struct gp_slice hostname;
     void *data; /* the target's, between the steps */
-    bool prepared;
+    bool prepared, published;
 };
 
 struct gp__deliveries {
@@ -32,27 +32,36 @@ struct gp__deliveries {
     struct gp_slice hold_path; /* absent: nothing can be held */
     struct gp_delivery **items;
     size_t count, cap;
-    size_t doubled; /* delivered by a target that cannot take it back, though the client keeps it */
+    size_t doubled; /* recipients who have it and can't be made to give it back, though the client
+                       keeps it: they get it twice */
 };
 
 /* Groups the recipients by copy and target (TARGET) or bucket (HOLD, BOUNCE). disposals goes by
  * index of recipient in the policy. */
 void gp__deliveries_plan(struct gp__deliveries *deliveries, const enum gp__disposal *disposals);
 
-/* Asks every target; outcomes by index of recipient. May wait. */
+/*
+ * Asks every target; outcomes by index of recipient. May wait. Once the client is gone, or the time
+ * is up, nobody is asked any more and the rest counts as deferred. A target with two steps that
+ * failed in the first is made to revoke it at once, and has delivered to nobody.
+ */
 void gp__deliveries_prepare(struct gp__deliveries *deliveries, struct gp_session *session,
                             enum gp_outcome *outcomes_r);
 
-/* Makes what recipients got visible: 0, or -1 when a target failed to, and nothing was visible
- * before it: the transaction can still be given back. Runs to its end even if the client goes. */
+/*
+ * Makes what recipients got visible: 0, or -1 when a target failed to. Then the transaction is to
+ * be given back: at once if nothing is visible yet, else after all others were asked, and those who
+ * have it are counted by gp__deliveries_revoke(). Recipients of the target that failed are deferred,
+ * with a reply. Runs to its end even if the client goes.
+ */
 int gp__deliveries_publish(struct gp__deliveries *deliveries, struct gp_session *session);
 
-/* Takes back what was prepared. */
+/* Takes back what was prepared, and counts what can't be taken back. */
 void gp__deliveries_revoke(struct gp__deliveries *deliveries, struct gp_session *session);
 
 /* Mail for a bucket: one file with the message, one with envelope and facts (hold.c). */
 int gp__hold_prepare(struct gp_call *call, struct gp_slice path, struct gp_delivery *delivery);
 int gp__hold_publish(struct gp_call *call, struct gp_delivery *delivery);
-void gp__hold_revoke(struct gp_call *call, struct gp_delivery *delivery);
+void gp__hold_revoke(struct gp_call *call, struct gp_delivery *delivery); /* in any state */
 
 #endif

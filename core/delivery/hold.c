@@ -28,6 +28,7 @@ static struct held *paths(struct gp__arena *arena, struct gp_slice root,
     return held;
 }
 
+/* On an error the caller revokes. */
 static int write_both(struct gp_call *call, struct gp_delivery *delivery, const struct held *held)
 {
     int error = gp_dir_make(call, held->directory, 0700);
@@ -36,10 +37,7 @@ static int write_both(struct gp_call *call, struct gp_delivery *delivery, const 
         error = gp_file_put_message(call, held->temporary, GP_S(""), delivery->copy->message);
     if (error)
         return error;
-    error = gp_file_put(call, held->json_temporary, gp_delivery_json(call, delivery));
-    if (error)
-        gp_file_remove(call, held->temporary);
-    return error;
+    return gp_file_put(call, held->json_temporary, gp_delivery_json(call, delivery));
 }
 
 int gp__hold_prepare(struct gp_call *call, struct gp_slice path, struct gp_delivery *delivery)
@@ -75,6 +73,11 @@ void gp__hold_revoke(struct gp_call *call, struct gp_delivery *delivery)
 {
     const struct held *held = delivery->data;
 
-    gp_file_remove(call, held->temporary);
+    if (!held)
+        return;
+    /* The .json first: without it the .eml is no pair. */
     gp_file_remove(call, held->json_temporary);
+    gp_file_remove(call, held->json);
+    gp_file_remove(call, held->temporary);
+    gp_file_remove(call, held->eml);
 }

@@ -82,20 +82,47 @@ static bool waits_for_rcpt(const struct gp__run *run, const struct gp__ruling *r
            run->point == GP_HOOK_HELO || run->point == GP_HOOK_MAIL;
 }
 
+/* Semantics B7: a failure before MAIL that is not to wait for RCPT is a 421, and closes. */
+static struct gp__ruling closing(const struct gp__run *run, const struct gp__ruling *ruling)
+{
+    struct gp__ruling closes = *ruling;
+
+    if (!ruling->fault || ruling->verdict != GP_DEFER || waits_for_rcpt(run, ruling) ||
+        (run->point != GP_HOOK_CONNECT && run->point != GP_HOOK_TLS && run->point != GP_HOOK_HELO))
+        return closes;
+    closes.verdict = GP_DISCONNECT;
+    closes.reply.code = 421;
+    return closes;
+}
+
+static void set_pending(struct gp__run *run, const struct gp__ruling *kept)
+{
+    struct gp__session_policy *session = run->session->policy;
+
+    if (run->point == GP_HOOK_MAIL) {
+        run->policy->pending = kept;
+        return;
+    }
+    session->pending = kept;
+    session->pending_authenticated = gp_slice_present(run->session->auth_user);
+}
+
 /* A refusal of the session, the transaction or the one recipient asked about. */
 static bool refuse(struct gp__run *run, const struct gp__ruling *ruling)
 {
-    const struct gp__ruling *kept = gp__ruling_keep(arena_of(run), ruling);
+    struct gp__ruling refusal = closing(run, ruling);
+    const struct gp__ruling *kept = gp__ruling_keep(arena_of(run), &refusal);
 
     log_ruling(run, kept, run->recipient);
     if (gp__apply_overridden(run, kept, run->recipient))
         return false;
-    if (!waits_for_rcpt(run, kept))
-        run->stop = kept;
-    else if (run->point == GP_HOOK_MAIL)
-        run->policy->pending = kept;
+    run->canceled = run->session->gone; /* while others were asked to override */
+    if (run->canceled)
+        return true;
+    if (waits_for_rcpt(run, kept))
+        set_pending(run, kept);
     else
-        run->session->policy->pending = kept;
+        run->stop = kept;
     return true;
 }
 
@@ -108,14 +135,24 @@ static bool is_exempt(const struct gp__policy_settings *settings,
     return false;
 }
 
+/* What `mail` refused is not cleared: AUTH comes before MAIL or not at all (RFC 4954 section 4). */
+const struct gp__ruling *gp__pending_of(const struct gp__session_policy *session,
+                                        const struct gp__policy *policy)
+{
+    const struct gp__ruling *pending = session->pending;
+    bool late = gp_slice_present(session->session->auth_user) && !session->pending_authenticated;
+
+    if (pending && (!late || pending->by->even_authenticated))
+        return pending;
+    return policy ? policy->pending : NULL;
+}
+
 const struct gp__ruling *gp__apply_pending(struct gp__run *run, struct gp_recipient *recipient)
 {
     struct gp__session_policy *session = run->session->policy;
-    const struct gp__ruling *pending = session->pending ? session->pending : run->policy->pending;
+    const struct gp__ruling *pending = gp__pending_of(session, run->policy);
 
     if (!pending)
-        return NULL;
-    if (gp_slice_present(run->session->auth_user) && !pending->by->even_authenticated)
         return NULL;
     if (is_exempt(session->settings, recipient) || gp__apply_overridden(run, pending, recipient))
         return NULL;
@@ -124,24 +161,31 @@ const struct gp__ruling *gp__apply_pending(struct gp__run *run, struct gp_recipi
 
 /* ---- marks ---- */
 
+/* The last bucket that was named counts; a mark that names none (on_error) only where none is. */
+static void set_mark(const struct gp__run *run, const struct gp__ruling *kept,
+                     struct gp_slice *bucket, const struct gp__instance **marked_by)
+{
+    if (gp_slice_present(kept->bucket))
+        *bucket = kept->bucket;
+    else if (gp_slice_present(*bucket))
+        return;
+    else
+        *bucket = run->session->policy->settings->default_bucket;
+    *marked_by = kept->by;
+}
+
 static void mark(struct gp__run *run, const struct gp__ruling *ruling)
 {
     const struct gp__ruling *kept = gp__ruling_keep(arena_of(run), ruling);
-    struct gp_slice bucket = gp_slice_present(kept->bucket)
-                                 ? kept->bucket
-                                 : run->session->policy->settings->default_bucket;
+    struct gp__session_policy *session = run->session->policy;
 
     log_ruling(run, kept, run->recipient);
-    if (run->recipient) {
-        run->recipient->bucket = bucket;
-        run->recipient->marked_by = kept->by;
-    } else if (run->policy) {
-        run->policy->bucket = bucket;
-        run->policy->marked_by = kept->by;
-    } else {
-        run->session->policy->bucket = bucket;
-        run->session->policy->marked_by = kept->by;
-    }
+    if (run->recipient)
+        set_mark(run, kept, &run->recipient->bucket, &run->recipient->marked_by);
+    else if (run->policy)
+        set_mark(run, kept, &run->policy->bucket, &run->policy->marked_by);
+    else
+        set_mark(run, kept, &session->bucket, &session->marked_by);
 }
 
 /* ---- message hooks: each recipient for itself ---- */
@@ -162,16 +206,15 @@ static void judge(struct gp__run *run, struct gp_recipient *recipient,
 {
     switch (kept->verdict) {
     case GP_QUARANTINE:
-        recipient->bucket = gp_slice_present(kept->bucket)
-                                ? kept->bucket
-                                : run->session->policy->settings->default_bucket;
-        recipient->marked_by = kept->by;
+        set_mark(run, kept, &recipient->bucket, &recipient->marked_by);
         return;
     case GP_DISCARD:
     case GP_DEFER:
     case GP_REJECT:
     case GP_DISCONNECT:
-        recipient->stop = kept;
+        if (!recipient->stop || gp__verdict_force(kept->verdict) >
+                                    gp__verdict_force(recipient->stop->verdict))
+            recipient->stop = kept;
         leave_scope(run, recipient);
         return;
     case GP_ACCEPT:
@@ -192,7 +235,9 @@ static void judge_one(struct gp__run *run, struct gp_recipient *recipient,
         return;
     if (is_refusal(kept->verdict) && gp__apply_overridden(run, kept, recipient))
         return;
-    judge(run, recipient, kept);
+    run->canceled |= run->session->gone; /* while others were asked to override */
+    if (!run->canceled)
+        judge(run, recipient, kept);
 }
 
 /* The answer holds for those in the call's scope that were not judged apart by gp_judge(). */
@@ -223,7 +268,7 @@ static bool apply_to_recipients(struct gp__run *run, struct gp_call *call,
         }
         judge_one(run, scope[i], own ? own : kept);
     }
-    return false;
+    return run->canceled;
 }
 
 /* ---- the other contexts ---- */
@@ -260,6 +305,8 @@ static bool apply_to_one(struct gp__run *run, struct gp_call *call, const struct
         }
         return true;
     case GP_OVERRIDE:
+        if (run->overridden)
+            return false; /* all are asked, the first one did it */
         run->overridden = true;
         gp__log(call->runtime->log, GP_LOG_INFO, "hook.override",
                 GP__F_S("session", gp__session_id(run->session)),

@@ -16,6 +16,10 @@ struct gp__trail *gp__trail_of(struct gp__session_policy *session, struct gp__po
 bool gp__apply_overridden(const struct gp__run *run, const struct gp__ruling *ruling,
                           struct gp_recipient *recipient);
 
+/* The refusal that waits for RCPT, unless an AUTH after it has cleared it; or NULL. */
+const struct gp__ruling *gp__pending_of(const struct gp__session_policy *session,
+                                        const struct gp__policy *policy);
+
 /*
  * At RCPT: the refusal that still waits for this recipient, or NULL. Exempt recipients, AUTH (but
  * for instances that say even_authenticated) and OVERRIDE clear it.
@@ -28,6 +32,5 @@ void gp__run_call_init(struct gp_call *call, const struct gp__run *run,
                        struct gp__instance *instance);
 int gp__run_in_scope(struct gp_call *call);
 enum gp_verdict gp__run_invoke(struct gp_call *call);
-void gp__serial_forget(struct gp__instance *instance, struct gp_call *call);
 
 #endif

@@ -118,14 +118,17 @@ void gp__op_cancel(struct gp_op *op)
     struct gp_call *root = op->call;
 
     op->waiter = NULL;
-    if (!op->done)
+    if (!op->done && op->cancel)
+        op->cancel(op);
+    else if (!op->done)
         op->runtime->ops->cancel(op->runtime, op);
+    if (!op->done)
+        gp__op_finish(op, GP_ECANCELED);
     if (!root)
         return;
     for (struct gp_op **link = &root->ops; *link; link = &(*link)->next) {
         if (*link == op) {
             *link = op->next;
-            root->n_ops--;
             return;
         }
     }
@@ -135,6 +138,8 @@ void gp__op_finish(struct gp_op *op, int result)
 {
     struct gp__fiber *waiter = op->waiter;
 
+    if (op->call && !op->done)
+        op->call->n_ops--;
     op->done = true;
     op->result = result;
     op->job = NULL;
@@ -266,4 +271,16 @@ void gp__session_cancel_calls(struct gp_session *session)
     for (struct gp_call *call = policy->parked; call; call = call->next)
         if (!call->steadfast)
             gp__call_cancel(call, GP_ECANCELED);
+}
+
+void gp__session_client_spoke(struct gp_session *session)
+{
+    struct gp__session_policy *policy = session->policy;
+
+    if (!policy)
+        return;
+    policy->spoke = true;
+    /* Unparking only schedules: the list changes when the fibers run. */
+    for (struct gp_call *call = policy->watchers; call; call = call->watching)
+        gp__call_unpark(call);
 }

@@ -29,6 +29,7 @@ struct gp__ruling {
     struct gp_slice reason;        /* for the log */
     const struct gp__instance *by; /* NULL: the core */
     enum gp_hook_point at;
+    bool fault; /* by on_error, not by the plugin */
 };
 
 struct gp_call {
@@ -64,15 +65,18 @@ struct gp_call {
     struct gp__arena *arena; /* NULL until used */
     size_t arena_used;
     struct gp_op *ops;
-    size_t n_ops;
+    size_t n_ops; /* under way */
     struct gp_stream *streams; /* to be closed at the end */
+    struct gp_copy *overlays;  /* copies that a shadow call made */
     unsigned drafts;
     uint64_t deadline_ms; /* absolute; UINT64_MAX: none */
     struct gp__timer timer;
     struct gp__fiber *parked; /* NULL: running */
     int sticky;               /* 0, GP_ETIMEDOUT or GP_ECANCELED */
     struct gp_call *next;     /* in the session's list of parked calls */
+    struct gp_call *watching; /* in the session's list of those that wait for bytes */
     struct gp_call *queued;   /* in an instance's queue */
+    bool turn;                /* the instance was handed to it */
     bool listed;
     bool steadfast; /* goes on when the client leaves: it commits, or cleans up */
 };
@@ -109,6 +113,10 @@ void gp__op_cancel(struct gp_op *op);
 
 /* Ends all waits of the session's parked calls with GP_ECANCELED: the client is gone. */
 void gp__session_cancel_calls(struct gp_session *session);
+
+/* Bytes of the client wait for the engine: ends gp_wait_client(). The owner of the session clears
+ * policy->spoke when the engine has taken them. */
+void gp__session_client_spoke(struct gp_session *session);
 
 /* The same for one call, with any sticky error. */
 void gp__call_cancel(struct gp_call *call, int error);

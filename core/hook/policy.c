@@ -128,6 +128,8 @@ struct gp_copy *gp__copy_for(struct gp_recipient *recipient, const struct gp__in
     struct gp_copy *from = recipient->copy ? recipient->copy : first_copy(policy);
     struct gp_copy *copy = NULL;
 
+    if (recipient->copy && recipient->copy->by == by && gp_slice_eq(recipient->copy->key, key))
+        return recipient->copy;
     for (size_t i = 0; i < policy->n_copies && !copy; i++) {
         struct gp_copy *other = policy->copies[i];
 

@@ -55,16 +55,20 @@ struct gp__session_policy {
     const struct gp__policy_settings *settings;
     struct gp__runtime *runtime;
     struct gp_call *parked;       /* calls that wait: cancelled when the client goes */
+    struct gp_call *watchers;     /* calls that wait for bytes of the client */
+    bool spoke;                   /* there are such bytes: gp__session_client_spoke() */
     uint64_t reply_by_ms;         /* the budget of the reply under way; UINT64_MAX: none */
     struct gp__instance *running; /* whom the client waits for, for status output; or NULL */
 
     const struct gp__ruling *pending; /* a refusal that waits for RCPT; or NULL */
+    bool pending_authenticated;       /* it was made after AUTH, which so does not clear it */
     struct gp_slice bucket;           /* the session is marked for it; absent: not */
     const struct gp__instance *marked_by;
     struct gp__notes *notes;
     void **slots; /* by index of instance */
     struct gp__trail *trails;
     struct gp__record_field *fields;
+    struct gp__shadow *shadows; /* of calls before MAIL */
     bool relay_granted; /* before MAIL: for the transactions that follow */
 };
 
@@ -111,6 +115,7 @@ struct gp_copy {
     struct gp_recipient **recipients; /* computed when copies are sealed; see gp__copies_settle */
     size_t n_recipients, recipients_cap;
     const struct gp__ruling *failed; /* at seal */
+    struct gp_copy *next;            /* of those that a shadow call made */
 };
 
 struct gp_draft {
@@ -124,6 +129,7 @@ struct gp_draft {
     uint64_t limit;
     unsigned depth;
     bool submitted;
+    bool shadow; /* goes nowhere */
 };
 
 /* Makes the policy of a session; its notes, slots and trails live in the session's arena. */

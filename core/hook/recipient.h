@@ -33,7 +33,9 @@ struct gp_recipient {
     struct gp__address address;   /* where it goes now */
     unsigned depth;               /* of expansion */
     bool replaced;                /* stands only for its expansions */
+    bool stays;                   /* is among its own expansions, so it is never replaced */
     bool added;                   /* not given by the client: NOTIFY=NEVER, never answered */
+    bool dropped;  /* an expansion that no route takes */
     bool accepted;                /* the client got a 250 for it, or it was added */
 
     struct gp_slice route_name; /* absent before routing */
@@ -46,6 +48,7 @@ struct gp_recipient {
     const struct gp__instance *marked_by;
     struct gp__notes *notes; /* NULL until used */
     struct gp_copy *copy;    /* NULL: the first one */
+    struct gp__opinion *opinions; /* of shadow instances */
 
     enum gp__fate fate;
     struct gp__reply reply; /* what became of it, for LMTP, logs and bounces */

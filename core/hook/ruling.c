@@ -105,6 +105,10 @@ enum gp__fault_kind gp__ruling_check(struct gp_call *call, enum gp_verdict verdi
                        (int)verdict, gp__points[call->point].name);
         return GP__FAULT_ILLEGAL;
     }
+    if (call->point == GP_HOOK_COMMAND && verdict == GP_ACCEPT && !call->reply.code) {
+        gp__call_fault(call, "accepts a command and gives no reply");
+        return GP__FAULT_ILLEGAL;
+    }
     if (call->noted.verdict == verdict)
         *ruling_r = call->noted;
     else
@@ -119,10 +123,11 @@ enum gp__fault_kind gp__ruling_check(struct gp_call *call, enum gp_verdict verdi
     return check_noted(call, ruling_r) ? GP__FAULT_NONE : GP__FAULT_ILLEGAL;
 }
 
-struct gp__ruling gp__ruling_of_fault(const struct gp__instance *instance, enum gp_hook_point point,
-                                      struct gp_slice bucket)
+/* The reply of a failed login is the point's own: 454 and 535 (RFC 4954 section 6). */
+struct gp__ruling gp__ruling_of_fault(const struct gp__instance *instance, enum gp_hook_point point)
 {
-    struct gp__ruling ruling = {.by = instance, .at = point, .reason = GP_S("on_error")};
+    struct gp__ruling ruling = {
+        .by = instance, .at = point, .reason = GP_S("on_error"), .fault = true};
 
     switch (instance->on_error) {
     case GP_ON_ERROR_CONTINUE:
@@ -130,18 +135,18 @@ struct gp__ruling gp__ruling_of_fault(const struct gp__instance *instance, enum 
         break;
     case GP_ON_ERROR_DEFER:
         ruling.verdict = GP_DEFER;
-        ruling.reply = GP__REPLY(451, 4, 3, 0, "Temporary problem here, try again later");
+        if (point != GP_HOOK_AUTH)
+            ruling.reply = GP__REPLY(451, 4, 3, 0, "Temporary problem here, try again later");
         break;
     case GP_ON_ERROR_REJECT:
         ruling.verdict = GP_REJECT;
-        ruling.reply = GP__REPLY(554, 5, 3, 0, "Problem here, refused by policy");
+        if (point != GP_HOOK_AUTH)
+            ruling.reply = GP__REPLY(554, 5, 3, 0, "Problem here, refused by policy");
         break;
     case GP_ON_ERROR_QUARANTINE:
         ruling.verdict = GP_QUARANTINE;
-        ruling.bucket = bucket;
         break;
     }
-    /* Where there is nothing to refuse (resolve, seal is the caller's) the chain just goes on. */
     return ruling;
 }
 

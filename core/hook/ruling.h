@@ -25,8 +25,8 @@ enum gp__fault_kind gp__ruling_check(struct gp_call *call, enum gp_verdict verdi
                                      struct gp__ruling *ruling_r);
 
 /* What the instance's policy makes of a fault at this point. */
-struct gp__ruling gp__ruling_of_fault(const struct gp__instance *instance, enum gp_hook_point point,
-                                      struct gp_slice bucket);
+struct gp__ruling gp__ruling_of_fault(const struct gp__instance *instance,
+                                      enum gp_hook_point point);
 
 /* A copy in the arena, with the default reply of the point where none was given. */
 const struct gp__ruling *gp__ruling_keep(struct gp__arena *arena, const struct gp__ruling *ruling);

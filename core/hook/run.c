@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "core/hook/apply.h"
+#include "core/hook/serial.h"
 #include "core/hook/shadow.h"
 #include "core/hook/when_eval.h"
 
@@ -75,77 +76,16 @@ int gp__run_in_scope(struct gp_call *call)
     return gp__when_holds(call, when, call->recipient);
 }
 
-static void serial_enter(struct gp_call *call)
-{
-    struct gp__instance *instance = call->instance;
-
-    while (instance->busy) {
-        struct gp__call_queue *queue = &instance->waiting;
-
-        /* A call that may not wait (body, capabilities) can't queue either. */
-        if (!gp__call_may_wait(call)) {
-            gp__call_fault(call, "instance is busy and %s may not wait",
-                           gp__points[call->point].name);
-            return;
-        }
-        call->queued = NULL;
-        if (queue->last)
-            queue->last->queued = call;
-        else
-            queue->first = call;
-        queue->last = call;
-        if (gp__call_park(call) == 0)
-            continue;
-        gp__serial_forget(instance, call);
-        return;
-    }
-    instance->busy = true;
-}
-
-void gp__serial_forget(struct gp__instance *instance, struct gp_call *call)
-{
-    struct gp_call *before = NULL;
-
-    for (struct gp_call *at = instance->waiting.first; at; before = at, at = at->queued) {
-        if (at != call)
-            continue;
-        if (before)
-            before->queued = at->queued;
-        else
-            instance->waiting.first = at->queued;
-        if (instance->waiting.last == at)
-            instance->waiting.last = before;
-        return;
-    }
-}
-
-static void serial_leave(struct gp__instance *instance)
-{
-    struct gp_call *next = instance->waiting.first;
-
-    instance->busy = false;
-    if (!next)
-        return;
-    instance->waiting.first = next->queued;
-    if (!next->queued)
-        instance->waiting.last = NULL;
-    gp__call_unpark(next);
-}
-
+/* GP_FAIL when its turn did not come: the call says why. */
 enum gp_verdict gp__run_invoke(struct gp_call *call)
 {
     struct gp__instance *instance = call->instance;
-    bool serial = instance->plugin->flags & GP_PLUGIN_SERIAL;
     enum gp_verdict verdict;
 
-    if (serial) {
-        serial_enter(call);
-        if (call->sticky || gp_slice_present(call->fault))
-            return GP_FAIL;
-    }
+    if (gp__serial_enter(call) < 0)
+        return GP_FAIL;
     verdict = instance->fns[call->point](call, instance->self);
-    if (serial)
-        serial_leave(instance);
+    gp__serial_leave(instance);
     return verdict;
 }
 
@@ -216,7 +156,8 @@ static bool run_one(struct gp__run *run, struct gp__instance *instance, uint64_t
     if (fault == GP__FAULT_CANCELED) {
         run->canceled = true;
     } else if (fault != GP__FAULT_NONE) {
-        ruling = gp__ruling_of_fault(instance, run->point, session->settings->default_bucket);
+        ruling = gp__ruling_of_fault(instance, run->point);
+        call.judged = NULL; /* half an opinion is none */
         log_fault(run, &call, &ruling);
     }
     *clock_ns = rt->ops->now_ns(rt);
@@ -231,9 +172,14 @@ static bool run_one(struct gp__run *run, struct gp__instance *instance, uint64_t
 /* With a refusal pending, nobody else judges what comes before RCPT (semantics B4). */
 static bool is_moot(const struct gp__run *run)
 {
-    if (!run->session->policy->pending && !(run->policy && run->policy->pending))
+    if (!gp__pending_of(run->session->policy, run->policy))
         return false;
     return run->point == GP_HOOK_TLS || run->point == GP_HOOK_HELO || run->point == GP_HOOK_MAIL;
+}
+
+static bool client_gone(const struct gp__run *run)
+{
+    return run->session->gone && !gp__points[run->point].observer;
 }
 
 /* Recipients that an ACCEPT or a stop at this hook took out are not shown to later instances. */
@@ -255,6 +201,10 @@ void gp__run_chain(struct gp__run *run)
     for (size_t i = 0; i < chain->at[run->point].count; i++) {
         struct gp__instance *instance = chain->at[run->point].items[i];
 
+        if (client_gone(run)) {
+            run->canceled = true;
+            return;
+        }
         if (instance->shadow) {
             gp__shadow_start(run, instance);
             continue;

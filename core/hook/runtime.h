@@ -43,6 +43,11 @@ struct gp_op {
     struct gp_stream *stream;
     struct gp_slice bytes; /* file contents, table values, a line */
     uint64_t number;       /* file version */
+
+    /* Of an operation that is not the runtime's (a table looked up on another fiber): forgets it.
+     * NULL: the runtime's cancel(). */
+    void (*cancel)(struct gp_op *op);
+    void *own;
 };
 
 /* Called by a runtime: sets the result and wakes the fiber that waits for the operation. */
@@ -97,7 +102,8 @@ struct gp_stream {
     struct gp__runtime *runtime;
     struct gp_call *call;   /* whose end closes it; NULL: kept by the instance */
     struct gp_stream *next; /* of the call's streams */
-    struct gp__buf input;   /* read ahead by gp_stream_read_line; of the hook layer */
+    struct gp__buf input;   /* read ahead; of the plugin layer, as is: */
+    bool reading;           /* a call waits for bytes */
 };
 
 /* ---- timers ---- */

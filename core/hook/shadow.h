@@ -10,24 +10,34 @@
 
 #include "core/hook/run.h"
 
-/* What one shadow instance thinks of one transaction; in the transaction's arena. */
+/* What one shadow instance thinks of one transaction, in the transaction's arena; of the session
+ * before MAIL, in the session's. */
 struct gp__shadow {
     struct gp__instance *instance;
-    struct gp__shadow *next; /* of the transaction */
+    struct gp__shadow *next; /* of the transaction, or of the session */
     struct gp__notes notes;
-    struct gp_message *message; /* overlay: a clone of the shared message; NULL until needed */
+    struct gp_message *message; /* overlay: a view of its own; NULL until needed */
+    uint64_t untouched;         /* its version as long as the shadow has edited nothing */
     unsigned running;           /* calls under way */
     bool settled;               /* the fates are known */
-    int session_force;          /* of a verdict on the whole transaction */
-    uint8_t *force;             /* by index of recipient */
-    size_t n_force;
+    bool incomplete;            /* a call was skipped: its opinion is not known */
+    bool authenticated;         /* the client was, when `force` was given */
+    int force;                  /* of a verdict on the whole transaction, or session */
+};
+
+/* What it thinks of one recipient. */
+struct gp__opinion {
+    const struct gp__shadow *shadow;
+    struct gp__opinion *next; /* of the recipient */
+    int force;
 };
 
 /* Starts a call beside the chain; at most settings->shadows_max at once for an instance, then the
  * call is skipped and counted. */
 void gp__shadow_start(const struct gp__run *run, struct gp__instance *instance);
 
-/* The fates of the transaction are known: counts agreement, now or when the last call ends. */
+/* The fates of the transaction are known: counts agreement, once, now or when the last call ends.
+ * What a shadow would have said before MAIL counts as if AUTH clears it (semantics B4). */
 void gp__shadow_settle(struct gp__policy *policy);
 
 #endif

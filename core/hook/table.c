@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/hook/table.h"
 
+#include "core/base/log.h"
 #include "core/hook/call.h"
+#include "core/hook/serial.h"
 
 static int lookup_in_place(const struct gp_table *table, struct gp_slice key,
                            struct gp_slice *value_r)
@@ -22,12 +24,19 @@ static int lookup_by_plugin(struct gp_call *call, struct gp_table *table, struct
     int result;
 
     gp__call_nest(&nested, call, instance);
-    result = instance->plugin->table->lookup(&nested, instance->self, key, value_r);
+    result = gp__serial_enter(&nested);
+    if (result == 0) {
+        result = instance->plugin->table->lookup(&nested, instance->self, key, value_r);
+        gp__serial_leave(instance);
+    }
     gp__call_end(&nested);
     if (call->root->sticky)
         return call->root->sticky;
-    if (gp_slice_present(nested.fault))
+    if (gp_slice_present(nested.fault)) {
+        gp__log(call->runtime->log, GP_LOG_WARNING, "table.fault", GP__F_S("table", table->name),
+                GP__F_S("error", nested.fault));
         return GP_ETEMP;
+    }
     /* A table answers or it does not; anything else it may say is "could not tell". */
     return result == GP_OK || result == GP_ENOTFOUND ? result : GP_ETEMP;
 }

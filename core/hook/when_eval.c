@@ -2,6 +2,7 @@
 #include "core/hook/when_eval.h"
 
 #include "core/hook/policy.h"
+#include "core/hook/shadow.h"
 #include "core/hook/table.h"
 
 static bool names_match(const struct gp__when *fact, struct gp_slice text)
@@ -20,9 +21,9 @@ static bool hosts_match(const struct gp__when *fact, struct gp_slice host)
     for (size_t i = 0; i < fact->n_patterns; i++) {
         const struct gp__pattern *pattern = &fact->patterns[i];
 
-        if (gp_slice_caseeq(pattern->text, host) ||
-            (pattern->kind == GP__PATTERN_SUBDOMAIN &&
-             gp__pattern_matches_address(pattern, &address)))
+        if (pattern->kind == GP__PATTERN_SUBDOMAIN
+                ? gp__pattern_matches_address(pattern, &address)
+                : gp_slice_caseeq(pattern->text, host))
             return true;
     }
     return false;
@@ -55,6 +56,8 @@ static int address_holds(struct gp_call *call, const struct gp__when *fact,
 
 static int client_holds(struct gp_call *call, const struct gp__when *fact)
 {
+    if (call->session->client_ip.family == 0)
+        return 0;
     for (size_t i = 0; i < fact->n_networks; i++)
         if (gp__network_has(&fact->networks[i], &call->session->client_ip))
             return 1;
@@ -70,46 +73,55 @@ static int helo_holds(struct gp_call *call, const struct gp__when *fact)
     return hosts_match(fact, helo) ? 1 : tables_have(call, fact, helo, false);
 }
 
-static bool notes_have(struct gp_call *call, const struct gp__notes *notes,
-                       const struct gp__when *fact)
+/* 1 it is set and fits, 0 it is set and does not, -1 it is not set in this scope. */
+static int notes_have(struct gp_call *call, const struct gp__notes *notes,
+                      const struct gp__when *fact)
 {
     size_t dot = gp_slice_rfind(fact->note, '.');
+    bool named = dot < fact->note.len;
     struct gp_slice instance = gp_slice_sub(fact->note, 0, dot);
-    struct gp_slice key = dot < fact->note.len ? gp_slice_sub(fact->note, dot + 1, fact->note.len)
-                                               : fact->note;
+    struct gp_slice key = named ? gp_slice_sub(fact->note, dot + 1, fact->note.len) : fact->note;
+    int found = -1;
 
     for (const struct gp__note *note = notes->first; note; note = note->next) {
-        if (!gp_slice_eq(note->key, key) ||
-            (dot < fact->note.len && !gp_slice_eq(note->instance, instance)))
+        if (!gp_slice_eq(note->key, key) || (named && !gp_slice_eq(note->instance, instance)))
             continue;
-        if (!gp_slice_present(fact->is))
-            return true;
-        if (gp_slice_eq(fact->is, gp__note_text(gp__call_arena(call), note)))
-            return true;
+        if (!gp_slice_present(fact->is) ||
+            gp_slice_eq(fact->is, gp__note_text(gp__call_arena(call), note)))
+            return 1;
+        found = 0;
     }
-    return false;
+    return found;
 }
 
-/* A note by its bare key (whoever set it) or as "instance.key", from the nearest scope. */
+/* A note by its bare key (whoever set it) or as "instance.key", from the nearest scope. A shadow
+ * call has its own notes before all others. */
 static int note_holds(struct gp_call *call, const struct gp__when *fact,
                       const struct gp_recipient *recipient)
 {
-    const struct gp__notes *scopes[3] = {
+    const struct gp__notes *scopes[4] = {
+        call->shadow ? &call->shadow->notes : NULL,
         recipient ? recipient->notes : NULL,
         call->policy ? call->policy->notes : NULL,
         call->session->policy->notes,
     };
 
-    for (size_t i = 0; i < 3; i++)
-        if (scopes[i] && notes_have(call, scopes[i], fact))
-            return 1;
+    for (size_t i = 0; i < 4; i++) {
+        int have = scopes[i] ? notes_have(call, scopes[i], fact) : -1;
+
+        if (have >= 0)
+            return have;
+    }
     return 0;
 }
 
+/* What was declared counts only as long as the message may still become as large. */
 static uint64_t size_of(const struct gp_call *call)
 {
     const struct gp_transaction *tx = call->transaction;
 
+    if (call->policy->content && gp__content_ended(call->policy->content))
+        return tx->received_bytes;
     return tx->received_bytes > tx->mail.size ? tx->received_bytes : tx->mail.size;
 }
 

@@ -43,7 +43,6 @@ void gp__data_check(struct gp__smtp *smtp, struct gp_slice argument)
 void gp__data_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
     gp__receive_begin(smtp);
-    smtp->rearm = true;
     if (smtp->state == GP__STATE_CHUNK)
         return;
     gp__smtp_reply(smtp, reply);
@@ -61,8 +60,6 @@ void gp__data_refused(struct gp__smtp *smtp, const struct gp__reply *reply)
         command->trouble.text = gp__arena_dup(smtp->scratch, reply->text);
         smtp->trouble = &command->trouble;
         smtp->chunk_keep = false;
-        smtp->message_began = smtp->now;
-        smtp->rearm = true;
     } else {
         gp__smtp_refuse(smtp, reply);
     }
@@ -92,11 +89,16 @@ enum gp__step gp__data_step(struct gp__smtp *smtp, struct gp__smtp_event *event)
 
 /* ---- the reply to the end of the message ---- */
 
+bool gp__message_reply_ok(const struct gp__reply *reply)
+{
+    return gp__reply_ok(reply, 0) && reply->code / 100 != 3;
+}
+
 static void write_one(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
     struct gp__reply one = *reply;
 
-    if (!gp__reply_ok(&one, 0) || one.code / 100 == 3)
+    if (!gp__message_reply_ok(&one))
         one = GP__REPLY(451, 4, 3, 0, "Local error in processing");
     if (!one.klass)
         one.klass = (uint8_t)(one.code / 100);
@@ -130,15 +132,13 @@ void gp__message_answered(struct gp__smtp *smtp, const struct gp__answer *answer
     usual.text = gp__text_slice(&text);
     if (reply->code == 0)
         reply = &usual;
+    write_replies(smtp, answer, reply);
+    /* The host knows the fate of the message, so there is no RESET. */
+    transaction->detached = true;
+    if (smtp->session->transaction)
+        gp__transaction_unref(&smtp->session->transaction);
     if (reply->code < 400)
         smtp->counts.messages++;
     else if (reply->code >= 500)
         gp__smtp_count_error(smtp);
-    if (smtp->session->transaction)
-        write_replies(smtp, answer, reply);
-    /* The host knows its fate, so there is no RESET. */
-    transaction = smtp->session->transaction;
-    if (transaction)
-        transaction->detached = true;
-    gp__transaction_unref(&smtp->session->transaction);
 }

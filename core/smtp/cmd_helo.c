@@ -15,15 +15,15 @@ static const struct gp__reply no_memory = GP__REPLY_INIT(421, 4, 3, 0,
                                                          "Out of memory, try again later");
 
 /* A name as a client may have it: what DNS allows, "_" and single labels included, and one dot at
- * the end. Whether it is true is not for the protocol to ask (RFC 5321 4.1.4). */
+ * the end; A-labels (RFC 6531 3.7.1). Whether it is true is not for the protocol to ask (RFC 5321
+ * 4.1.4). */
 static bool name_ok(struct gp_slice name)
 {
     struct gp__ip literal;
 
     if (name.len > 1 && name.data[name.len - 1] == '.')
         name.len--;
-    return name.len <= GP__HELO_MAX &&
-           gp__domain_parse(name, GP__ADDRESS_UTF8, &literal) == GP__ADDRESS_OK;
+    return name.len <= GP__HELO_MAX && gp__domain_parse(name, 0, &literal) == GP__ADDRESS_OK;
 }
 
 static void save(struct gp__smtp *smtp)

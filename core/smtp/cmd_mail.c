@@ -36,27 +36,42 @@ void gp__refuse_address(struct gp__smtp *smtp, enum gp__address_error error, uin
     gp__smtp_refuse(smtp, error == GP__ADDRESS_NEEDS_UTF8 ? &needs_utf8 : &reply);
 }
 
-/* Reads the argument into the proposed transaction; false when it was refused. */
-static bool read_mail(struct gp__smtp *smtp, struct gp_slice path)
+/* Reads the argument into a transaction. OK without a refusal: it is fine. */
+static enum gp__address_error read_mail(const struct gp__smtp *smtp,
+                                        struct gp_transaction *transaction, struct gp_slice path,
+                                        const struct gp__reply **refusal_r)
 {
-    struct gp_transaction *transaction = smtp->proposed;
     struct gp__mail *mail = &transaction->mail;
-    const struct gp__reply *refusal;
     struct gp_slice rest;
     enum gp__address_error error = gp__path_parse(
         transaction->arena, path, GP__ADDRESS_NULL | GP__ADDRESS_UTF8, &mail->from, &rest);
 
-    if (error) {
-        gp__refuse_address(smtp, error, 7);
-        return false;
+    *refusal_r = NULL;
+    if (error)
+        return error;
+    *refusal_r = gp__mail_parameters(transaction->arena, rest, smtp->settings,
+                                     gp__smtp_extensions(smtp), mail);
+    if (!*refusal_r && mail->from.utf8 && !mail->smtputf8)
+        return GP__ADDRESS_NEEDS_UTF8;
+    return GP__ADDRESS_OK;
+}
+
+static void propose(struct gp__smtp *smtp, struct gp_slice path)
+{
+    struct gp_transaction *transaction = gp__transaction_create(smtp->session);
+    const struct gp__reply *refusal;
+    enum gp__address_error error = read_mail(smtp, transaction, path, &refusal);
+
+    if (!error && !refusal) {
+        smtp->proposed = transaction;
+        gp__smtp_ask(smtp, GP__ASK_MAIL);
+        return;
     }
-    refusal = gp__mail_parameters(transaction->arena, rest, smtp->settings,
-                                  gp__smtp_extensions(smtp), mail);
-    if (!refusal && mail->from.utf8 && !mail->smtputf8)
-        refusal = &needs_utf8;
-    if (refusal)
+    gp__transaction_unref(&transaction); /* the host never saw it: no RESET */
+    if (error)
+        gp__refuse_address(smtp, error, 7);
+    else
         gp__smtp_refuse(smtp, refusal);
-    return !refusal;
 }
 
 void gp__mail_check(struct gp__smtp *smtp, struct gp_slice argument)
@@ -74,11 +89,7 @@ void gp__mail_check(struct gp__smtp *smtp, struct gp_slice argument)
         gp__smtp_close(smtp, &too_many, GP__RESET_CLOSED);
         return;
     }
-    smtp->proposed = gp__transaction_create(smtp->session);
-    if (read_mail(smtp, path))
-        gp__smtp_ask(smtp, GP__ASK_MAIL);
-    else
-        gp__transaction_unref(&smtp->proposed); /* the host never saw it */
+    propose(smtp, path);
 }
 
 void gp__mail_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)

@@ -14,6 +14,8 @@ static const struct gp__reply flaws[] = {
     [GP__LINE_CONTROL] = GP__REPLY_INIT(500, 5, 5, 2, "Control character in command line"),
     [GP__LINE_LONG] = GP__REPLY_INIT(500, 5, 5, 6, "Command line too long"),
 };
+static const struct gp__reply hostile_line = GP__REPLY_INIT(
+    554, 5, 5, 2, "Bare CR or LF or control character in command line: closing");
 static const struct gp__reply too_many_commands = GP__REPLY_INIT(
     421, 4, 7, 0, "Too many commands in this session");
 static const struct gp__reply too_many_idle = GP__REPLY_INIT(421, 4, 7, 0,
@@ -127,26 +129,29 @@ void gp__command_dispatch(struct gp__smtp *smtp, struct gp_slice line)
     verb = gp__verb_find(name);
     if (!within_budgets(smtp))
         return;
-    if (!verb && is_foreign(name))
+    if (!verb && is_foreign(name)) {
+        smtp->counts.errors++;
         gp__smtp_close(smtp, &not_smtp, GP__RESET_CLOSED);
-    else if (smtp->unwelcome && !(verb && (verb->flags & GP__VERB_ALWAYS)))
+    } else if (smtp->unwelcome && !(verb && (verb->flags & GP__VERB_ALWAYS))) {
         gp__smtp_refuse(smtp, &unwelcome);
-    else if (!in_sync(smtp, verb ? verb->flags : 0))
-        return;
-    else if (!verb)
-        gp__unknown_check(smtp, name, argument);
-    else if (not_idle(smtp, verb->flags))
-        run(smtp, verb, argument);
+    } else if (in_sync(smtp, verb ? verb->flags : 0)) {
+        if (!verb)
+            gp__unknown_check(smtp, name, argument);
+        else if (not_idle(smtp, verb->flags))
+            run(smtp, verb, argument);
+    }
 }
 
 void gp__command_flawed(struct gp__smtp *smtp, enum gp__line_flaw flaw)
 {
-    bool bare = flaw == GP__LINE_BARE_CR || flaw == GP__LINE_BARE_LF;
+    bool hostile = flaw != GP__LINE_LONG;
 
     if (!within_budgets(smtp))
         return;
-    if (bare && smtp->settings->line_endings == GP__LINES_CLOSE)
-        gp__smtp_close(smtp, &flaws[flaw], GP__RESET_CLOSED);
-    else
+    if (hostile && smtp->settings->line_endings == GP__LINES_CLOSE) {
+        smtp->counts.errors++;
+        gp__smtp_close(smtp, &hostile_line, GP__RESET_CLOSED);
+    } else {
         gp__smtp_refuse(smtp, &flaws[flaw]);
+    }
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Six states between runs, memchr inside of them. The states say what was seen and held back; what
+ * is flawed is decided in bare() and count() alone. See data.h for the rules. */
 #include "core/smtp/data.h"
 
 #define CRLF GP_S("\r\n")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* One row a keyword, in the order of the EHLO reply. See extension.h. */
 #include "core/smtp/extension.h"
 
 #include "core/base/ascii.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Scans with memchr and remembers how far it got, so that a line that comes a byte at a time costs
+ * no more than one that comes whole. See lexer.h. */
 #include "core/smtp/lexer.h"
 
 #include "core/base/ascii.h"
@@ -81,7 +83,7 @@ bool gp__lexer_next(struct gp__lexer *lexer, struct gp_slice input, size_t *used
         if (at < input.len)
             end = judge_end(lexer, input, at, flaw_r);
         lexer->scanned = at;
-        if (at + (end ? end : 1) > lexer->limit)
+        if (at + 2 > lexer->limit)
             *flaw_r = GP__LINE_LONG;
         if (end > 0 && !*flaw_r) {
             *line_r = gp_slice_sub(input, 0, at);

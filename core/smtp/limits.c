@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Reads the default column of the table in limits.h; a unit test proves that all can be read. */
 #include "core/smtp/limits.h"
 
 #include "core/base/units.h"

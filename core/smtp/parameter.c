@@ -209,6 +209,8 @@ static const struct gp__reply *read_orcpt(struct reading *r, struct gp_slice val
 
     if (value.len > ORCPT_MAX || !is_atom(type) || rest.len == 0)
         return &bad_orcpt;
+    if (!(r->extensions & GP__EXT_SMTPUTF8) && !gp__ascii_only(value)) /* RFC 6533 section 3 */
+        return &bad_orcpt;
     if (utf8 ? decode_utf8_address(r->arena, rest, &address) < 0
              : gp__xtext_decode(r->arena, rest, &address) < 0 || !gp__ascii_only(address))
         return &bad_orcpt;

@@ -60,11 +60,11 @@ void gp__receive_drained(struct gp__smtp *smtp, size_t n)
 static void note_flaw(struct gp__smtp *smtp)
 {
     enum gp__data_flaw flaw = (enum gp__data_flaw)smtp->data.flaw;
-    bool bare = flaw == GP__DATA_BARE_CR || flaw == GP__DATA_BARE_LF;
+    bool hostile = flaw != GP__DATA_LONG_LINE;
 
     if (!flaw || smtp->trouble)
         return;
-    if (bare && smtp->settings->line_endings == GP__LINES_CLOSE) {
+    if (hostile && smtp->settings->line_endings == GP__LINES_CLOSE) {
         smtp->counts.errors++;
         gp__smtp_close(smtp, &flaws[flaw], GP__RESET_REFUSED);
     } else if (!smtp->draining) {
@@ -85,6 +85,7 @@ void gp__receive_refuse(struct gp__smtp *smtp, const struct gp__reply *reply, bo
     bool each = final && smtp->settings->protocol == GP__PROTOCOL_LMTP;
     size_t n = each ? smtp->session->transaction->accepted : 1;
 
+    n = n ? n : 1; /* BDAT before RCPT */
     if (reply->code >= 500)
         gp__smtp_count_error(smtp);
     for (size_t i = 0; i < n; i++)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Replies as values, checked and written. Nothing here trusts a text: see reply.h. */
 #include "core/smtp/reply.h"
 
 #include "core/base/arena.h"

@@ -318,7 +318,7 @@ static int check_replies(const struct gp__answer *answer)
     int result = 0;
 
     for (size_t i = 0; answer->replies && i < answer->n_replies; i++)
-        if (!gp__reply_ok(&answer->replies[i], 0))
+        if (!gp__message_reply_ok(&answer->replies[i]))
             result = -1;
     return result;
 }
@@ -373,6 +373,16 @@ static bool timed_out(struct gp__smtp *smtp)
     return true;
 }
 
+/* A question was answered: from now on it is the client that is waited for. The answer that lets
+ * data come is the only one in these states. */
+static void rearm(struct gp__smtp *smtp)
+{
+    smtp->rearm = false;
+    smtp->mark = smtp->now;
+    if (smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK)
+        smtp->message_began = smtp->now;
+}
+
 /* ---- steps ---- */
 
 enum gp__step gp__command_step(struct gp__smtp *smtp, struct gp__smtp_event *event)
@@ -418,10 +428,10 @@ struct gp__smtp_event gp__smtp_step(struct gp__smtp *smtp, uint64_t now_ms)
 {
     struct gp__smtp_event event = {.type = GP__SMTP_INPUT};
 
-    smtp->now = now_ms;
+    if (now_ms > smtp->now) /* never backwards */
+        smtp->now = now_ms;
     if (smtp->rearm)
-        smtp->mark = now_ms;
-    smtp->rearm = false;
+        rearm(smtp);
     while (!smtp->ask_open || smtp->ended) {
         enum gp__step step;
 

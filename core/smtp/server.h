@@ -26,7 +26,7 @@
 enum gp__line_endings {
     GP__LINES_STRICT = 0, /* a bare CR or LF refuses the command or the message */
     GP__LINES_NORMALIZE,  /* becomes CRLF; the end of data is CRLF.CRLF all the same */
-    GP__LINES_CLOSE,      /* refuses and closes */
+    GP__LINES_CLOSE,      /* refuses and closes at once; a NUL does so too */
 };
 
 enum gp__pipelining {
@@ -116,7 +116,9 @@ enum gp__decision {
 
 struct gp__answer {
     enum gp__decision decision;
-    struct gp__reply reply; /* code 0: the usual one of the verb (REFUSE always gives one) */
+    /* Code 0: the usual one of the verb (REFUSE always gives one). A positive one counts at MAIL,
+     * RCPT, DATA, MESSAGE, COMMAND, VRFY, EXPN; at CONNECT only its text does; at HELO nothing. */
+    struct gp__reply reply;
     /* LMTP, MESSAGE: a reply for each accepted recipient, in order of RCPT; NULL: `reply` for
      * all. */
     const struct gp__reply *replies;
@@ -139,7 +141,8 @@ void gp__smtp_settle(struct gp__smtp *smtp);
 /* Bytes it holds that are not consumed; the host stops reading at limits.pipeline. */
 size_t gp__smtp_pending(const struct gp__smtp *smtp);
 
-/* Does the next thing. While an ASK is open it says INPUT and does nothing. */
+/* Does the next thing. While an ASK is open it says INPUT and does nothing. Time that runs
+ * backwards stands still. */
 struct gp__smtp_event gp__smtp_step(struct gp__smtp *smtp, uint64_t now_ms);
 
 /* Answers the open ASK. Replies are copied; a malformed one becomes 451 4.3.0 and a return of -1,

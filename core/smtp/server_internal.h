@@ -172,6 +172,8 @@ gp__answer_fn gp__mail_proceed, gp__mail_refused;
 gp__answer_fn gp__rcpt_proceed, gp__rcpt_refused;
 gp__answer_fn gp__data_proceed, gp__data_refused;
 gp__answer_fn gp__unknown_proceed;
+/* Whether a reply may answer one recipient of a message (LMTP). */
+bool gp__message_reply_ok(const struct gp__reply *reply);
 void gp__message_answered(struct gp__smtp *smtp, const struct gp__answer *answer,
                           const struct gp__reply *reply);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The session lives in its own arena; the last reference frees both. See session.h. */
 #include "core/smtp/session.h"
 
 struct gp_session *gp__session_create(const char id[GP__ID_LEN + 1])

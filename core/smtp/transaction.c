@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The transaction lives in its own arena and holds a reference to its session. See transaction.h. */
 #include "core/smtp/transaction.h"
 
 #include "core/smtp/text.h"

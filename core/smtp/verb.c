@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* A linear search over a const table: the common verbs stand first. */
 #include "core/smtp/verb.h"
 
 #include "core/smtp/server_internal.h"

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/cli/command.h"
+#include "core/config/suggest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct gp__command *running;
+
+const struct gp__command gp__commands[] = {
+    {"serve", "[--config FILE]", "receive mail",
+     "Reads the configuration, listens and serves until SIGTERM or SIGINT. Sessions under way\n"
+     "are given half a minute to finish; a second signal ends them at once. SIGUSR1 reopens the\n"
+     "log file.\n",
+     gp__cmd_serve},
+    {"check", "[--config FILE] [--json]", "say all that is wrong with a configuration",
+     "Prints every error, warning and notice with file, line and column. Exit code 1 when there\n"
+     "is an error. --json prints an array of objects for programs.\n",
+     gp__cmd_check},
+    {"config show", "[--config FILE]", "print the effective configuration",
+     "Prints every setting with its value and where that came from. Secrets are not shown.\n",
+     gp__cmd_config_show},
+    {"schema", "[PLUGIN...]", "print the JSON Schema of the configuration",
+     "For editors that complete and check while you type. Knows the options of all plugins that\n"
+     "can be found, or of those named.\n",
+     gp__cmd_schema},
+    {"route", "[--config FILE] [--ip ADDRESS] [--listener NAME] FROM TO",
+     "explain where a recipient would go",
+     "Asks the routes as a session would, step by step, without asking any filter. FROM may be\n"
+     "\"<>\" for the null sender. --ip: the client's address (127.0.0.1), which decides about\n"
+     "the right to relay.\n",
+     gp__cmd_route},
+    {"plugin list", "[--config FILE]", "list the plugins that can be found",
+     "Prints name, version, summary and file of each, and why others can't be used.\n",
+     gp__cmd_plugin_list},
+    {"plugin info", "NAME [--markdown]", "describe a plugin: hooks, roles, options",
+     "--markdown prints the options as the table that its documentation has.\n",
+     gp__cmd_plugin_info},
+    {"plugin test", "DIR|FILE... [--filter TEXT] [--verbose]", "run scenario files",
+     "Runs plugins in simulated sessions: no network, no waiting. See docs/plugins/testing.md.\n",
+     gp__cmd_plugin_test},
+    {"version", "", "print versions",
+     "Of Gatepost, of its plugin interface and of the libraries it runs on.\n", gp__cmd_version},
+    {"help", "[COMMAND]", "explain a command", "Without a command: lists them.\n", gp__cmd_help},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* How many words of argv the command's name takes; 0: another command. */
+static int matches(const struct gp__command *command, int argc, char **argv)
+{
+    const char *space = strchr(command->name, ' ');
+    size_t first = space ? (size_t)(space - command->name) : strlen(command->name);
+
+    if (argc < 1 || strlen(argv[0]) != first || strncmp(argv[0], command->name, first) != 0)
+        return 0;
+    if (!space)
+        return 1;
+    return argc > 1 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+}
+
+void gp__command_help(FILE *out)
+{
+    fprintf(out, "usage: gatepost %s %s\n\n%s", running->name, running->arguments, running->help);
+}
+
+static void list_commands(FILE *out)
+{
+    fprintf(out, "usage: gatepost COMMAND [OPTIONS]\n\n");
+    for (const struct gp__command *command = gp__commands; command->name; command++)
+        fprintf(out, "  %-12s %s\n", command->name, command->summary);
+    fprintf(out,
+            "\n`gatepost help COMMAND` says more. Commands that read a configuration take\n"
+            "--config FILE; without it %s is read.\n",
+            gp__default_config());
+}
+
+int gp__cmd_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_commands(stdout);
+        return GP__EXIT_OK;
+    }
+    for (const struct gp__command *command = gp__commands; command->name; command++) {
+        if (!matches(command, argc - 1, argv + 1))
+            continue;
+        running = command;
+        gp__command_help(stdout);
+        return GP__EXIT_OK;
+    }
+    return gp__command_usage("no command \"%s\"", argv[1]);
+}
+
+/* The name that is spelt most like what was typed, for a hint. */
+static const char *nearest(const char *typed)
+{
+    struct gp__suggest suggest = {.word = gp_slice_of(typed)};
+
+    for (const struct gp__command *command = gp__commands; command->name; command++)
+        gp__suggest_try(&suggest, gp_slice_of(command->name));
+    return gp_slice_present(suggest.best) ? suggest.best.data : NULL;
+}
+
+static int unknown(int argc, char **argv)
+{
+    const char *hint = nearest(argv[0]);
+
+    fprintf(stderr, "gatepost: no command \"%s%s%s\"%s%s%s\n", argv[0], argc > 1 ? " " : "",
+            argc > 1 ? argv[1] : "", hint ? "; did you mean \"" : "", hint ? hint : "",
+            hint ? "\"?" : "; `gatepost help` lists them");
+    return GP__EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        list_commands(argc < 2 ? stderr : stdout);
+        return argc < 2 ? GP__EXIT_USAGE : GP__EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0)
+        return gp__cmd_version(1, argv);
+    for (const struct gp__command *command = gp__commands; command->name; command++) {
+        int words = matches(command, argc - 1, argv + 1);
+
+        if (!words)
+            continue;
+        running = command;
+        return command->run(argc - words, argv + words);
+    }
+    return unknown(argc - 1, argv + 1);
+}

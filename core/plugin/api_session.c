@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Facts of the session: <gatepost/session.h>. Getters read what the engine learned. */
+#include "core/plugin/api.h"
+
+#include <gatepost/option.h>
+
+#define ABSENT gp_slice(NULL, 0)
+
+struct gp_slice gp_session_id(struct gp_call *call)
+{
+    return call->session ? gp__session_id(call->session) : ABSENT;
+}
+
+struct gp_slice gp_listener(struct gp_call *call)
+{
+    return call->session ? call->session->listener : ABSENT;
+}
+
+struct gp_slice gp_hostname(struct gp_call *call)
+{
+    return call->session ? call->session->hostname : ABSENT;
+}
+
+static struct gp_slice ip_text(const struct gp__ip *ip, const char *text)
+{
+    return ip->family ? gp_slice_of(text) : ABSENT;
+}
+
+struct gp_slice gp_client_ip(struct gp_call *call)
+{
+    return call->session ? ip_text(&call->session->client_ip, call->session->client_ip_text)
+                         : ABSENT;
+}
+
+unsigned gp_client_port(struct gp_call *call)
+{
+    return call->session ? call->session->client_port : 0;
+}
+
+struct gp_slice gp_server_ip(struct gp_call *call)
+{
+    return call->session ? ip_text(&call->session->server_ip, call->session->server_ip_text)
+                         : ABSENT;
+}
+
+unsigned gp_server_port(struct gp_call *call)
+{
+    return call->session ? call->session->server_port : 0;
+}
+
+bool gp_client_in(struct gp_call *call, const struct gp_network *network)
+{
+    struct gp_slice ip = gp_client_ip(call);
+
+    return network && gp_slice_present(ip) && gp_network_has(network, ip);
+}
+
+struct gp_slice gp_client_reversed(struct gp_call *call, struct gp_slice zone)
+{
+    char reversed[64];
+    struct gp_slice ip;
+
+    if (!call->session || !call->session->client_ip.family || zone.len == 0 ||
+        gp__api_slice(call, "gp_client_reversed", zone))
+        return ABSENT;
+    if (zone.len > 255) /* no name is so long */
+        return ABSENT;
+    ip = gp__ip_reverse(&call->session->client_ip, reversed);
+    return gp__arena_printf(gp__call_arena(call), GP_FMT "." GP_FMT, GP_ARG(ip), GP_ARG(zone));
+}
+
+bool gp_client_talked_early(struct gp_call *call)
+{
+    return call->session && call->session->talked_early;
+}
+
+struct gp_slice gp_helo(struct gp_call *call)
+{
+    return call->session ? gp__session_helo(call->session) : ABSENT;
+}
+
+bool gp_helo_extended(struct gp_call *call)
+{
+    return call->session && call->session->extended;
+}
+
+struct gp_slice gp_tls_version(struct gp_call *call)
+{
+    return call->session ? call->session->tls_version : ABSENT;
+}
+
+struct gp_slice gp_tls_cipher(struct gp_call *call)
+{
+    return call->session ? call->session->tls_cipher : ABSENT;
+}
+
+struct gp_slice gp_tls_server_name(struct gp_call *call)
+{
+    return call->session ? call->session->tls_server_name : ABSENT;
+}
+
+struct gp_slice gp_auth_user(struct gp_call *call)
+{
+    return call->session ? call->session->auth_user : ABSENT;
+}
+
+struct gp_slice gp_auth_mechanism(struct gp_call *call)
+{
+    return call->session ? call->session->auth_mechanism : ABSENT;
+}
+
+/* ---- slots ---- */
+
+static void *slot(const struct gp_call *call, void ***slots, struct gp__arena *arena, size_t size,
+                  void (*end)(void *slot))
+{
+    size_t n = call->session->policy->settings->n_instances;
+
+    if (size == 0 || call->instance->index >= n)
+        return NULL;
+    if (!*slots)
+        *slots = GP__ARENA_ARRAY(arena, void *, n);
+    return gp__slot(*slots, arena, call->instance, size, end);
+}
+
+void *gp_session_slot(struct gp_call *call)
+{
+    const struct gp_plugin *plugin = call->instance ? call->instance->plugin : NULL;
+
+    if (!plugin || !call->session || !call->session->policy)
+        return NULL;
+    return slot(call, &call->session->policy->slots, call->session->arena, plugin->session_slot,
+                plugin->session_slot_end);
+}
+
+void *gp_transaction_slot(struct gp_call *call)
+{
+    const struct gp_plugin *plugin = call->instance ? call->instance->plugin : NULL;
+
+    if (!plugin || !call->policy)
+        return NULL;
+    return slot(call, &call->policy->slots, call->transaction->arena, plugin->transaction_slot,
+                plugin->transaction_slot_end);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/process/config_host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int gp__config_source_init(struct gp__config_source *source)
+{
+    const char *error;
+
+    if (gp__config_files_posix(&source->files, source->directory) < 0) {
+        fprintf(stderr, "gatepost: the current directory: %s\n", strerror(errno));
+        return -1;
+    }
+    source->plugins = gp__plugins_create(&error);
+    if (!source->plugins)
+        fprintf(stderr, "gatepost: plugin loader: %s\n", error);
+    return source->plugins ? 0 : -1;
+}
+
+void gp__config_source_done(struct gp__config_source *source)
+{
+    gp__plugins_free(&source->plugins);
+}
+
+static const struct gp_plugin *descriptor(void *arg, struct gp_slice name, const char **error_r)
+{
+    struct gp__config_source *source = arg;
+
+    return gp__plugins_find(source->plugins, name, error_r);
+}
+
+static void plugin_path(void *arg, const struct gp_list *dirs)
+{
+    struct gp__config_source *source = arg;
+
+    /* A list of strings is an array of slices. */
+    gp__plugins_add_path(source->plugins, gp_list_at(dirs, 0), gp_list_count(dirs));
+}
+
+static void plugin_names(void *arg, void (*found)(void *found_arg, struct gp_slice name),
+                         void *found_arg)
+{
+    struct gp__config_source *source = arg;
+
+    gp__plugins_each(source->plugins, found, found_arg);
+}
+
+struct gp__settings *gp__config_load(struct gp__config_source *source, const char *path,
+                                     struct gp__diag *diag)
+{
+    struct gp__config_host host = {
+        .files = &source->files,
+        .descriptor = descriptor,
+        .plugin_path = plugin_path,
+        .plugin_names = plugin_names,
+        .arg = source,
+    };
+
+    return gp__settings_load(path, &host, diag);
+}

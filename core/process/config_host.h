@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reading a configuration in a real process: files, environment, plugins of this machine. */
+#ifndef GP_PROCESS_CONFIG_HOST_H
+#define GP_PROCESS_CONFIG_HOST_H
+
+#include "core/config/settings.h"
+#include "core/plugin/loader.h"
+
+/* What gp__config_load() needs besides the path; zeroed, then gp__config_source_init(). */
+struct gp__config_source {
+    struct gp__plugins *plugins;
+    struct gp__config_files files;
+    char directory[4096];
+};
+
+/* 0, or -1 with a line on standard error. */
+int gp__config_source_init(struct gp__config_source *source);
+void gp__config_source_done(struct gp__config_source *source);
+
+/* gp__settings_load() with all this. */
+struct gp__settings *gp__config_load(struct gp__config_source *source, const char *path,
+                                     struct gp__diag *diag);
+
+#endif

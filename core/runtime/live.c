@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The loop: its clocks, its one libuv timer for all timers, its two thread pools, and the order of
+ * things in a turn. Before it waits, deferred calls run, buffers are flushed (before_wait) and the
+ * timer is set to the earliest that is armed.
+ */
+#include "core/runtime/live.h"
+
+#include "core/base/alloc.h"
+#include "core/runtime/job.h"
+#include "core/runtime/loop.h"
+#include "core/runtime/pool.h"
+#include "core/runtime/resolver.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORK_THREADS 4
+#define WORK_QUEUE 1024
+#define FILE_THREADS 16
+#define FILE_QUEUE 4096
+
+/* Handles that were closed are gone after two. */
+#define CLOSING_TURNS 16
+
+void gp__live_settle(struct gp__live *live)
+{
+    if (!gp__tasks_settle(live->tasks))
+        uv_async_send(&live->wakeup);
+}
+
+/* ---- clocks and chance ---- */
+
+static uint64_t now_ms(struct gp__runtime *rt)
+{
+    return uv_now(&gp__live(rt)->loop);
+}
+
+static uint64_t now_ns(struct gp__runtime *rt)
+{
+    (void)rt;
+    return uv_hrtime();
+}
+
+static int64_t wall_ms(struct gp__runtime *rt)
+{
+    struct timespec ts;
+
+    (void)rt;
+    (void)clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Without chance there are no ids and no keys: better no process. */
+static void random_bytes(struct gp__runtime *rt, void *bytes, size_t len)
+{
+    char *at = bytes;
+
+    (void)rt;
+    while (len > 0) {
+        ssize_t n = getrandom(at, len, 0);
+
+        if (n < 0 && errno != EINTR)
+            abort();
+        if (n > 0) {
+            at += n;
+            len -= (size_t)n;
+        }
+    }
+}
+
+/* ---- timers ---- */
+
+static void timer_start(struct gp__runtime *rt, struct gp__timer *timer, uint64_t at_ms)
+{
+    gp__timers_start(&gp__live(rt)->timers, timer, at_ms);
+}
+
+static void timer_stop(struct gp__runtime *rt, struct gp__timer *timer)
+{
+    gp__timers_stop(&gp__live(rt)->timers, timer);
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct gp__live *live = handle->data;
+    struct gp__timer *timer;
+
+    live->timer_armed = UINT64_MAX;
+    while ((timer = gp__timers_due(&live->timers, uv_now(&live->loop)))) {
+        timer->fn(timer);
+        gp__live_settle(live);
+    }
+}
+
+static void arm(struct gp__live *live)
+{
+    uint64_t at = gp__timers_look(&live->timers);
+    uint64_t now = uv_now(&live->loop);
+
+    if (at == live->timer_armed)
+        return;
+    live->timer_armed = at;
+    if (at == UINT64_MAX)
+        uv_timer_stop(&live->timer);
+    else
+        uv_timer_start(&live->timer, on_timer, at > now ? at - now : 0, 0);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct gp__live *live = handle->data;
+
+    gp__live_settle(live);
+    for (size_t i = 0; i < live->n_before_wait; i++)
+        live->before_wait[i].fn(live->before_wait[i].arg);
+    arm(live);
+}
+
+/* ---- fibers ---- */
+
+static void defer(struct gp__runtime *rt, void (*fn)(void *arg), void *arg)
+{
+    gp__tasks_defer(gp__live(rt)->tasks, fn, arg);
+}
+
+static int run(struct gp__runtime *rt, void (*fn)(void *arg), void (*done)(void *arg), void *arg,
+               size_t stack)
+{
+    return gp__tasks_run(gp__live(rt)->tasks, fn, done, arg, stack);
+}
+
+static struct gp__fiber *current(struct gp__runtime *rt)
+{
+    (void)rt;
+    return gp__fiber_current();
+}
+
+static void park(struct gp__runtime *rt)
+{
+    (void)rt;
+    gp__fiber_park();
+}
+
+static void wake(struct gp__runtime *rt, struct gp__fiber *fiber)
+{
+    gp__tasks_wake(gp__live(rt)->tasks, fiber);
+}
+
+const struct gp__runtime_ops gp__live_ops = {
+    .name = "live",
+    .now_ms = now_ms,
+    .now_ns = now_ns,
+    .wall_ms = wall_ms,
+    .random = random_bytes,
+    .timer_start = timer_start,
+    .timer_stop = timer_stop,
+    .defer = defer,
+    .run = run,
+    .fiber = current,
+    .park = park,
+    .wake = wake,
+    .sleep = gp__live_sleep,
+    .dns = gp__live_dns,
+    .work = gp__live_work,
+    .file = gp__live_file,
+    .connect = gp__live_connect,
+    .stream_read = gp__live_stream_read,
+    .stream_write = gp__live_stream_write,
+    .stream_close = gp__live_stream_close,
+    .wait_fd = gp__live_wait_fd,
+    .cancel = gp__job_cancel,
+};
+
+/* ---- life ---- */
+
+static void on_wakeup(uv_async_t *handle)
+{
+    gp__live_settle(handle->data);
+}
+
+static void on_pools(uv_async_t *handle)
+{
+    struct gp__live *live = handle->data;
+
+    gp__pool_collect(live->work);
+    gp__pool_collect(live->files);
+    gp__live_settle(live);
+}
+
+static void notify(void *arg)
+{
+    struct gp__live *live = arg;
+
+    uv_async_send(&live->pools);
+}
+
+static void must(int result, const char *what)
+{
+    if (result < 0) {
+        (void)fprintf(stderr, "gatepost: %s: %s\n", what, uv_strerror(result));
+        abort();
+    }
+}
+
+static void init_handles(struct gp__live *live)
+{
+    must(uv_timer_init(&live->loop, &live->timer), "timer");
+    must(uv_prepare_init(&live->loop, &live->prepare), "prepare");
+    must(uv_async_init(&live->loop, &live->pools, on_pools), "async");
+    must(uv_async_init(&live->loop, &live->wakeup, on_wakeup), "async");
+    live->timer.data = live->prepare.data = live->pools.data = live->wakeup.data = live;
+    live->loop.data = live;
+    must(uv_prepare_start(&live->prepare, on_prepare), "prepare");
+    live->timer_armed = UINT64_MAX;
+}
+
+static unsigned either(unsigned value, unsigned otherwise)
+{
+    return value ? value : otherwise;
+}
+
+static void init_parts(struct gp__live *live, const struct gp__live_options *options)
+{
+    live->work = gp__pool_create(either(options->work_threads, WORK_THREADS),
+                                 either(options->work_queue, WORK_QUEUE), notify, live);
+    live->files = gp__pool_create(either(options->file_threads, FILE_THREADS),
+                                  either(options->file_queue, FILE_QUEUE), notify, live);
+    live->read_buffer = gp__alloc(GP__READ_BUFFER);
+    live->dns = gp__dns_create(live, &options->dns);
+}
+
+struct gp__runtime *gp__live_create(const struct gp__live_options *options, struct gp__log *log)
+{
+    static const struct gp__live_options defaults;
+    struct gp__live *live = gp__alloc(sizeof *live);
+    int result;
+
+    options = options ? options : &defaults;
+    (void)signal(SIGPIPE, SIG_IGN);
+    live->base = (struct gp__runtime){.ops = &gp__live_ops, .log = log};
+    live->tasks = gp__tasks_create(options->fibers);
+    if (!live->tasks) {
+        gp__free(live);
+        return NULL;
+    }
+    result = uv_loop_init(&live->loop);
+    if (result < 0) {
+        gp__tasks_free(&live->tasks);
+        gp__free(live);
+        errno = -result;
+        return NULL;
+    }
+    init_handles(live);
+    init_parts(live, options);
+    return &live->base;
+}
+
+void gp__live_run(struct gp__runtime *rt)
+{
+    struct gp__live *live = gp__live(rt);
+
+    live->stopping = false;
+    while (!live->stopping)
+        uv_run(&live->loop, UV_RUN_ONCE);
+}
+
+void gp__live_turn(struct gp__runtime *rt)
+{
+    struct gp__live *live = gp__live(rt);
+
+    uv_run(&live->loop, gp__tasks_pending(live->tasks) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+}
+
+void gp__live_stop(struct gp__runtime *rt)
+{
+    gp__live(rt)->stopping = true;
+    gp__live_wakeup(rt);
+}
+
+void gp__live_wakeup(struct gp__runtime *rt)
+{
+    uv_async_send(&gp__live(rt)->wakeup);
+}
+
+void gp__live_before_wait(struct gp__runtime *rt, void (*fn)(void *arg), void *arg)
+{
+    struct gp__live *live = gp__live(rt);
+
+    if (live->n_before_wait == GP__BEFORE_WAIT_MAX)
+        abort();
+    live->before_wait[live->n_before_wait].fn = fn;
+    live->before_wait[live->n_before_wait++].arg = arg;
+}
+
+struct gp__fiber_pool *gp__live_fibers(struct gp__runtime *rt)
+{
+    return gp__tasks_fibers(gp__live(rt)->tasks);
+}
+
+void gp__live_free(struct gp__runtime **rt_)
+{
+    struct gp__live *live;
+
+    if (!*rt_)
+        return;
+    live = gp__live(*rt_);
+    *rt_ = NULL;
+    live->n_before_wait = 0;
+    gp__pool_free(&live->work);
+    gp__pool_free(&live->files);
+    gp__live_settle(live);
+    gp__dns_free(&live->dns);
+    uv_close((uv_handle_t *)&live->timer, NULL);
+    uv_close((uv_handle_t *)&live->prepare, NULL);
+    uv_close((uv_handle_t *)&live->pools, NULL);
+    uv_close((uv_handle_t *)&live->wakeup, NULL);
+    for (int turns = 0; uv_loop_alive(&live->loop) && turns < CLOSING_TURNS; turns++)
+        uv_run(&live->loop, UV_RUN_NOWAIT);
+    must(uv_loop_close(&live->loop), "a handle is still open at the end");
+    gp__tasks_free(&live->tasks);
+    gp__timers_free(&live->timers);
+    gp__free(live->read_buffer);
+    gp__free(live);
+}

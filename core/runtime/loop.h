@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Inside the live runtime: what its files share. Each libuv callback ends with gp__live_settle(),
+ * which resumes the fibers that were woken and runs deferred calls.
+ */
+#ifndef GP_RUNTIME_LOOP_H
+#define GP_RUNTIME_LOOP_H
+
+#include "core/runtime/live.h"
+#include "core/runtime/tasks.h"
+#include "core/runtime/timer.h"
+
+#include <uv.h>
+
+#define GP__READ_BUFFER ((size_t)64 << 10)
+#define GP__BEFORE_WAIT_MAX 8
+
+struct gp__dns;
+struct gp__pool;
+
+struct gp__live {
+    struct gp__runtime base;
+    uv_loop_t loop;
+    struct gp__tasks *tasks;
+    struct gp__timers timers;
+    uint64_t timer_armed; /* what the uv_timer stands at; UINT64_MAX: not armed */
+    uv_timer_t timer;
+    uv_prepare_t prepare;
+    uv_async_t wakeup, pools;
+    struct gp__pool *work, *files;
+    struct gp__dns *dns;
+    char *read_buffer; /* GP__READ_BUFFER bytes, of whoever reads right now */
+    struct {
+        void (*fn)(void *arg);
+        void *arg;
+    } before_wait[GP__BEFORE_WAIT_MAX];
+    size_t n_before_wait;
+    bool stopping;
+};
+
+static inline struct gp__live *gp__live(struct gp__runtime *rt)
+{
+    return (struct gp__live *)rt;
+}
+
+void gp__live_settle(struct gp__live *live);
+
+/* A stream handle of either kind. */
+union gp__uv_stream {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+};
+
+/* Wraps a connected or listening socket; on an error the descriptor is still the caller's. */
+int gp__uv_stream_open(struct gp__live *live, union gp__uv_stream *handle, int fd, bool is_unix);
+
+/* The alloc callback of all reads: hands out the loop's buffer. */
+void gp__uv_read_buffer(uv_handle_t *handle, size_t size, uv_buf_t *buf);
+
+/* Operations of the table that have files of their own. */
+void gp__live_file(struct gp__runtime *rt, struct gp_op *op, const struct gp__file_job *job);
+void gp__live_dns(struct gp__runtime *rt, struct gp_op *op, struct gp_slice name,
+                  enum gp_dns_type type);
+void gp__live_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice address);
+void gp__live_stream_read(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                          void *bytes, size_t size);
+void gp__live_stream_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                           struct gp_slice bytes);
+void gp__live_stream_close(struct gp__runtime *rt, struct gp_stream *stream);
+void gp__live_wait_fd(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
+void gp__live_sleep(struct gp__runtime *rt, struct gp_op *op, uint64_t ms);
+void gp__live_work(struct gp__runtime *rt, struct gp_op *op, void (*fn)(void *block), void *block,
+                   size_t size);
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the simulated runtime: what its files share. */
+#ifndef GP_RUNTIME_SIM_WORLD_H
+#define GP_RUNTIME_SIM_WORLD_H
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/map.h"
+#include "core/runtime/sim.h"
+#include "core/runtime/tasks.h"
+#include "core/runtime/timer.h"
+
+struct gp__sim_disk;
+
+struct gp__sim {
+    struct gp__runtime base;
+    struct gp__tasks *tasks;
+    struct gp__timers timers;
+    uint64_t now_ms, random;
+    struct gp__arena *arena; /* of tables and scripts */
+    struct gp__buf calls, failures;
+    struct gp__map names; /* of DNS */
+    struct gp__map peers; /* by address */
+    struct gp__sim_disk *disk;
+    struct gp__sim_client *clients;
+};
+
+static inline struct gp__sim *gp__sim(const struct gp__runtime *rt)
+{
+    return (struct gp__sim *)(uintptr_t)rt;
+}
+
+uint64_t gp__sim_random(struct gp__sim *sim);
+
+/* Adds a line to the calls; to the failures. */
+void gp__sim_call(struct gp__sim *sim, const char *format, ...) GP_PRINTF(2, 3);
+void gp__sim_failure(struct gp__sim *sim, const char *format, ...) GP_PRINTF(2, 3);
+
+void gp__sim_after(struct gp__sim *sim, struct gp__timer *timer, uint64_t ms);
+
+struct gp__sim_disk *gp__sim_disk_create(void);
+void gp__sim_disk_free(struct gp__sim_disk **disk_);
+void gp__sim_clients_free(struct gp__sim *sim);
+
+void gp__sim_op_dns(struct gp__runtime *rt, struct gp_op *op, struct gp_slice name,
+                    enum gp_dns_type type);
+void gp__sim_op_file(struct gp__runtime *rt, struct gp_op *op, const struct gp__file_job *job);
+void gp__sim_op_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice address);
+void gp__sim_op_read(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                     void *bytes, size_t size);
+void gp__sim_op_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                      struct gp_slice bytes);
+void gp__sim_op_close(struct gp__runtime *rt, struct gp_stream *stream);
+
+#endif

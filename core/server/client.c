@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/server/client.h"
+
+#include "core/base/alloc.h"
+#include "core/base/log.h"
+#include "core/server/generation.h"
+#include "core/server/server.h"
+
+static void pump(struct gp__client *client);
+
+static struct gp__client *client_of(struct gp__conn *conn)
+{
+    return conn->user;
+}
+
+/* ---- the end ---- */
+
+static void destroy(struct gp__client *client)
+{
+    struct gp__server *server = client->server;
+    struct gp__generation *generation = client->entrance->generation;
+
+    client->runtime->ops->timer_stop(client->runtime, &client->timer);
+    gp__smtp_free(&client->smtp);
+    gp__session_unref(&client->session);
+    gp__buf_free(&client->stash);
+    gp__server_forget(server, client);
+    gp__free(client);
+    gp__generation_unref(&generation);
+}
+
+/* Observers of the end; once. */
+static void disconnected(struct gp__client *client)
+{
+    const struct gp__smtp_counts *counts = gp__smtp_counts(client->smtp);
+    struct gp__run run = gp__client_run_of(client, GP_HOOK_DISCONNECT);
+
+    if (client->disconnected)
+        return;
+    client->disconnected = true;
+    run.transaction = NULL;
+    run.policy = NULL;
+    gp__run_chain(&run);
+    gp__log(client->runtime->log, GP_LOG_INFO, "session.close",
+            GP__F_S("session", gp__session_id(client->session)),
+            GP__F_I("commands", counts->commands), GP__F_I("errors", counts->errors),
+            GP__F_I("messages", counts->messages), GP__F_I("bytes", counts->bytes_in));
+}
+
+static void destroy_when_done(struct gp__client *client)
+{
+    if (client->busy || client->conn)
+        return;
+    disconnected(client);
+    destroy(client);
+}
+
+static void on_closed(struct gp__conn *conn)
+{
+    struct gp__client *client = client_of(conn);
+
+    client->conn = NULL;
+    client->ended = true;
+    destroy_when_done(client);
+}
+
+/* The client left: what waits for it is cancelled, its transaction ends, the connection goes. */
+static void client_gone(struct gp__client *client)
+{
+    gp__session_cancel_calls(client->session);
+    if (client->busy) {
+        gp__conn_close(client->conn);
+        return;
+    }
+    gp__smtp_abort(client->smtp, NULL);
+    pump(client);
+}
+
+/* ---- output ---- */
+
+static void flush(struct gp__client *client)
+{
+    struct gp__buf *out = gp__smtp_output(client->smtp);
+
+    if (!client->conn || out->len == 0)
+        return;
+    if (gp__conn_write(client->conn, gp__buf_slice(out)) < 0)
+        client->session->gone = true;
+    gp__buf_clear(out);
+}
+
+/* Stops reading from a client that sends on while a hook waits, or does not read its replies. */
+static void adjust_reading(struct gp__client *client)
+{
+    size_t pending = gp__smtp_pending(client->smtp);
+
+    if (!client->conn || client->eof)
+        return;
+    if ((client->busy && pending >= client->entrance->smtp.limits.pipeline) ||
+        gp__conn_unsent(client->conn) > 0)
+        gp__conn_pause(client->conn);
+    else
+        gp__conn_resume(client->conn);
+}
+
+/* ---- time ---- */
+
+static void arm(struct gp__client *client)
+{
+    uint64_t at = client->busy ? UINT64_MAX : gp__smtp_deadline(client->smtp);
+    const struct gp__runtime_ops *ops = client->runtime->ops;
+
+    if (client->ended || at == UINT64_MAX)
+        return;
+    /* A later deadline need not be armed: on_timer() looks again. Commands move it all the time. */
+    if (client->timer.slot && client->timer.at_ms <= at)
+        return;
+    ops->timer_start(client->runtime, &client->timer, at);
+}
+
+static void on_timer(struct gp__timer *timer)
+{
+    struct gp__client *client = (struct gp__client *)(void *)((char *)timer -
+                                                              offsetof(struct gp__client, timer));
+
+    if (!client->busy && !client->ended)
+        pump(client);
+    else
+        arm(client);
+}
+
+/* ---- tasks ---- */
+
+static void task_main(void *arg)
+{
+    struct gp__client *client = arg;
+
+    client->task(client);
+}
+
+static void task_done(void *arg)
+{
+    struct gp__client *client = arg;
+
+    client->busy = false;
+    if (!client->conn) {
+        gp__smtp_abort(client->smtp, NULL);
+        pump(client);
+        destroy_when_done(client);
+        return;
+    }
+    client->after(client);
+    pump(client);
+}
+
+void gp__client_run(struct gp__client *client, void (*task)(struct gp__client *client),
+                    void (*after)(struct gp__client *client))
+{
+    static const struct gp__reply busy = {.code = 451,
+                                          .klass = 4,
+                                          .subject = 3,
+                                          .detail = 2,
+                                          .text = {"Too busy, try again later", 25}};
+    struct gp__runtime *rt = client->runtime;
+
+    client->task = task;
+    client->after = after;
+    client->busy = true;
+    switch (rt->ops->run(rt, task_main, task_done, client, client->entrance->stack)) {
+    case 0:
+        return;
+    case 1:
+        client->busy = false;
+        after(client);
+        return;
+    default:
+        client->busy = false;
+        gp__log(rt->log, GP_LOG_ERROR, "session.no_fiber",
+                GP__F_S("session", gp__session_id(client->session)));
+        gp__client_refuse(client, GP__REFUSE, &busy);
+        after(client);
+    }
+}
+
+/* ---- the loop ---- */
+
+static void step(struct gp__client *client)
+{
+    struct gp__smtp_event event = gp__smtp_step(client->smtp,
+                                                client->runtime->ops->now_ms(client->runtime));
+
+    switch (event.type) {
+    case GP__SMTP_INPUT:
+        client->waiting = true;
+        return;
+    case GP__SMTP_ASK:
+        gp__client_ask(client, &event);
+        return;
+    case GP__SMTP_DATA:
+        gp__client_data(client, event.data);
+        return;
+    case GP__SMTP_RESET:
+        gp__client_reset(client, &event);
+        return;
+    case GP__SMTP_CLOSE:
+        client->ended = true;
+        return;
+    }
+}
+
+static void end_connection(struct gp__client *client)
+{
+    client->runtime->ops->timer_stop(client->runtime, &client->timer);
+    if (!client->conn)
+        return;
+    if (client->session->gone)
+        gp__conn_close(client->conn);
+    else
+        gp__conn_finish(client->conn);
+}
+
+/* Does what is left to do after gp__smtp_abort(): it never waits. */
+static void run_out(struct gp__client *client)
+{
+    client->waiting = false;
+    while (!client->ended && !client->busy)
+        step(client);
+}
+
+static void leave(struct gp__client *client)
+{
+    static const struct gp__reply leaving = {.code = 421,
+                                             .klass = 4,
+                                             .subject = 3,
+                                             .detail = 2,
+                                             .text = {"Service is shutting down", 24}};
+
+    gp__smtp_abort(client->smtp, &leaving);
+    run_out(client);
+}
+
+static void pump(struct gp__client *client)
+{
+    bool ended_before = client->ended;
+
+    client->waiting = false;
+    while (!client->busy && !client->ended && !client->waiting)
+        step(client);
+    /* All that a half-closed client said was answered: nothing more can come. */
+    if (client->eof && client->waiting && !client->ended) {
+        gp__smtp_abort(client->smtp, NULL);
+        run_out(client);
+    }
+    if (client->server->stopping && client->waiting && !client->session->transaction)
+        leave(client);
+    gp__smtp_settle(client->smtp);
+    flush(client);
+    if (client->ended && !client->busy) {
+        if (!ended_before)
+            end_connection(client);
+        return;
+    }
+    adjust_reading(client);
+    arm(client);
+}
+
+static void on_read(struct gp__conn *conn, struct gp_slice bytes)
+{
+    struct gp__client *client = client_of(conn);
+
+    if (client->ended)
+        return;
+    gp__smtp_feed(client->smtp, bytes);
+    if (client->busy) {
+        gp__session_client_spoke(client->session);
+        gp__smtp_settle(client->smtp);
+        adjust_reading(client);
+        return;
+    }
+    pump(client);
+}
+
+static void on_eof(struct gp__conn *conn)
+{
+    struct gp__client *client = client_of(conn);
+
+    client->eof = true;
+    if (client->ended)
+        return;
+    /* Half-closed with commands still to be done: a client that only writes, such as a script.
+     * With nothing left it has given up (RFC 1047: it will come again). */
+    if (client->busy && gp__smtp_pending(client->smtp) > 0)
+        return;
+    if (client->busy)
+        client_gone(client);
+    else
+        pump(client);
+}
+
+static void on_error(struct gp__conn *conn, int error)
+{
+    struct gp__client *client = client_of(conn);
+
+    (void)error; /* whatever it is, the client can't be reached any more */
+    if (client->ended) {
+        gp__conn_close(conn);
+        return;
+    }
+    client_gone(client);
+}
+
+static void on_drain(struct gp__conn *conn)
+{
+    struct gp__client *client = client_of(conn);
+
+    if (!client->ended)
+        adjust_reading(client);
+}
+
+static const struct gp__conn_events conn_events = {
+    .read = on_read,
+    .eof = on_eof,
+    .error = on_error,
+    .drain = on_drain,
+    .closed = on_closed,
+};
+
+/* ---- the beginning ---- */
+
+static struct gp_session *session_create(struct gp__server *server,
+                                         const struct gp__entrance *entrance,
+                                         const struct gp__conn *conn)
+{
+    char id[GP__ID_LEN + 1];
+    struct gp_session *session;
+
+    gp__server_next_id(server, id);
+    session = gp__session_create(id);
+    session->protocol = entrance->smtp.protocol;
+    session->listener = entrance->name;
+    session->hostname = entrance->smtp.hostname;
+    gp__session_set_client(session, &conn->peer.ip, conn->peer.port);
+    gp__session_set_server(session, &conn->local.ip, conn->local.port);
+    gp__session_policy_create(session, server->runtime, &entrance->policy);
+    return session;
+}
+
+void gp__client_start(struct gp__server *server, const struct gp__entrance *entrance,
+                      struct gp__conn *conn)
+{
+    struct gp__client *client = gp__alloc(sizeof *client);
+    uint64_t now = server->runtime->ops->now_ms(server->runtime);
+
+    client->server = server;
+    client->runtime = server->runtime;
+    client->entrance = entrance;
+    gp__generation_ref(entrance->generation);
+    client->conn = conn;
+    client->session = session_create(server, entrance, conn);
+    client->smtp = gp__smtp_create(&entrance->smtp, client->session, now);
+    client->timer.fn = on_timer;
+    client->stash.limit = entrance->smtp.limits.message_size;
+    conn->events = &conn_events;
+    conn->user = client;
+    gp__server_remember(server, client);
+    gp__log(client->runtime->log, GP_LOG_INFO, "session.open",
+            GP__F_S("session", gp__session_id(client->session)),
+            GP__F_S("listener", entrance->name), GP__F_C("client", client->session->client_ip_text),
+            GP__F_I("port", client->session->client_port));
+    pump(client);
+}
+
+void gp__client_stop(struct gp__client *client, bool at_once)
+{
+    if (client->ended)
+        return;
+    if (at_once) {
+        gp__session_cancel_calls(client->session);
+        if (client->conn)
+            gp__conn_close(client->conn);
+        return;
+    }
+    /* Otherwise it leaves when it next waits for a command. */
+    if (!client->busy)
+        pump(client);
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One client that is served: its connection, its engine, and the questions of the engine, which
+ * are answered by hooks, routes and deliveries as straight-line tasks on a fiber. While a task is
+ * parked the engine stands still and what the client sends is kept up to the `pipeline` budget.
+ *
+ * Lives until the connection is closed and the last task has ended.
+ */
+#ifndef GP_SERVER_CLIENT_H
+#define GP_SERVER_CLIENT_H
+
+#include "core/delivery/delivery.h"
+#include "core/hook/run.h"
+#include "core/runtime/conn.h"
+#include "core/server/entrance.h"
+
+struct gp__server;
+
+struct gp__client {
+    struct gp__server *server;
+    struct gp__runtime *runtime;
+    const struct gp__entrance *entrance;
+    struct gp__conn *conn; /* NULL once closed */
+    struct gp__smtp *smtp;
+    struct gp_session *session;
+    struct gp__client *prev, *next; /* of the server's */
+
+    struct gp__timer timer;
+    bool eof, ended, disconnected;
+    bool waiting; /* the engine has nothing to do before more input */
+
+    /* The task under way. */
+    void (*task)(struct gp__client *client);
+    void (*after)(struct gp__client *client);
+    bool busy;
+    struct gp__smtp_event ask;
+    struct gp__answer answer;
+
+    /* The message under way. */
+    struct gp__reply refusal; /* by the core, at the end of data; code 0: none */
+    bool headers_done;
+    struct gp_recipient **scope; /* of the body hooks */
+    size_t n_scope;
+    uint64_t body_seen;   /* bytes of the content that body hooks saw, or that are no body */
+    struct gp__buf stash; /* body bytes that came in while the header hooks wait */
+};
+
+/* Serves a new connection. */
+void gp__client_start(struct gp__server *server, const struct gp__entrance *entrance,
+                      struct gp__conn *conn);
+
+/* Ends the session with a 421 as soon as it waits for a command (drain), or at once. */
+void gp__client_stop(struct gp__client *client, bool at_once);
+
+/* ---- shared by the tasks: client_*.c ---- */
+
+/* Runs a task on a fiber; `after` from the loop's stack when it ended. */
+void gp__client_run(struct gp__client *client, void (*task)(struct gp__client *client),
+                    void (*after)(struct gp__client *client));
+
+/* Handles an ASK: answers at once or starts a task. */
+void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *event);
+
+/* Bytes of the message. */
+void gp__client_data(struct gp__client *client, struct gp_slice bytes);
+
+/* A transaction ended without a message; takes the reference. */
+void gp__client_reset(struct gp__client *client, const struct gp__smtp_event *event);
+
+/* The tasks of the data (client_data.c) and its end (client_message.c). */
+void gp__client_ask_data(struct gp__client *client);
+void gp__client_ask_message(struct gp__client *client);
+
+/* The message can be shown to hooks: makes it, adds trace fields, runs the header hooks. On the
+ * task's fiber. */
+void gp__client_begin_message(struct gp__client *client);
+
+/* Shows the body hooks what came in since they were last asked. */
+void gp__client_body(struct gp__client *client, struct gp_slice bytes, bool last);
+
+/* Sets the answer of the open ASK to a refusal. */
+void gp__client_refuse(struct gp__client *client, enum gp__decision decision,
+                       const struct gp__reply *reply);
+
+/* What a ruling of an instance means as an answer. */
+void gp__client_refuse_by(struct gp__client *client, const struct gp__ruling *ruling);
+
+/* A run of the session's chain at a point, about the current transaction. */
+struct gp__run gp__client_run_of(struct gp__client *client, enum gp_hook_point point);
+
+/* The fate of the transaction as planned now: fills disposals (by index of recipient). */
+enum gp__final gp__client_plan(struct gp__client *client, struct gp__policy *policy,
+                               enum gp__disposal **disposals_r);
+
+/* The one record of a message or of a transaction that was refused at its end. */
+void gp__client_record(struct gp__client *client, struct gp__policy *policy,
+                       const struct gp__reply *reply);
+
+#endif

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The end of data: the message hooks, the fates, the seals, the deliveries, the reply. A positive
+ * reply is given only after every target has taken responsibility (rule 6).
+ */
+#include "core/base/log.h"
+#include "core/hook/shadow.h"
+#include "core/server/client.h"
+#include "core/server/server.h"
+
+/* ---- planning ---- */
+
+static bool is_party(const struct gp_recipient *recipient)
+{
+    return recipient->accepted && !recipient->replaced;
+}
+
+/* A DISCONNECT counts as what its reply says: 4xx defers, 5xx rejects. */
+static enum gp_verdict stop_of(const struct gp_recipient *recipient)
+{
+    if (!recipient->stop)
+        return GP_NEXT;
+    if (recipient->stop->verdict == GP_DISCARD)
+        return GP_DISCARD;
+    return recipient->stop->reply.code < 500 ? GP_DEFER : GP_REJECT;
+}
+
+static struct gp__fate_options options_of(const struct gp__client *client)
+{
+    return (struct gp__fate_options){
+        .per_recipient = client->session->protocol == GP__PROTOCOL_LMTP,
+        .mixed = client->entrance->policy.mixed_reject,
+    };
+}
+
+enum gp__final gp__client_plan(struct gp__client *client, struct gp__policy *policy,
+                               enum gp__disposal **disposals_r)
+{
+    struct gp__arena *arena = policy->transaction->arena;
+    size_t all = policy->n_recipients, n = 0;
+    struct gp__fate_input *inputs = GP__ARENA_ARRAY(arena, struct gp__fate_input, all);
+    enum gp__disposal *packed = GP__ARENA_ARRAY(arena, enum gp__disposal, all);
+    enum gp__disposal *disposals = GP__ARENA_ARRAY(arena, enum gp__disposal, all);
+    struct gp__fate_options options = options_of(client);
+    enum gp__final final;
+
+    for (size_t i = 0; i < all; i++) {
+        const struct gp_recipient *recipient = policy->recipients[i];
+
+        if (is_party(recipient))
+            inputs[n++] = (struct gp__fate_input){
+                .stop = stop_of(recipient),
+                .marked = gp_slice_present(recipient->bucket),
+            };
+    }
+    final = gp__fates_plan(inputs, n, &options, packed);
+    for (size_t i = 0, at = 0; i < all; i++)
+        if (is_party(policy->recipients[i]))
+            disposals[i] = packed[at++];
+    *disposals_r = disposals;
+    return final;
+}
+
+/* ---- seals ---- */
+
+static bool is_wanted(const struct gp_copy *copy, const enum gp__disposal *disposals)
+{
+    for (size_t i = 0; i < copy->n_recipients; i++) {
+        enum gp__disposal disposal = disposals[copy->recipients[i]->index];
+
+        if (disposal != GP__DISPOSE_DROP && disposal != GP__DISPOSE_DEFER &&
+            disposal != GP__DISPOSE_REJECT)
+            return true;
+    }
+    return false;
+}
+
+/* The refusal of an instance that failed at a seal, or NULL. */
+static const struct gp__ruling *seal(struct gp__client *client, struct gp__policy *policy,
+                                     const enum gp__disposal *disposals)
+{
+    gp__copies_settle(policy);
+    for (size_t i = 0; i < policy->n_copies; i++) {
+        struct gp_copy *copy = policy->copies[i];
+        struct gp__run run = gp__client_run_of(client, GP_HOOK_SEAL);
+
+        if (!is_wanted(copy, disposals))
+            continue;
+        run.copy = copy;
+        run.message = copy->message;
+        run.scope = copy->recipients;
+        run.n_scope = copy->n_recipients;
+        gp__run_chain(&run);
+        if (run.failed)
+            return run.failed;
+    }
+    return NULL;
+}
+
+/* ---- replies ---- */
+
+static struct gp__reply accepted_reply(struct gp__policy *policy)
+{
+    struct gp_transaction *transaction = policy->transaction;
+    struct gp__reply reply = GP__REPLY(250, 2, 0, 0, "");
+
+    reply.text = gp__arena_printf(transaction->arena, "Ok: " GP_FMT,
+                                  GP_ARG(gp__transaction_id(transaction)));
+    return reply;
+}
+
+static bool is_class(const struct gp__reply *reply, enum gp__final final)
+{
+    return reply->code && (reply->code < 500) == (final == GP__FINAL_DEFER);
+}
+
+/* The first reply of that kind that a ruling or a target gave. */
+static struct gp__reply refusal_of(const struct gp__policy *policy, enum gp__final final)
+{
+    for (size_t i = 0; i < policy->n_recipients; i++) {
+        const struct gp_recipient *recipient = policy->recipients[i];
+
+        if (!is_party(recipient))
+            continue;
+        if (recipient->stop && is_class(&recipient->stop->reply, final))
+            return recipient->stop->reply;
+        if (is_class(&recipient->reply, final))
+            return recipient->reply;
+    }
+    return final == GP__FINAL_DEFER ? GP__REPLY(451, 4, 3, 0, "Not now, try again later")
+                                    : GP__REPLY(554, 5, 0, 0, "Refused");
+}
+
+static bool wants_disconnect(const struct gp__policy *policy)
+{
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        if (policy->recipients[i]->stop && policy->recipients[i]->stop->verdict == GP_DISCONNECT)
+            return true;
+    return false;
+}
+
+static void set_fates(struct gp__policy *policy, enum gp__fate fate)
+{
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        policy->recipients[i]->fate = fate;
+}
+
+static void refuse_all(struct gp__client *client, struct gp__policy *policy,
+                       const struct gp__reply *reply)
+{
+    set_fates(policy, reply->code < 500 ? GP__FATE_DEFERRED : GP__FATE_REJECTED);
+    gp__client_refuse(client, wants_disconnect(policy) ? GP__DISCONNECT : GP__REFUSE, reply);
+}
+
+/* ---- a reply for each recipient (LMTP) ---- */
+
+static struct gp__reply own_reply(const struct gp_recipient *recipient,
+                                  const struct gp__reply *accepted)
+{
+    enum gp__final final;
+
+    if (recipient->fate != GP__FATE_DEFERRED && recipient->fate != GP__FATE_REJECTED)
+        return *accepted;
+    final = recipient->fate == GP__FATE_DEFERRED ? GP__FINAL_DEFER : GP__FINAL_REJECT;
+    if (recipient->stop && is_class(&recipient->stop->reply, final))
+        return recipient->stop->reply;
+    if (is_class(&recipient->reply, final))
+        return recipient->reply;
+    return final == GP__FINAL_DEFER ? GP__REPLY(451, 4, 3, 0, "Not now, try again later")
+                                    : GP__REPLY(554, 5, 0, 0, "Refused");
+}
+
+/* One that stands for others is as well off as the worst of them. */
+static struct gp__reply reply_for(const struct gp__policy *policy, const struct gp_recipient *given,
+                                  const struct gp__reply *accepted)
+{
+    struct gp__reply worst = own_reply(given, accepted);
+
+    for (size_t i = given->index + 1; given->replaced && i < policy->n_recipients; i++) {
+        const struct gp_recipient *other = policy->recipients[i];
+        struct gp__reply reply;
+
+        if (!other->added)
+            break;
+        reply = own_reply(other, accepted);
+        if (reply.code >= 400 && worst.code < 400)
+            worst = reply;
+    }
+    return worst;
+}
+
+static void answer_each(struct gp__client *client, struct gp__policy *policy,
+                        const struct gp__reply *accepted)
+{
+    struct gp__reply *replies = GP__ARENA_ARRAY(policy->transaction->arena, struct gp__reply,
+                                                policy->n_recipients);
+    size_t n = 0;
+
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        if (policy->recipients[i]->accepted && !policy->recipients[i]->added)
+            replies[n++] = reply_for(policy, policy->recipients[i], accepted);
+    client->answer.replies = replies;
+    client->answer.n_replies = n;
+}
+
+/* All are refused, but not all in the same way. */
+static void refuse_each(struct gp__client *client, struct gp__policy *policy,
+                        const enum gp__disposal *disposals)
+{
+    struct gp__reply unused = accepted_reply(policy);
+
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        policy->recipients[i]->fate = disposals[i] == GP__DISPOSE_DEFER ? GP__FATE_DEFERRED
+                                                                        : GP__FATE_REJECTED;
+    answer_each(client, policy, &unused);
+}
+
+static void refuse_planned(struct gp__client *client, struct gp__policy *policy,
+                           enum gp__final final, const enum gp__disposal *disposals)
+{
+    struct gp__reply reply = refusal_of(policy, final);
+
+    refuse_all(client, policy, &reply);
+    if (options_of(client).per_recipient)
+        refuse_each(client, policy, disposals);
+}
+
+/* ---- delivering ---- */
+
+/* The last moment at which the client may leave without getting its mail twice (RFC 1047). */
+static bool client_left(const struct gp__client *client)
+{
+    return client->session->gone || !client->conn || (!client->eof && gp__conn_gone(client->conn));
+}
+
+static enum gp__final merge(struct gp__client *client, struct gp__policy *policy,
+                            const enum gp__disposal *disposals, const enum gp_outcome *outcomes)
+{
+    struct gp__arena *arena = policy->transaction->arena;
+    size_t all = policy->n_recipients, n = 0;
+    enum gp__disposal *packed = GP__ARENA_ARRAY(arena, enum gp__disposal, all);
+    enum gp_outcome *results = GP__ARENA_ARRAY(arena, enum gp_outcome, all);
+    enum gp__fate *fates = GP__ARENA_ARRAY(arena, enum gp__fate, all);
+    struct gp__fate_options options = options_of(client);
+    enum gp__final final;
+
+    for (size_t i = 0; i < all; i++) {
+        if (!is_party(policy->recipients[i]))
+            continue;
+        packed[n] = disposals[i];
+        results[n++] = outcomes[i];
+    }
+    final = gp__fates_merge(packed, results, n, &options, fates);
+    for (size_t i = 0, at = 0; i < all; i++)
+        if (is_party(policy->recipients[i]))
+            policy->recipients[i]->fate = fates[at++];
+    return final;
+}
+
+/* Held mail that could not be held is not held: nobody may say so. */
+static bool holding_failed(const struct gp__deliveries *deliveries)
+{
+    for (size_t i = 0; i < deliveries->count; i++)
+        if (!deliveries->items[i]->target && !deliveries->items[i]->prepared)
+            return true;
+    return false;
+}
+
+static void deliver(struct gp__client *client, struct gp__policy *policy,
+                    const enum gp__disposal *disposals)
+{
+    struct gp__deliveries deliveries = {.policy = policy, .hold_path = client->entrance->hold_path};
+    enum gp_outcome *outcomes = GP__ARENA_ARRAY(policy->transaction->arena, enum gp_outcome,
+                                                policy->n_recipients);
+    struct gp__reply reply;
+    enum gp__final final;
+
+    gp__deliveries_plan(&deliveries, disposals);
+    gp__deliveries_prepare(&deliveries, client->session, outcomes);
+    final = merge(client, policy, disposals, outcomes);
+    if (holding_failed(&deliveries) || client_left(client) ||
+        (final == GP__FINAL_ACCEPT && gp__deliveries_publish(&deliveries, client->session) < 0))
+        final = GP__FINAL_DEFER;
+    if (final == GP__FINAL_ACCEPT) {
+        reply = accepted_reply(policy);
+        client->answer.reply = reply;
+        if (options_of(client).per_recipient)
+            answer_each(client, policy, &reply);
+        return;
+    }
+    gp__deliveries_revoke(&deliveries, client->session);
+    if (deliveries.doubled)
+        gp__log(client->runtime->log, GP_LOG_WARNING, "delivery.doubled",
+                GP__F_S("transaction", gp__transaction_id(policy->transaction)),
+                GP__F_I("recipients", deliveries.doubled));
+    reply = refusal_of(policy, final);
+    refuse_all(client, policy, &reply);
+}
+
+/* ---- the task ---- */
+
+static void observe(struct gp__client *client, struct gp__policy *policy)
+{
+    bool taken = client->answer.decision == GP__PROCEED;
+    struct gp__run run = gp__client_run_of(client, taken ? GP_HOOK_ACCEPTED : GP_HOOK_RESET);
+
+    run.n_scope = gp__run_scope(policy, &run.scope);
+    gp__run_chain(&run);
+    gp__shadow_settle(policy);
+    gp__client_record(client, policy, &client->answer.reply);
+}
+
+/* Judges and disposes of the message. */
+static void finish(struct gp__client *client, struct gp__policy *policy)
+{
+    struct gp__run run = gp__client_run_of(client, GP_HOOK_MESSAGE);
+    const struct gp__ruling *failed;
+    enum gp__disposal *disposals;
+    enum gp__final final;
+
+    run.n_scope = gp__run_scope(policy, &run.scope);
+    if (run.n_scope)
+        gp__run_chain(&run);
+    final = gp__client_plan(client, policy, &disposals);
+    failed = final == GP__FINAL_ACCEPT ? seal(client, policy, disposals) : NULL;
+    if (failed) {
+        refuse_all(client, policy, &failed->reply);
+        return;
+    }
+    if (final != GP__FINAL_ACCEPT) {
+        refuse_planned(client, policy, final, disposals);
+        return;
+    }
+    /* A seal that failed may have marked recipients for a bucket. */
+    gp__client_plan(client, policy, &disposals);
+    deliver(client, policy, disposals);
+}
+
+void gp__client_ask_message(struct gp__client *client)
+{
+    struct gp__policy *policy = client->session->transaction->policy;
+
+    gp__content_end(policy->content);
+    gp__client_begin_message(client);
+    gp__client_body(client, GP_S(""), true);
+    if (client->refusal.code)
+        refuse_all(client, policy, &client->refusal);
+    else
+        finish(client, policy);
+    observe(client, policy);
+}

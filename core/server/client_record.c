@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The one record of a message: who, what, how large, what became of each recipient and why, what
+ * each instance said and how long it took. Everything about a message is on this line; lines of
+ * single events only say more.
+ */
+#include "core/base/log.h"
+#include "core/server/client.h"
+#include "core/server/server.h"
+
+static void text_member(struct gp__buf *out, struct gp_slice key, struct gp_slice value)
+{
+    if (!gp_slice_present(value))
+        return;
+    gp__buf_append(out, key);
+    gp__json_string(out, value);
+}
+
+static void reply_member(struct gp__buf *out, const struct gp__reply *reply)
+{
+    if (!reply->code)
+        return;
+    gp__buf_printf(out, ",\"reply\":%u", reply->code);
+    text_member(out, GP_S(",\"text\":"), reply->text);
+}
+
+static void recipient(struct gp__buf *out, const struct gp_recipient *to)
+{
+    text_member(out, GP_S("{\"to\":"), to->address.text);
+    if (!gp_slice_eq(to->address.text, to->given->to.text))
+        text_member(out, GP_S(",\"given\":"), to->given->to.text);
+    text_member(out, GP_S(",\"route\":"), to->route_name);
+    text_member(out, GP_S(",\"fate\":"), gp_slice_of(gp__fate_name(to->fate)));
+    text_member(out, GP_S(",\"bucket\":"), to->bucket);
+    if (to->marked_by)
+        text_member(out, GP_S(",\"marked_by\":"), to->marked_by->id);
+    if (to->stop) {
+        text_member(out, GP_S(",\"by\":"), to->stop->by ? to->stop->by->id : GP_S("core"));
+        text_member(out, GP_S(",\"at\":"), gp_slice_of(gp__points[to->stop->at].name));
+        text_member(out, GP_S(",\"reason\":"), to->stop->reason);
+        reply_member(out, &to->stop->reply);
+    } else {
+        reply_member(out, &to->reply);
+    }
+    gp__buf_append(out, GP_S("}"));
+}
+
+static void recipients(struct gp__buf *out, const struct gp__policy *policy)
+{
+    size_t n = 0;
+
+    gp__buf_append(out, GP_S("["));
+    for (size_t i = 0; i < policy->n_recipients; i++) {
+        if (!policy->recipients[i]->accepted || policy->recipients[i]->replaced)
+            continue;
+        if (n++)
+            gp__buf_append(out, GP_S(","));
+        recipient(out, policy->recipients[i]);
+    }
+    gp__buf_append(out, GP_S("]"));
+}
+
+static void append_number(struct gp__buf *out, uint64_t number)
+{
+    char digits[20];
+    size_t n = sizeof digits;
+
+    do {
+        digits[--n] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    gp__buf_append(out, gp_slice(digits + n, sizeof digits - n));
+}
+
+/* "instance":"verdict 12us", with "!" when it failed. */
+static void verdicts(struct gp__buf *out, const struct gp__policy *policy)
+{
+    const struct gp__chain *chain = policy->session->settings->chain;
+    size_t n = 0;
+
+    gp__buf_append(out, GP_S("{"));
+    for (size_t i = 0; chain && policy->trails && i < chain->count; i++) {
+        const struct gp__trail *trail = &policy->trails[chain->items[i]->index];
+
+        if (!trail->called)
+            continue;
+        gp__buf_append(out, n++ ? GP_S(",\"") : GP_S("\""));
+        gp__buf_append(out, chain->items[i]->id);
+        gp__buf_append(out, GP_S("\":\""));
+        gp__buf_append(out, gp_slice_of(gp__verdict_name(trail->verdict)));
+        gp__buf_append(out, trail->fault ? GP_S("! ") : GP_S(" "));
+        append_number(out, trail->ns / 1000);
+        gp__buf_append(out, GP_S("us\""));
+    }
+    gp__buf_append(out, GP_S("}"));
+}
+
+static void fields(struct gp__buf *out, const struct gp__policy *policy)
+{
+    const struct gp__record_field *lists[2] = {policy->session->fields, policy->fields};
+    size_t n = 0;
+
+    gp__buf_append(out, GP_S("{"));
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct gp__record_field *field = lists[i]; field; field = field->next) {
+            gp__buf_append(out, n++ ? GP_S(",\"") : GP_S("\""));
+            gp__buf_append(out, field->by->id);
+            gp__buf_append(out, GP_S("."));
+            gp__buf_append(out, field->key);
+            gp__buf_append(out, GP_S("\":"));
+            gp__json_string(out, field->value);
+        }
+    }
+    gp__buf_append(out, GP_S("}"));
+}
+
+/* The three parts share a buffer; offsets become slices only when it no longer moves. */
+void gp__client_record(struct gp__client *client, struct gp__policy *policy,
+                       const struct gp__reply *reply)
+{
+    struct gp__log *log = client->runtime->log;
+    const struct gp_transaction *transaction = policy->transaction;
+    struct gp__buf *out = gp__server_scratch(client->server);
+    bool any_field = policy->fields || policy->session->fields;
+    size_t first, second;
+    struct gp_slice all;
+
+    if (!log || log->level < GP_LOG_INFO)
+        return;
+    gp__buf_clear(out);
+    recipients(out, policy);
+    first = out->len;
+    verdicts(out, policy);
+    second = out->len;
+    if (any_field)
+        fields(out, policy);
+    all = gp__buf_slice(out);
+    gp__log(
+        log, GP_LOG_INFO, "message", GP__F_S("id", gp__transaction_id(transaction)),
+        GP__F_S("listener", client->session->listener),
+        GP__F_C("client", client->session->client_ip_text),
+        GP__F_S("helo", gp__session_helo(client->session)),
+        GP__F_S("user", client->session->auth_user), GP__F_S("sender", policy->sender.text),
+        GP__F_I("size", transaction->received_bytes), GP__F_I("reply", reply->code),
+        GP__F_S("text", reply->text), GP__F_RAW("recipients", gp_slice_sub(all, 0, first)),
+        GP__F_RAW("verdicts", gp_slice_sub(all, first, second - first)),
+        GP__F_RAW("fields", any_field ? gp_slice_sub(all, second, all.len) : gp_slice(NULL, 0)));
+}

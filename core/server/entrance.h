@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A listener of a generation as its sessions need it: the settings of the engine and of the hooks,
+ * the routes, who may relay. Immutable; lives as long as its generation.
+ */
+#ifndef GP_SERVER_ENTRANCE_H
+#define GP_SERVER_ENTRANCE_H
+
+#include "core/delivery/route.h"
+#include "core/hook/policy.h"
+#include "core/smtp/server.h"
+
+struct gp__generation;
+
+struct gp__entrance {
+    struct gp_slice name;
+    struct gp__generation *generation;
+    struct gp__smtp_settings smtp;
+    struct gp__policy_settings policy;
+    const struct gp__routes *routes;
+    const struct gp__network *relay; /* clients that may relay */
+    size_t n_relay;
+    bool relay_authenticated;
+    struct gp_slice hold_path, spill_path, authserv_id;
+    size_t stack; /* the largest that an instance of its chain asks for; 0: the usual one */
+};
+
+#endif

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/server/generation.h"
+
+#include "core/base/alloc.h"
+#include "core/plugin/chain.h"
+#include "core/plugin/instance.h"
+
+/* ---- instances ---- */
+
+static struct gp__instance *remember(struct gp__generation *generation,
+                                     const struct gp__instance_settings *settings,
+                                     struct gp__buf *error_r)
+{
+    struct gp__instance *instance;
+    char error[512];
+
+    instance = gp__instance_open(settings, generation->runtime, error, sizeof error);
+    if (!instance) {
+        gp__buf_printf(error_r, GP_FMT ": %s", GP_ARG(settings->id), error);
+        return NULL;
+    }
+    generation->instances[generation->n_instances++] = instance;
+    return instance;
+}
+
+static struct gp__instance_settings of_service(const struct gp__service *service, size_t index)
+{
+    return (struct gp__instance_settings){
+        .id = service->name,
+        .index = index,
+        .plugin = service->plugin,
+        .options = service->options,
+        .deadline_ms = service->plugin->deadline_ms,
+    };
+}
+
+static struct gp__instance_settings of_use(const struct gp__use *use, size_t index)
+{
+    return (struct gp__instance_settings){
+        .id = use->id,
+        .index = index,
+        .plugin = use->plugin,
+        .options = use->options,
+        .deadline_ms = use->deadline_ms,
+        .on_error = use->on_error,
+        .shadow = use->mode == GP__MODE_SHADOW,
+        .has_refuse_at = use->has_refuse_at,
+        .refuse_at = use->refuse_at,
+        .even_authenticated = use->even_authenticated,
+        .when = use->when,
+    };
+}
+
+static int open_tables(struct gp__generation *generation, struct gp__buf *error_r)
+{
+    const struct gp__settings *settings = generation->settings;
+
+    for (size_t i = 0; i < settings->n_tables; i++) {
+        struct gp__table_settings *table = settings->tables[i];
+        struct gp__instance_settings one;
+
+        if (!table->service.plugin)
+            continue;
+        one = of_service(&table->service, generation->n_instances);
+        table->handle.instance = remember(generation, &one, error_r);
+        if (!table->handle.instance)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_targets(struct gp__generation *generation, struct gp__buf *error_r)
+{
+    const struct gp__settings *settings = generation->settings;
+
+    generation->targets = GP__ARENA_ARRAY(generation->arena, struct gp__target,
+                                          settings->n_targets);
+    for (size_t i = 0; i < settings->n_targets; i++) {
+        const struct gp__service *service = &settings->targets[i]->service;
+        struct gp__instance_settings one = of_service(service, generation->n_instances);
+
+        generation->targets[i].name = service->name;
+        generation->targets[i].instance = remember(generation, &one, error_r);
+        if (!generation->targets[i].instance)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_chain(struct gp__generation *generation, struct gp__chain *chain,
+                      const struct gp__chain_settings *settings, struct gp__buf *error_r)
+{
+    struct gp__instance **items = GP__ARENA_ARRAY(generation->arena, struct gp__instance *,
+                                                  settings->count);
+
+    for (size_t i = 0; i < settings->count; i++) {
+        struct gp__instance_settings one = of_use(settings->items[i], generation->n_instances);
+
+        items[i] = remember(generation, &one, error_r);
+        if (!items[i])
+            return -1;
+    }
+    gp__chain_build(chain, generation->arena, settings->name, items, settings->count);
+    return 0;
+}
+
+static int open_chains(struct gp__generation *generation, struct gp__buf *error_r)
+{
+    const struct gp__settings *settings = generation->settings;
+
+    generation->chains = GP__ARENA_ARRAY(generation->arena, struct gp__chain, settings->n_chains);
+    for (size_t i = 0; i < settings->n_chains; i++)
+        if (open_chain(generation, &generation->chains[i], settings->chains[i], error_r) < 0)
+            return -1;
+    return 0;
+}
+
+/* ---- routes and entrances ---- */
+
+static void make_routes(struct gp__generation *generation)
+{
+    const struct gp__settings *settings = generation->settings;
+    struct gp__route *routes = GP__ARENA_ARRAY(generation->arena, struct gp__route,
+                                               settings->n_routes);
+
+    for (size_t i = 0; i < settings->n_routes; i++) {
+        const struct gp__route_settings *from = settings->routes[i];
+
+        routes[i] = (struct gp__route){
+            .name = from->name,
+            .match = from->match,
+            .relay = from->relay,
+            .valid = from->valid,
+            .target = &generation->targets[from->to->service.index],
+        };
+    }
+    generation->routes = (struct gp__routes){.items = routes, .count = settings->n_routes};
+}
+
+static size_t stack_of(const struct gp__chain *chain)
+{
+    size_t stack = 0;
+
+    for (size_t i = 0; chain && i < chain->count; i++)
+        if (chain->items[i]->plugin->stack > stack)
+            stack = chain->items[i]->plugin->stack;
+    return stack;
+}
+
+static struct gp__policy_settings policy_of(const struct gp__generation *generation,
+                                            const struct gp__listener_settings *listener)
+{
+    const struct gp__settings *settings = generation->settings;
+
+    return (struct gp__policy_settings){
+        .chain = listener->chain ? &generation->chains[listener->chain->index] : NULL,
+        .n_instances = generation->n_instances,
+        .refuse_at = listener->refuse_at,
+        .mixed_reject = listener->mixed_reject,
+        .exempt = listener->exempt,
+        .n_exempt = listener->n_exempt,
+        .default_bucket = settings->hold_bucket,
+        .buckets = settings->buckets,
+        .n_buckets = settings->n_buckets,
+        .greeting_ms = settings->answer_within.greeting,
+        .command_ms = settings->answer_within.command,
+        .data_ms = settings->answer_within.data,
+        .message_ms = settings->answer_within.message,
+        .mime_parts = (size_t)listener->smtp.limits.mime_parts,
+        .mime_depth = (size_t)listener->smtp.limits.mime_depth,
+        .message_size = listener->smtp.limits.message_size,
+        .shadows_max = 100,
+    };
+}
+
+static void make_entrances(struct gp__generation *generation)
+{
+    const struct gp__settings *settings = generation->settings;
+
+    generation->entrances = GP__ARENA_ARRAY(generation->arena, struct gp__entrance,
+                                            settings->n_listeners);
+    for (size_t i = 0; i < settings->n_listeners; i++) {
+        const struct gp__listener_settings *listener = settings->listeners[i];
+        struct gp__entrance *entrance = &generation->entrances[i];
+
+        *entrance = (struct gp__entrance){
+            .name = listener->name,
+            .generation = generation,
+            .smtp = listener->smtp,
+            .policy = policy_of(generation, listener),
+            .routes = &generation->routes,
+            .relay = listener->relay,
+            .n_relay = listener->n_relay,
+            .relay_authenticated = listener->relay_authenticated,
+            .hold_path = settings->hold_path,
+            .authserv_id = settings->authserv_id,
+        };
+        entrance->stack = stack_of(entrance->policy.chain);
+    }
+}
+
+/* ---- life ---- */
+
+static void destroy(struct gp__generation *generation)
+{
+    gp__generation_stop(generation);
+    while (generation->n_instances)
+        gp__instance_close(&generation->instances[--generation->n_instances]);
+    gp__settings_free(&generation->settings);
+    gp__arena_free(&generation->arena);
+}
+
+struct gp__generation *gp__generation_open(struct gp__settings **settings_,
+                                           struct gp__runtime *runtime, struct gp__buf *error_r)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__generation *generation = GP__ARENA_NEW(arena, struct gp__generation);
+    const struct gp__settings *settings = *settings_;
+
+    generation->refs = 1;
+    generation->arena = arena;
+    generation->settings = *settings_;
+    generation->runtime = runtime;
+    *settings_ = NULL;
+    generation->instances = GP__ARENA_ARRAY(arena, struct gp__instance *,
+                                            settings->n_tables + settings->n_targets +
+                                                settings->n_instances);
+    if (open_tables(generation, error_r) < 0 || open_targets(generation, error_r) < 0 ||
+        open_chains(generation, error_r) < 0) {
+        destroy(generation);
+        return NULL;
+    }
+    make_routes(generation);
+    make_entrances(generation);
+    return generation;
+}
+
+struct opening {
+    struct gp__settings **settings_;
+    struct gp__runtime *runtime;
+    struct gp__buf *error_r;
+    struct gp__generation *generation;
+    bool done;
+};
+
+static void open_main(void *arg)
+{
+    struct opening *opening = arg;
+
+    opening->generation = gp__generation_open(opening->settings_, opening->runtime,
+                                              opening->error_r);
+}
+
+static void open_done(void *arg)
+{
+    struct opening *opening = arg;
+
+    opening->done = true;
+}
+
+struct gp__generation *gp__generation_create(struct gp__settings **settings_,
+                                             struct gp__runtime *runtime,
+                                             void (*turn)(struct gp__runtime *runtime),
+                                             struct gp__buf *error_r)
+{
+    struct opening opening = {.settings_ = settings_, .runtime = runtime, .error_r = error_r};
+    /* create() of a plugin may want the stack that its hooks want. */
+    int state = runtime->ops->run(runtime, open_main, open_done, &opening, 512u << 10);
+
+    if (state < 0)
+        gp__buf_append(error_r, GP_S("no memory for a fiber"));
+    while (state == 0 && !opening.done)
+        turn(runtime);
+    return opening.generation;
+}
+
+void gp__generation_start(struct gp__generation *generation)
+{
+    if (!generation->ticks)
+        generation->ticks = gp__ticks_start(generation->runtime, generation->instances,
+                                            generation->n_instances);
+}
+
+void gp__generation_stop(struct gp__generation *generation)
+{
+    gp__ticks_stop(&generation->ticks);
+}
+
+struct gp__generation *gp__generation_ref(struct gp__generation *generation)
+{
+    generation->refs++;
+    return generation;
+}
+
+void gp__generation_unref(struct gp__generation **generation_)
+{
+    struct gp__generation *generation = *generation_;
+
+    *generation_ = NULL;
+    if (generation && --generation->refs == 0)
+        destroy(generation);
+}
+
+const struct gp__entrance *gp__generation_entrance(const struct gp__generation *generation,
+                                                   struct gp_slice name)
+{
+    for (size_t i = 0; i < generation->settings->n_listeners; i++)
+        if (gp_slice_eq(generation->entrances[i].name, name))
+            return &generation->entrances[i];
+    return NULL;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A generation: a configuration brought to life. Owns its settings and the instances made from
+ * them: tables, targets, chains. Never changes; counted, because sessions finish on the generation
+ * they began with.
+ */
+#ifndef GP_SERVER_GENERATION_H
+#define GP_SERVER_GENERATION_H
+
+#include "core/config/settings.h"
+#include "core/plugin/tick.h"
+#include "core/server/entrance.h"
+
+struct gp__generation {
+    unsigned refs;
+    struct gp__arena *arena;
+    struct gp__settings *settings;
+    struct gp__runtime *runtime;
+
+    /* Made in this order, closed in the reverse: a filter's options may name tables. */
+    struct gp__instance **instances;
+    size_t n_instances;
+    struct gp__instance **targets_by_index; /* of settings->targets */
+    struct gp__target *targets;
+    struct gp__chain *chains;
+    struct gp__routes routes;
+    struct gp__entrance *entrances; /* as settings->listeners */
+    struct gp__ticks *ticks;        /* NULL until started */
+};
+
+/*
+ * Makes all instances, on the calling fiber: their create() may wait. Takes the settings over. NULL
+ * when one of them refused; *error_r, in memory that outlives the call, says which and why.
+ */
+struct gp__generation *gp__generation_open(struct gp__settings **settings_,
+                                           struct gp__runtime *runtime, struct gp__buf *error_r);
+
+/*
+ * The same from the loop's stack: starts a fiber and calls turn(runtime) until it has ended.
+ */
+struct gp__generation *gp__generation_create(struct gp__settings **settings_,
+                                             struct gp__runtime *runtime,
+                                             void (*turn)(struct gp__runtime *runtime),
+                                             struct gp__buf *error_r);
+
+/* Starts the `tick` hooks. */
+void gp__generation_start(struct gp__generation *generation);
+
+/* Stops ticks; a tick that waits holds a reference of its own. */
+void gp__generation_stop(struct gp__generation *generation);
+
+struct gp__generation *gp__generation_ref(struct gp__generation *generation);
+void gp__generation_unref(struct gp__generation **generation_);
+
+/* What a listener's sessions need, by its name; NULL: there is none. */
+const struct gp__entrance *gp__generation_entrance(const struct gp__generation *generation,
+                                                   struct gp_slice name);
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/server/rcpt.h"
+
+#include "core/base/log.h"
+#include "core/hook/apply.h"
+
+/* RFC 5321 4.5.1: "postmaster" without a domain is this host's. */
+static struct gp__address with_domain(struct gp__arena *arena, const struct gp__address *to,
+                                      struct gp_slice hostname)
+{
+    struct gp__address address = *to;
+
+    if (to->domain.len)
+        return address;
+    address.text = gp__arena_printf(arena, GP_FMT "@" GP_FMT, GP_ARG(to->local), GP_ARG(hostname));
+    address.local = gp_slice_sub(address.text, 0, to->local.len);
+    address.domain = gp_slice_sub(address.text, to->local.len + 1, address.text.len);
+    return address;
+}
+
+static enum gp__decision refused_by(const struct gp__ruling *ruling, struct gp__reply *reply_r)
+{
+    *reply_r = ruling->reply;
+    return ruling->verdict == GP_DISCONNECT ? GP__DISCONNECT : GP__REFUSE;
+}
+
+static void log_refusal(const struct gp__client *client, const struct gp_recipient *recipient,
+                        const struct gp__reply *reply)
+{
+    gp__log(client->runtime->log, GP_LOG_INFO, "recipient.refused",
+            GP__F_S("transaction", gp__transaction_id(recipient->policy->transaction)),
+            GP__F_S("recipient", recipient->address.text), GP__F_S("route", recipient->route_name),
+            GP__F_I("code", reply->code), GP__F_S("text", reply->text));
+}
+
+/* Routes the recipient, unless it stands only for its expansions, and then those. */
+static enum gp__routing route_all(struct gp__client *client, struct gp_recipient *recipient)
+{
+    struct gp__policy *policy = recipient->policy;
+    enum gp__routing worst = recipient->replaced ? GP__ROUTE_UNKNOWN : GP__ROUTED;
+    struct gp_call call;
+
+    gp__call_init(&call, client->runtime, NULL, GP_HOOK_RCPT, client->session->policy->reply_by_ms);
+    call.session = client->session;
+    call.transaction = policy->transaction;
+    call.policy = policy;
+    if (!recipient->replaced)
+        worst = gp__route_recipient(&call, client->entrance->routes, recipient);
+    for (size_t i = recipient->index + 1; i < policy->n_recipients; i++) {
+        struct gp_recipient *added = policy->recipients[i];
+        enum gp__routing routing;
+
+        if (added->replaced)
+            continue;
+        routing = gp__route_recipient(&call, client->entrance->routes, added);
+        added->dropped = routing != GP__ROUTED;
+        if (routing == GP__ROUTE_TEMPORARY || routing == GP__ROUTE_CANCELED)
+            worst = routing;
+        else if (routing == GP__ROUTED && recipient->replaced && worst == GP__ROUTE_UNKNOWN)
+            worst = GP__ROUTED;
+        if (routing == GP__ROUTE_NONE || routing == GP__ROUTE_UNKNOWN)
+            gp__log(client->runtime->log, GP_LOG_WARNING, "recipient.bad_expansion",
+                    GP__F_S("transaction", gp__transaction_id(policy->transaction)),
+                    GP__F_S("recipient", recipient->given->to.text),
+                    GP__F_S("expansion", added->address.text));
+    }
+    gp__call_end(&call);
+    return worst;
+}
+
+/* The same final address is delivered to once, however often it was given or expanded. */
+static bool is_duplicate(const struct gp_recipient *recipient)
+{
+    const struct gp__policy *policy = recipient->policy;
+
+    for (size_t i = 0; i < recipient->index; i++) {
+        const struct gp_recipient *other = policy->recipients[i];
+
+        if (other->accepted && !other->replaced &&
+            gp_slice_eq(other->address.local, recipient->address.local) &&
+            gp_slice_caseeq(other->address.domain, recipient->address.domain))
+            return true;
+    }
+    return false;
+}
+
+static void accept(struct gp_recipient *recipient)
+{
+    struct gp__policy *policy = recipient->policy;
+
+    for (size_t i = recipient->index; i < policy->n_recipients; i++) {
+        struct gp_recipient *each = policy->recipients[i];
+
+        if (each->dropped)
+            continue;
+        if (is_duplicate(each))
+            each->replaced = true;
+        each->accepted = true;
+        if (each == recipient)
+            continue;
+        /* What was decided about the one the client gave holds for what it stands for. */
+        each->stop = recipient->stop;
+        if (gp_slice_present(recipient->bucket)) {
+            each->bucket = recipient->bucket;
+            each->marked_by = recipient->marked_by;
+        }
+    }
+}
+
+/* Refused: neither it nor its expansions belong to the transaction any more. */
+static void drop(struct gp_recipient *recipient)
+{
+    recipient->policy->n_recipients = recipient->index;
+}
+
+static struct gp__run run_of(struct gp__client *client, enum gp_hook_point point,
+                             struct gp_recipient **recipient)
+{
+    struct gp__run run = gp__client_run_of(client, point);
+
+    run.recipient = *recipient;
+    run.scope = recipient;
+    run.n_scope = 1;
+    return run;
+}
+
+static enum gp__decision judge(struct gp__client *client, struct gp_recipient *recipient,
+                               struct gp__reply *reply_r)
+{
+    struct gp__run resolve = run_of(client, GP_HOOK_RESOLVE, &recipient);
+    struct gp__run policy = run_of(client, GP_HOOK_RCPT, &recipient);
+    const struct gp__ruling *pending;
+    enum gp__routing routing;
+
+    gp__run_chain(&resolve);
+    if (resolve.stop)
+        return refused_by(resolve.stop, reply_r);
+    routing = route_all(client, recipient);
+    if (routing != GP__ROUTED) {
+        *reply_r = gp__route_reply(routing);
+        return GP__REFUSE;
+    }
+    pending = gp__apply_pending(&policy, recipient);
+    if (pending) {
+        *reply_r = gp__ruling_reply_at_rcpt(pending);
+        return GP__REFUSE;
+    }
+    gp__run_chain(&policy);
+    return policy.stop ? refused_by(policy.stop, reply_r) : GP__PROCEED;
+}
+
+enum gp__decision gp__rcpt(struct gp__client *client, const struct gp__rcpt *rcpt,
+                           struct gp__reply *reply_r)
+{
+    struct gp_transaction *transaction = client->session->transaction;
+    struct gp__address address = with_domain(transaction->arena, &rcpt->to,
+                                             client->session->hostname);
+    struct gp_recipient *recipient = gp__recipient_create(transaction->policy, rcpt, &address);
+    enum gp__decision decision;
+
+    recipient->stop = transaction->policy->discarded;
+    decision = judge(client, recipient, reply_r);
+    if (decision == GP__PROCEED) {
+        accept(recipient);
+        return decision;
+    }
+    log_refusal(client, recipient, reply_r);
+    drop(recipient);
+    return decision;
+}
