@@ -95,7 +95,7 @@ static void block_unref(struct block **block_)
     *block_ = NULL;
     if (!block || --block->refs > 0)
         return;
-    if (block->cap != BLOCK_CAP || pool.count >= POOL_MAX) {
+    if (block->cap != BLOCK_CAP || pool.count + 1 > POOL_MAX) {
         free(block);
         return;
     }
