@@ -54,6 +54,18 @@ int gp__bind_list(const struct gp__bind_for *for_, const struct gp__node *node, 
     return result;
 }
 
+/* The names of the map are tables. */
+static int bind_key(const struct gp__bind_for *for_, const struct gp__node *key, struct gp_map *map)
+{
+    struct gp__binder *binder = for_->binder;
+
+    if (for_->row->key != GP_TYPE_TABLE)
+        return 0;
+    if (!binder->table)
+        return gp__bind_bad(for_, key, "tables cannot be used here");
+    return binder->table(binder->arg, key, key->text, &map->tables[map->count - 1]);
+}
+
 int gp__bind_map(const struct gp__bind_for *for_, const struct gp__node *node, void *place,
                  const struct gp__node **shown_r)
 {
@@ -66,6 +78,8 @@ int gp__bind_map(const struct gp__bind_for *for_, const struct gp__node *node, v
         return gp__bind_wrong(for_, node, "a mapping");
     result = check_empty(for_, node, node->count);
     map = gp__value_map_create(arena, node->count, gp__bind_size_of(for_->row->item, for_->row));
+    if (for_->row->key == GP_TYPE_TABLE)
+        map->tables = GP__ARENA_ARRAY(arena, struct gp_table *, node->count);
     shown = gp__node_mapping(arena, node->count, node);
     for (size_t i = 0; i < node->count; i++) {
         const struct gp__pair *pair = &node->pairs[i];
@@ -77,7 +91,8 @@ int gp__bind_map(const struct gp__bind_for *for_, const struct gp__node *node, v
                                   GP_ARG(pair->key->text));
             continue;
         }
-        if (bind_item(for_, pair->value, item, &item_shown) < 0)
+        if (bind_key(for_, pair->key, map) < 0 ||
+            bind_item(for_, pair->value, item, &item_shown) < 0)
             result = -1;
         gp__node_put(shown, pair->key, item_shown);
     }

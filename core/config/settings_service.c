@@ -116,10 +116,36 @@ static const struct gp_plugin *table_plugin(struct gp__load *load, const struct 
     return plugin;
 }
 
-static int add_entry(struct gp__load *load, struct gp_map *entries, const struct gp__node *item)
+/* What a list in place holds. */
+struct in_place {
+    struct gp_map *entries;
+    struct gp__table_network *networks;
+    size_t n_networks;
+};
+
+/* A key such as 192.0.2.0/24 stands for every address in it, and 2001:DB8::1 for the address
+ * however it is spelt. 0, or -1 after a report. */
+static int add_network(struct gp__load *load, struct in_place *place, const struct gp__node *key,
+                       struct gp_slice value)
+{
+    struct gp__network network;
+    int parsed = gp__network_parse(key->text, &network);
+
+    if (parsed == -2) {
+        gp__diag_add(load->diag, GP__ERROR, key, "\"" GP_FMT "\" has bits set beyond its length",
+                     GP_ARG(key->text));
+        return -1;
+    }
+    if (parsed == 0)
+        place->networks[place->n_networks++] = (struct gp__table_network){.network = network,
+                                                                          .value = value};
+    return 0;
+}
+
+static int add_entry(struct gp__load *load, struct in_place *place, const struct gp__node *item)
 {
     const struct gp__node *key = item, *value = NULL;
-    struct gp_slice *place;
+    struct gp_slice *entry;
 
     if (item->kind == GP__NODE_MAPPING && item->count == 1) {
         key = item->pairs[0].key;
@@ -129,27 +155,31 @@ static int add_entry(struct gp__load *load, struct gp_map *entries, const struct
         gp__diag_add(load->diag, GP__ERROR, item, "a table in place lists keys, or key: value");
         return -1;
     }
-    place = gp__value_map_add(entries, key->text);
-    if (!place) {
+    entry = gp__value_map_add(place->entries, key->text);
+    if (!entry) {
         gp__diag_add(load->diag, GP__ERROR, item, "\"" GP_FMT "\" is in the table twice",
                      GP_ARG(key->text));
         return -1;
     }
-    *place = value ? value->text : GP_S("");
-    return 0;
+    *entry = value ? value->text : GP_S("");
+    return add_network(load, place, key, *entry);
 }
 
 static int load_in_place(struct gp__load *load, struct gp__table_settings *table,
                          const struct gp__node *list)
 {
-    struct gp_map *entries = gp__value_map_create(load->arena, list->count,
-                                                  sizeof(struct gp_slice));
+    struct in_place place = {
+        .entries = gp__value_map_create(load->arena, list->count, sizeof(struct gp_slice)),
+        .networks = GP__ARENA_ARRAY(load->arena, struct gp__table_network, list->count),
+    };
     int result = 0;
 
     for (size_t i = 0; i < list->count; i++)
-        if (add_entry(load, entries, list->items[i]) < 0)
+        if (add_entry(load, &place, list->items[i]) < 0)
             result = -1;
-    table->handle.entries = entries;
+    table->handle.entries = place.entries;
+    table->handle.networks = place.networks;
+    table->handle.n_networks = place.n_networks;
     return result;
 }
 
@@ -294,10 +324,14 @@ int gp__load_table_ref(void *arg, const struct gp__node *node, struct gp_slice r
     struct table_entry *entry = gp_slice_present(ref) ? gp__map_get(&load->tables, ref) : NULL;
     struct gp__table_settings *table;
     const struct gp__node *shown;
+    struct gp__network network;
+    bool alone = false;
 
     if (entry)
         return refer(load, node, entry, table_r);
-    if (node->kind == GP__NODE_SCALAR && gp_slice_find(ref, ':') == ref.len) {
+    if (node->kind == GP__NODE_SCALAR)
+        alone = gp__network_parse(ref, &network) != -1;
+    if (node->kind == GP__NODE_SCALAR && !alone && gp_slice_find(ref, ':') == ref.len) {
         gp__load_unknown(load, node, ref, "table", &load->tables);
         return -1;
     }
@@ -306,6 +340,12 @@ int gp__load_table_ref(void *arg, const struct gp__node *node, struct gp_slice r
         load->arena, "(" GP_FMT ":%u)", GP_ARG(node->source ? node->source->name : GP_S("")),
         node->line);
     *table_r = &table->handle;
+    if (alone) { /* an address or a network is a table of its own */
+        struct gp__node *list = gp__node_sequence(load->arena, 1, node);
+
+        gp__node_add(list, node);
+        node = list;
+    }
     return load_table(load, table, node, &shown);
 }
 

@@ -17,7 +17,8 @@ struct gp_list {
 struct gp_map {
     size_t count, item_size;
     char *items;
-    struct gp__map index; /* key (case ignored) to item; its entries are in the same order */
+    struct gp_table **tables; /* by index, where the names are tables; or NULL */
+    struct gp__map index;     /* key (case ignored) to item; its entries are in the same order */
 };
 
 struct gp_network {

@@ -71,3 +71,8 @@ const void *gp_map_find(const struct gp_map *map, struct gp_slice key)
 {
     return map ? gp__map_get(&map->index, key) : NULL;
 }
+
+struct gp_table *gp_map_table(const struct gp_map *map, size_t n)
+{
+    return map && map->tables && n < map->count ? map->tables[n] : NULL;
+}

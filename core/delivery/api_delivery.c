@@ -127,7 +127,8 @@ static void recipients_json(struct gp__buf *out, const struct gp_delivery *deliv
         member(&one, "marked_by",
                recipient->marked_by ? recipient->marked_by->id : gp_slice(NULL, 0));
         if (recipient->stop)
-            member(&one, "refused_by", recipient->stop->by ? recipient->stop->by->id : GP_S("core"));
+            member(&one, "refused_by",
+                   recipient->stop->by ? recipient->stop->by->id : GP_S("core"));
         gp__buf_append(&one, GP_S("}"));
         if (i)
             gp__buf_append(out, GP_S(","));
@@ -151,7 +152,8 @@ struct gp_slice gp_delivery_json(struct gp_call *call, const struct gp_delivery 
     member(&out, "received", gp__date_rfc3339(call->runtime->ops->wall_ms(call->runtime), date));
     member(&out, "bucket", delivery->bucket);
     member(&out, "listener", session->listener);
-    member(&out, "client", gp_slice_of(session->client_ip_text));
+    if (session->client_ip.family)
+        member(&out, "client", gp_slice_of(session->client_ip_text));
     member(&out, "helo", gp__session_helo(session));
     member(&out, "user", session->auth_user);
     member(&out, "tls", session->tls_version);

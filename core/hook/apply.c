@@ -212,8 +212,8 @@ static void judge(struct gp__run *run, struct gp_recipient *recipient,
     case GP_DEFER:
     case GP_REJECT:
     case GP_DISCONNECT:
-        if (!recipient->stop || gp__verdict_force(kept->verdict) >
-                                    gp__verdict_force(recipient->stop->verdict))
+        if (!recipient->stop ||
+            gp__verdict_force(kept->verdict) > gp__verdict_force(recipient->stop->verdict))
             recipient->stop = kept;
         leave_scope(run, recipient);
         return;

@@ -2,9 +2,12 @@
 #include "core/hook/call.h"
 
 #include "core/hook/policy.h"
+#include "core/hook/running.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+_Thread_local struct gp__running gp__running;
 
 static struct gp__arena *arena_of(struct gp_call *root)
 {
@@ -206,6 +209,7 @@ int gp__call_park(struct gp_call *call)
 {
     struct gp_call *root = call->root;
     struct gp__runtime *rt = root->runtime;
+    struct gp__running running;
 
     if (root->session && root->session->gone && !root->shadow && !root->steadfast &&
         !gp__points[root->point].observer)
@@ -218,7 +222,9 @@ int gp__call_park(struct gp_call *call)
         return GP_ENOTALLOWED;
     }
     list_parked(root);
+    running = gp__running;
     rt->ops->park(rt);
+    gp__running = running; /* others ran meanwhile */
     unlist_parked(root);
     return root->sticky;
 }

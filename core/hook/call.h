@@ -65,7 +65,7 @@ struct gp_call {
     struct gp__arena *arena; /* NULL until used */
     size_t arena_used;
     struct gp_op *ops;
-    size_t n_ops; /* under way */
+    size_t n_ops;              /* under way */
     struct gp_stream *streams; /* to be closed at the end */
     struct gp_copy *overlays;  /* copies that a shadow call made */
     unsigned drafts;

@@ -69,7 +69,7 @@ struct gp__session_policy {
     struct gp__trail *trails;
     struct gp__record_field *fields;
     struct gp__shadow *shadows; /* of calls before MAIL */
-    bool relay_granted; /* before MAIL: for the transactions that follow */
+    bool relay_granted;         /* before MAIL: for the transactions that follow */
 };
 
 struct gp__policy {

@@ -35,7 +35,7 @@ struct gp_recipient {
     bool replaced;                /* stands only for its expansions */
     bool stays;                   /* is among its own expansions, so it is never replaced */
     bool added;                   /* not given by the client: NOTIFY=NEVER, never answered */
-    bool dropped;  /* an expansion that no route takes */
+    bool dropped;                 /* an expansion that no route takes */
     bool accepted;                /* the client got a 250 for it, or it was added */
 
     struct gp_slice route_name; /* absent before routing */
@@ -46,8 +46,8 @@ struct gp_recipient {
     const struct gp__ruling *stop; /* DISCARD, DEFER, REJECT; or NULL */
     struct gp_slice bucket;        /* QUARANTINE so far; absent: not marked */
     const struct gp__instance *marked_by;
-    struct gp__notes *notes; /* NULL until used */
-    struct gp_copy *copy;    /* NULL: the first one */
+    struct gp__notes *notes;      /* NULL until used */
+    struct gp_copy *copy;         /* NULL: the first one */
     struct gp__opinion *opinions; /* of shadow instances */
 
     enum gp__fate fate;

@@ -158,7 +158,7 @@ const struct gp__ruling *gp__ruling_keep(struct gp__arena *arena, const struct g
     if (gp__verdict_is_stop(ruling->verdict) && ruling->verdict != GP_DISCARD &&
         ruling->reply.code == 0)
         kept->reply = default_reply(ruling->verdict, ruling->at);
-    else
+    if (ruling->reply.text.len)
         kept->reply.text = gp__arena_dup(arena, ruling->reply.text);
     kept->bucket = gp__arena_dup(arena, ruling->bucket);
     kept->reason = gp__arena_dup(arena, ruling->reason);

@@ -7,9 +7,11 @@
 
 #include "core/base/log.h"
 #include "core/hook/apply.h"
+#include "core/hook/running.h"
 #include "core/hook/serial.h"
 #include "core/hook/shadow.h"
 #include "core/hook/when_eval.h"
+#include "core/message/mime.h"
 
 /* ---- one call ---- */
 
@@ -84,7 +86,13 @@ enum gp_verdict gp__run_invoke(struct gp_call *call)
 
     if (gp__serial_enter(call) < 0)
         return GP_FAIL;
+    gp__running = (struct gp__running){
+        .instance = instance->id.data,
+        .hook = gp__points[call->point].name,
+        .session = call->session ? call->session->id : NULL,
+    };
     verdict = instance->fns[call->point](call, instance->self);
+    gp__running.instance = NULL;
     gp__serial_leave(instance);
     return verdict;
 }
@@ -164,6 +172,8 @@ static bool run_one(struct gp__run *run, struct gp__instance *instance, uint64_t
     record(run, instance, ruling.verdict, fault, *clock_ns - before);
     stop = run->canceled || gp__apply(run, &call, &ruling);
     gp__call_end(&call);
+    if (run->message)
+        gp__mime_collect(run->message); /* walks of versions before its edits */
     return stop;
 }
 

@@ -2,8 +2,28 @@
 #include "core/hook/table.h"
 
 #include "core/base/log.h"
+#include "core/base/ascii.h"
 #include "core/hook/call.h"
 #include "core/hook/serial.h"
+
+static int lookup_network(const struct gp_table *table, struct gp_slice key,
+                          struct gp_slice *value_r)
+{
+    int longest = -1;
+    struct gp__ip ip;
+
+    if (table->n_networks == 0 || gp__ip_parse(key, &ip) < 0)
+        return GP_ENOTFOUND;
+    for (size_t i = 0; i < table->n_networks; i++) {
+        const struct gp__table_network *entry = &table->networks[i];
+
+        if (entry->network.bits <= longest || !gp__network_has(&entry->network, &ip))
+            continue;
+        longest = entry->network.bits;
+        *value_r = entry->value;
+    }
+    return longest < 0 ? GP_ENOTFOUND : GP_OK;
+}
 
 static int lookup_in_place(const struct gp_table *table, struct gp_slice key,
                            struct gp_slice *value_r)
@@ -11,7 +31,7 @@ static int lookup_in_place(const struct gp_table *table, struct gp_slice key,
     const struct gp_slice *value = gp_map_find(table->entries, key);
 
     if (!value)
-        return GP_ENOTFOUND;
+        return lookup_network(table, key, value_r);
     *value_r = *value;
     return GP_OK;
 }
@@ -56,14 +76,37 @@ int gp__table_lookup(struct gp_call *call, struct gp_table *table, struct gp_sli
     return result;
 }
 
+/* With the domain in lower case: a table that compares bytes must not be evaded by a capital. */
+static struct gp_slice lower_domain(struct gp__arena *arena, struct gp_slice address, size_t at)
+{
+    char *text = gp__arena_bytes(arena, address.len + 1);
+
+    for (size_t i = 0; i < address.len; i++)
+        text[i] = i > at ? gp__to_lower(address.data[i]) : address.data[i];
+    text[address.len] = '\0';
+    return gp_slice(text, address.len);
+}
+
+static bool has_capital(struct gp_slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.data[i] >= 'A' && s.data[i] <= 'Z')
+            return true;
+    return false;
+}
+
 /* The keys under which a list may hold an address, in order: a@b.c.d, b.c.d, .c.d, .d, a@. */
 int gp__table_lookup_address(struct gp_call *call, struct gp_table *table, struct gp_slice address,
                              struct gp_slice *value_r)
 {
     size_t at = gp_slice_rfind(address, '@');
-    struct gp_slice domain = gp_slice_sub(address, at + 1, address.len);
-    int result = gp__table_lookup(call, table, address, value_r);
+    struct gp_slice domain;
+    int result;
 
+    if (has_capital(gp_slice_sub(address, at, address.len)))
+        address = lower_domain(gp__call_arena(call), address, at);
+    domain = gp_slice_sub(address, at + 1, address.len);
+    result = gp__table_lookup(call, table, address, value_r);
     if (result != GP_ENOTFOUND || at == address.len)
         return result;
     result = gp__table_lookup(call, table, domain, value_r);

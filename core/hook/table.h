@@ -6,12 +6,21 @@
 #ifndef GP_HOOK_TABLE_H
 #define GP_HOOK_TABLE_H
 
+#include "core/base/ip.h"
 #include "core/base/map.h"
 #include "core/hook/instance.h"
 
+/* A key of a table in place that is a network: matches every address in it. */
+struct gp__table_network {
+    struct gp__network network;
+    struct gp_slice value;
+};
+
 struct gp_table {
     struct gp_slice name;
-    const struct gp_map *entries;  /* in place: keys to values (struct gp_slice); or NULL */
+    const struct gp_map *entries; /* in place: keys to values (struct gp_slice); or NULL */
+    const struct gp__table_network *networks; /* in place; the longest that matches counts */
+    size_t n_networks;
     struct gp__instance *instance; /* set when the generation is made; NULL for one in place */
     uint64_t lookups, found, failed;
 };

@@ -21,9 +21,8 @@ static bool hosts_match(const struct gp__when *fact, struct gp_slice host)
     for (size_t i = 0; i < fact->n_patterns; i++) {
         const struct gp__pattern *pattern = &fact->patterns[i];
 
-        if (pattern->kind == GP__PATTERN_SUBDOMAIN
-                ? gp__pattern_matches_address(pattern, &address)
-                : gp_slice_caseeq(pattern->text, host))
+        if (pattern->kind == GP__PATTERN_SUBDOMAIN ? gp__pattern_matches_address(pattern, &address)
+                                                   : gp_slice_caseeq(pattern->text, host))
             return true;
     }
     return false;

@@ -169,12 +169,14 @@ bool gp__api_memory(struct gp_call *call, size_t n)
 
 struct gp_slice gp__api_text(struct gp_call *call, const char *format, va_list args)
 {
-    char *text = gp__arena_bytes(gp__call_arena(call), GP__API_TEXT_MAX);
-    int len = vsnprintf(text, GP__API_TEXT_MAX, format, args);
+    char text[GP__API_TEXT_MAX];
+    int len = vsnprintf(text, sizeof text, format, args);
 
     if (len < 0)
         return GP_S("");
-    return gp_slice(text, (size_t)len < GP__API_TEXT_MAX ? (size_t)len : GP__API_TEXT_MAX - 1);
+    if ((size_t)len >= sizeof text)
+        len = (int)sizeof text - 1;
+    return gp__arena_dup(gp__call_arena(call), gp_slice(text, (size_t)len));
 }
 
 int gp__api_wait(struct gp_call *call, struct gp_op *op)

@@ -18,13 +18,11 @@ static enum gp_verdict note(struct gp_call *call, enum gp_verdict verdict, const
                             struct gp_slice text, int digit)
 {
     struct gp__reply reply = {.code = 0};
-    struct gp__reply probe = GP__REPLY(500, 0, 0, 0, "");
 
     if (status && gp__reply_parse_status(gp_slice_of(status), &reply) < 0)
         gp__call_fault(call, "\"%.40s\" is no status for %s", status, gp__verdict_name(verdict));
     reply.text = text;
-    probe.text = text;
-    if (!gp__reply_ok(&probe, 0))
+    if (!gp__reply_text_ok(text))
         gp__call_fault(call, "the text of %s is not fit for a reply", gp__verdict_name(verdict));
     else if (reply.code && (reply.code < 400 || !gp__reply_ok(&reply, digit)))
         gp__call_fault(call, "status %u does not fit %s", reply.code, gp__verdict_name(verdict));

@@ -106,7 +106,7 @@ static const char *start_libltdl(void)
         return error ? error : "unknown error";
     }
     /* Only then: with it in the list a module that ours refuses would be opened lazily by it. */
-    (void)lt_dlloader_remove("lt_dlopen");
+    free(lt_dlloader_remove("lt_dlopen")); /* its table comes from malloc() and is ours now */
     if (lt_dlloader_find("lt_dlopen") || lt_dlloader_add(&strict_loader) != 0)
         return "libltdl does not take our loader";
     started = true;

@@ -4,7 +4,7 @@
 #include <stdalign.h>
 #include <stddef.h>
 
-#define STRIDE_1_0 (offsetof(struct gp_option, doc) + sizeof(char *))
+#define STRIDE_1_0 (offsetof(struct gp_option, key) + sizeof(enum gp_type))
 #define NAME_MAX_BYTES 64
 #define NAMES_MAX 256
 #define FLAGS_ALL (GP_OPTION_HIDDEN | GP_OPTION_NOT_EMPTY)
@@ -158,6 +158,8 @@ static bool check_row(struct walk *walk, const struct gp_option *row, size_t siz
     if (!check_type(walk, row, many ? row->item : row->type, depth) ||
         !check_place(walk, row, size))
         return false;
+    if (row->key != GP_TYPE_NONE && (row->type != GP_TYPE_MAP || row->key != GP_TYPE_TABLE))
+        return wrong(walk, "\"%s\" has a .key other than a map's tables", row->name);
     if (row->min > row->max)
         return wrong(walk, "\"%s\" has a minimum above its maximum", row->name);
     if (row->flags & ~(unsigned)FLAGS_ALL)
@@ -190,7 +192,7 @@ bool gp__option_rows_ok(struct gp__arena *arena, const struct gp_option *rows, s
     struct walk walk = {.arena = arena, .stride = stride, .why = why_r};
 
     *why_r = gp_slice(NULL, 0);
-    if (stride < STRIDE_1_0 || stride > 4096)
+    if (stride < STRIDE_1_0 || stride > 4096 || stride % alignof(struct gp_option))
         return wrong(&walk, "rows of %zu bytes (at least %zu)", stride, STRIDE_1_0);
     return check_rows(&walk, rows, size, 0);
 }

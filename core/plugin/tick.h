@@ -19,8 +19,8 @@ struct gp__ticks *gp__ticks_start(struct gp__runtime *runtime,
 
 /*
  * Stops the timers and cancels the calls that are under way. done(arg) is called once the last of
- * them has ended, from the loop's stack, perhaps before this returns: instances must live until then.
- * NULL is fine for *ticks_ (done is called at once) and for done.
+ * them has ended, from the loop's stack, perhaps before this returns: instances must live until
+ * then. NULL is fine for *ticks_ (done is called at once) and for done.
  */
 void gp__ticks_stop_then(struct gp__ticks **ticks_, void (*done)(void *arg), void *arg);
 

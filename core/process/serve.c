@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
+#include "core/message/charset.h"
 #include "core/process/config_host.h"
 #include "core/runtime/crash.h"
 #include "core/runtime/listener.h"
@@ -311,6 +312,7 @@ static int seed_hashes(void)
 
 static int start(struct process *process)
 {
+    gp__charset_preload();
     if (seed_hashes() < 0 || gp__config_source_init(&process->source) < 0 ||
         read_config(process) < 0 || open_log(process) < 0 || make_runtime(process) < 0 ||
         make_generation(process) < 0)

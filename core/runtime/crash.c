@@ -3,6 +3,7 @@
 #include "core/runtime/crash.h"
 
 #include "core/base/alloc.h"
+#include "core/hook/running.h"
 #include "core/runtime/fiber.h"
 
 #include <signal.h>
@@ -11,8 +12,6 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)32 << 10)
-
-_Thread_local const char *volatile gp__crash_context;
 
 static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
@@ -42,11 +41,27 @@ static void add_number(struct line *line, int number)
     add(line, digits + at);
 }
 
+static void add_running(struct line *line, const struct gp__running *doing)
+{
+    if (!doing->instance) {
+        add(line, " outside of any hook");
+        return;
+    }
+    add(line, " in instance ");
+    add(line, doing->instance);
+    add(line, " hook ");
+    add(line, doing->hook);
+    if (doing->session) {
+        add(line, " session ");
+        add(line, doing->session);
+    }
+}
+
 /* Returns into the fault, which now takes its default action; a signal that was sent (abort) is
  * sent again. */
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
-    const char *doing = gp__crash_context;
+    const struct gp__running *doing = &gp__running;
     struct gp__fiber *fiber;
     struct line line = {.len = 0};
 
@@ -55,9 +70,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
     add_number(&line, signo);
     if (pool && signo != SIGABRT && gp__fiber_owns_address(pool, info->si_addr, &fiber))
         add(&line, " (a fiber overran its stack)");
-    add(&line, doing ? " in " : " outside of any hook");
-    if (doing)
-        add(&line, doing);
+    add_running(&line, doing);
     line.text[line.len++] = '\n';
     if (write(STDERR_FILENO, line.text, line.len) < 0)
         line.len = 0;

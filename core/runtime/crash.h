@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Last words: on SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT one line on standard error says which
- * instance was at work, then the signal takes its default action (a core file, the supervisor's
+ * instance was at work (core/hook/running.h), then the signal takes its default action (a core file, the supervisor's
  * restart). Runs on a stack of its own, since a fiber that overran its stack has none left.
  */
 #ifndef GP_RUNTIME_CRASH_H
 #define GP_RUNTIME_CRASH_H
 
 struct gp__fiber_pool;
-
-/*
- * What this thread is doing, for the line: "instance spf hook mail session 0B…". The text must stay
- * valid while it is set; set it to NULL afterwards. Set by the hook layer around each call.
- */
-extern _Thread_local const char *volatile gp__crash_context;
 
 /* Installs the handlers for the process and the alternate stack for this thread. `fibers` (may be
  * NULL) tells an overrun fiber stack from a bad pointer. 0, or -1 with errno. */

@@ -24,6 +24,7 @@ static void destroy(struct gp__client *client)
     gp__smtp_free(&client->smtp);
     gp__session_unref(&client->session);
     gp__buf_free(&client->stash);
+    gp__admission_end(&server->sessions, &client->admission);
     gp__server_forget(server, client);
     gp__free(client);
     gp__generation_unref(&generation);
@@ -87,6 +88,7 @@ static void flush(struct gp__client *client)
     if (gp__conn_write(client->conn, gp__buf_slice(out)) < 0)
         client->session->gone = true;
     gp__buf_clear(out);
+    gp__smtp_trim(client->smtp);
 }
 
 /* Stops reading from a client that sends on while a hook waits, or does not read its replies. */
@@ -345,11 +347,37 @@ static struct gp_session *session_create(struct gp__server *server,
     return session;
 }
 
+static void turn_away(struct gp__server *server, const struct gp__entrance *entrance,
+                      struct gp__conn *conn, const struct gp__reply *reply)
+{
+    static const struct gp__conn_events none = {.read = NULL};
+    struct gp__buf *out = gp__server_scratch(server);
+    char ip[48];
+
+    gp__log(server->runtime->log, GP_LOG_NOTICE, "session.turned_away",
+            GP__F_S("listener", entrance->name),
+            GP__F_S("client", gp__ip_format(&conn->peer.ip, ip)), GP__F_S("text", reply->text));
+    gp__buf_clear(out);
+    gp__reply_write(out, reply);
+    conn->events = &none;
+    gp__conn_write(conn, gp__buf_slice(out));
+    gp__conn_finish(conn);
+}
+
 void gp__client_start(struct gp__server *server, const struct gp__entrance *entrance,
                       struct gp__conn *conn)
 {
-    struct gp__client *client = gp__alloc(sizeof *client);
     uint64_t now = server->runtime->ops->now_ms(server->runtime);
+    struct gp__admission admission;
+    struct gp__client *client;
+    struct gp__reply reply;
+
+    if (gp__admit(&server->sessions, entrance, conn, &admission, &reply) < 0) {
+        turn_away(server, entrance, conn, &reply);
+        return;
+    }
+    client = gp__alloc(sizeof *client);
+    client->admission = admission;
 
     client->server = server;
     client->runtime = server->runtime;

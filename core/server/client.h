@@ -12,6 +12,7 @@
 #include "core/delivery/delivery.h"
 #include "core/hook/run.h"
 #include "core/runtime/conn.h"
+#include "core/server/admission.h"
 #include "core/server/entrance.h"
 
 struct gp__server;
@@ -25,6 +26,7 @@ struct gp__client {
     struct gp_session *session;
     struct gp__client *prev, *next; /* of the server's */
 
+    struct gp__admission admission;
     struct gp__timer timer;
     bool eof, ended, disconnected;
     bool waiting; /* the engine has nothing to do before more input */
@@ -45,7 +47,7 @@ struct gp__client {
     struct gp__buf stash; /* body bytes that came in while the header hooks wait */
 };
 
-/* Serves a new connection. */
+/* Serves a new connection, or tells it that there are too many and closes it. */
 void gp__client_start(struct gp__server *server, const struct gp__entrance *entrance,
                       struct gp__conn *conn);
 

@@ -37,6 +37,7 @@ void gp__client_refuse_by(struct gp__client *client, const struct gp__ruling *ru
 
 static void give_answer(struct gp__client *client)
 {
+    client->ask.transaction = NULL; /* the engine may end it now */
     if (gp__smtp_answer(client->smtp, &client->answer) < 0)
         gp__log(client->runtime->log, GP_LOG_ERROR, "session.bad_answer",
                 GP__F_S("session", gp__session_id(client->session)));

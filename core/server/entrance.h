@@ -22,6 +22,7 @@ struct gp__entrance {
     size_t n_relay;
     bool relay_authenticated;
     struct gp_slice hold_path, spill_path, authserv_id;
+    uint64_t sessions, sessions_per_client; /* at once */
     size_t stack; /* the largest that an instance of its chain asks for; 0: the usual one */
 };
 

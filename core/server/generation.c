@@ -192,6 +192,8 @@ static void make_entrances(struct gp__generation *generation)
             .relay = listener->relay,
             .n_relay = listener->n_relay,
             .relay_authenticated = listener->relay_authenticated,
+            .sessions = (uint64_t)listener->sessions,
+            .sessions_per_client = (uint64_t)listener->sessions_per_client,
             .hold_path = settings->hold_path,
             .authserv_id = settings->authserv_id,
         };

@@ -11,6 +11,7 @@ void gp__server_init(struct gp__server *server, struct gp__runtime *runtime)
 void gp__server_done(struct gp__server *server)
 {
     gp__buf_free(&server->scratch);
+    gp__tally_free(&server->sessions);
 }
 
 void gp__server_next_id(struct gp__server *server, char out[GP__ID_LEN + 1])

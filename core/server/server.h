@@ -7,6 +7,7 @@
 #define GP_SERVER_SERVER_H
 
 #include "core/base/id.h"
+#include "core/server/admission.h"
 #include "core/server/client.h"
 
 struct gp__server {
@@ -14,6 +15,7 @@ struct gp__server {
     struct gp__id_source ids;
     struct gp__client *clients;
     size_t n_clients;
+    struct gp__tally sessions;
     struct gp__buf scratch;
     bool stopping;
     void (*empty)(struct gp__server *server); /* when stopping: the last client is gone; or NULL */

@@ -28,8 +28,8 @@ GP_API struct gp_slice gp_sender_original(struct gp_call *call);
 
 /*
  * Replaces the reverse-path (empty: null) for all copies that have none of their own. Allowed from
- * `mail` to `message`. GP_EINVAL when it is not an address, GP_ENOTALLOWED without the capability
- * GP_NEEDS_EDIT_ENVELOPE.
+ * `mail` to `message`. GP_EINVAL when it is not an address (an absent slice is none),
+ * GP_ENOTALLOWED without the capability GP_NEEDS_EDIT_ENVELOPE.
  */
 GP_API int gp_sender_set(struct gp_call *call, struct gp_slice address);
 
@@ -57,7 +57,7 @@ GP_API struct gp_recipient *gp_rcpt(struct gp_call *call);
 GP_API size_t gp_rcpt_count(struct gp_call *call);
 GP_API struct gp_recipient *gp_rcpt_at(struct gp_call *call, size_t index); /* NULL past the end */
 
-/* Where it goes now, and as the client (or the expansion) gave it. */
+/* Where it goes now, and as the client gave it (of an expansion: the recipient it came from). */
 GP_API struct gp_slice gp_rcpt_address(const struct gp_recipient *recipient);
 GP_API struct gp_slice gp_rcpt_local(const struct gp_recipient *recipient);
 GP_API struct gp_slice gp_rcpt_domain(const struct gp_recipient *recipient);
@@ -83,10 +83,12 @@ GP_API int gp_rcpt_rewrite(struct gp_call *call, struct gp_recipient *recipient,
                            struct gp_slice address);
 
 /*
- * Adds a recipient: at `resolve` as an expansion of the one asked about (which then stands only
- * if it is kept: see gp_rcpt_replace), later as one more of the message. It is routed and checked
- * for validity like any other, never refused to the client, and gets NOTIFY=NEVER.
- * GP_ELIMIT past 1,000 expansions or depth 10. *added_r may be NULL.
+ * Adds a recipient: at `resolve` as an expansion of the one asked about (which then stands only if
+ * it is kept: see gp_rcpt_replace), later as one more of the message. It is routed and checked for
+ * validity like any other, never refused to the client, and gets NOTIFY=NEVER. Somebody who is a
+ * recipient already is not added twice: *added_r (may be NULL) is that one. Named among its own
+ * expansions a recipient stays, whatever gp_rcpt_replace() says. GP_ELIMIT past 1,000 expansions or
+ * depth 10, or when an expansion leads back to an address that it came from.
  */
 GP_API int gp_rcpt_add(struct gp_call *call, struct gp_slice address,
                        struct gp_recipient **added_r);

@@ -85,7 +85,8 @@ GP_API enum gp_verdict gp_fail(struct gp_call *call, const char *format, ...) GP
 
 /*
  * Judges one recipient in scope apart from the others; what the hook returns then holds for those
- * not judged this way. At resolve and before RCPT there is nobody to judge: GP_ENOTALLOWED.
+ * not judged this way. From data to message; elsewhere GP_ENOTALLOWED. DISCONNECT and FAIL are
+ * about more than one recipient: GP_EINVAL.
  *
  *     gp_judge(call, rcpt, gp_quarantine(call, GP_S("spam"), "score %d", score));
  */

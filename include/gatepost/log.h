@@ -26,8 +26,9 @@ GP_API void gp_log(struct gp_call *call, enum gp_log_level level, const char *fo
 /*
  * Adds a field to the one record that the host writes for the session or the message this call
  * belongs to (and to lines that gp_log writes later in this call). Keys are lower-case words; they
- * appear as "instance.key". At most 16 fields an instance and transaction: more are dropped and
- * counted. 0, or GP_EINVAL.
+ * appear as "instance.key". A value is cut at 1,000 bytes; setting replaces. At most 16 fields an
+ * instance and transaction: more are dropped and counted. Outside of a session there is no record
+ * and nothing happens. 0, or GP_EINVAL.
  */
 GP_API int gp_log_field(struct gp_call *call, const char *key, struct gp_slice value);
 

@@ -88,7 +88,8 @@ GP_API struct gp_slice gp_message_next(struct gp_message *message, uint64_t *cur
 
 /*
  * Replaces len bytes of the body from offset on (as it is now) by other bytes; len 0 inserts.
- * GP_EINVAL past the end, GP_ECONFLICT when a copy has replaced those bytes already.
+ * GP_EINVAL past the end, for bytes with NUL or with CR or LF other than CRLF, and within a CRLF
+ * (but of a BINARYMIME message); GP_ECONFLICT when a copy has replaced those bytes already.
  */
 GP_API int gp_body_splice(struct gp_call *call, struct gp_message *message, uint64_t offset,
                           uint64_t len, struct gp_slice bytes);
@@ -131,23 +132,27 @@ GP_API struct gp_recipient *gp_copy_rcpt_at(const struct gp_copy *copy, size_t i
 /* ---- drafts ---- */
 
 /*
- * A new message: a report, a notice. It has no recipients, a null reverse-path and an
- * Auto-Submitted field to begin with; it is routed without filters, becomes durable together with
- * the message it was made for, or not at all, and is dropped with it. Depth at most 3: GP_ELIMIT.
- * Needs GP_NEEDS_DRAFT. From `rcpt` to `seal`, and at `tick` and `release`. At most 10 a call.
+ * A new message: a report, a notice. It has no recipients and a null reverse-path to begin with; it
+ * is routed without filters, becomes durable together with the message it was made for, or not at
+ * all, and is dropped with it. Auto-Submitted (never "no"), Date, Message-ID and From are added
+ * when it is handed over, unless they were given. Depth at most 3: GP_ELIMIT. Needs GP_NEEDS_DRAFT.
+ * From `rcpt` to `seal`; at `tick` and `release` there is no message to go with: GP_ENOTALLOWED
+ * until Gatepost has a queue. At most 10 a call.
  */
 GP_API int gp_draft_create(struct gp_call *call, struct gp_draft **draft_r);
 GP_API int gp_draft_sender(struct gp_draft *draft, struct gp_slice address);
 GP_API int gp_draft_rcpt(struct gp_draft *draft, struct gp_slice address);
 GP_API int gp_draft_header(struct gp_draft *draft, struct gp_slice name, struct gp_slice value);
 
-/* Appends to the body; line ends must be CRLF. GP_ELIMIT above the size limit of messages. */
+/* Appends to the body; line ends must be CRLF, lines at most 998 bytes: GP_EINVAL. GP_ELIMIT above
+ * the size limit of messages. */
 GP_API int gp_draft_write(struct gp_draft *draft, struct gp_slice bytes);
 
 /* Appends the header section, or the whole, of a message. */
 GP_API int gp_draft_attach(struct gp_draft *draft, struct gp_message *message, bool whole);
 
-/* Hands it over; without this call the draft is dropped when the hook returns. */
+/* Hands it over; without this call the draft is dropped when the hook returns. GP_EINVAL without a
+ * recipient, or when it was handed over already: nothing can be changed then. */
 GP_API int gp_draft_submit(struct gp_draft *draft);
 
 GP_END_C

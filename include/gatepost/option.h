@@ -37,13 +37,13 @@ enum gp_type {
     GP_TYPE_ADDRESS,  /* struct gp_slice: "host:port", "[v6]:port" or "unix:/path", checked */
     GP_TYPE_NETWORK,  /* const struct gp_network * */
     GP_TYPE_SECRET,   /* struct gp_slice: given, or {file: …} or {env: …}; never shown */
-    GP_TYPE_TABLE,    /* struct gp_table *: a name, "kind:argument", or a table written in place */
-    GP_TYPE_REGEX,    /* const struct gp_regex *: PCRE2 */
-    GP_TYPE_PATH,     /* struct gp_slice: made absolute against the file it stands in */
-    GP_TYPE_LIST,     /* const struct gp_list *: items of the type `item` */
-    GP_TYPE_MAP,      /* const struct gp_map *: names to items of the type `item` */
-    GP_TYPE_OBJECT,   /* a struct of its own, by the rows in `rows`, in place */
-    GP_TYPE_TARGET,   /* struct gp_slice: the name of a target of the configuration, checked */
+    GP_TYPE_TABLE,  /* struct gp_table *: a name, "kind:argument", a network, or written in place */
+    GP_TYPE_REGEX,  /* const struct gp_regex *: PCRE2 */
+    GP_TYPE_PATH,   /* struct gp_slice: made absolute against the file it stands in */
+    GP_TYPE_LIST,   /* const struct gp_list *: items of the type `item` */
+    GP_TYPE_MAP,    /* const struct gp_map *: names to items of the type `item` */
+    GP_TYPE_OBJECT, /* a struct of its own, by the rows in `rows`, in place */
+    GP_TYPE_TARGET, /* struct gp_slice: the name of a target of the configuration, checked */
     GP_TYPE_COUNT
 };
 
@@ -65,6 +65,7 @@ struct gp_option {
     size_t row_size;              /* size of the struct that `rows` fill, as items */
     unsigned flags;               /* enum gp_option_flags */
     const char *doc;              /* one line for people */
+    enum gp_type key;             /* of MAP: what the names are: 0 just text, or GP_TYPE_TABLE */
 };
 
 #define GP_OPTIONAL "~" /* YAML's null */
@@ -142,6 +143,9 @@ GP_API size_t gp_map_count(const struct gp_map *map);
 GP_API const void *gp_list_at(const struct gp_list *list, size_t n);
 GP_API const void *gp_map_at(const struct gp_map *map, size_t n);
 GP_API struct gp_slice gp_map_key(const struct gp_map *map, size_t n);
+
+/* The nth name as the table it refers to, where the row's key is GP_TYPE_TABLE; else NULL. */
+GP_API struct gp_table *gp_map_table(const struct gp_map *map, size_t n);
 
 /* The value of a key (case of ASCII letters ignored), or NULL. */
 GP_API const void *gp_map_find(const struct gp_map *map, struct gp_slice key);

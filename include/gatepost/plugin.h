@@ -18,7 +18,8 @@
  *         return found == GP_ENOTFOUND ? GP_NEXT : gp_fail(call, "%s", gp_strerror(found));
  *     }
  *
- *     GP_OPTIONS(struct my, GP_OPTION_TABLE("blocked", struct my, blocked, NULL, "Senders to refuse."));
+ *     GP_OPTIONS(struct my,
+ *                GP_OPTION_TABLE("blocked", struct my, blocked, NULL, "Senders to refuse."));
  *     GP_HOOKS({GP_HOOK_MAIL, on_mail});
  *     GP_PLUGIN(.version = "1.0", .summary = "Refuses listed senders", GP_USES_OPTIONS,
  *               GP_USES_HOOKS);
@@ -104,8 +105,9 @@ struct gp_plugin {
     void (*session_slot_end)(void *slot); /* before a slot is freed; may be NULL */
     void (*transaction_slot_end)(void *slot);
 
-    /* After options are filled, before the first hook; may wait, must not need the network to
-     * be there. Not 0: the instance (and the configuration) is refused; say why with gp_log(). */
+    /* After options are filled, before the first hook; may wait, must not need the network to be
+     * there. Not 0: the instance (and the configuration) is refused, and destroy() is not called;
+     * say why with gp_log(). There is no session; gp_hook_point() says GP_HOOK_TICK. */
     int (*create)(struct gp_call *call, void *self);
     void (*destroy)(void *self); /* after the last call; frees what create made */
 

@@ -64,7 +64,7 @@ GP_API void *gp_transaction_slot(struct gp_call *call);
  * 16 MiB a call, then NULL. */
 GP_API void *gp_alloc(struct gp_call *call, size_t size);
 
-/* printf into such memory. */
+/* printf into such memory; absent when there is not enough left. */
 GP_API struct gp_slice gp_format(struct gp_call *call, const char *format, ...) GP_PRINTF(2, 3);
 
 GP_END_C

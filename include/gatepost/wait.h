@@ -7,9 +7,10 @@
  *
  * Legal where the hook may wait (docs/hooks.md); elsewhere GP_ENOTALLOWED, and a fault.
  *
- * Every waiting call has a form ..._start() that returns a gp_op at once: several questions can be
- * under way together. Operations belong to the call; those still unfinished when the hook returns
- * are cancelled. At most 64 at a time: the start form returns NULL and counts as a fault.
+ * Questions of which several make sense at once (time, DNS, tables) have a form ..._start() that
+ * returns a gp_op at once. Operations belong to the call; those still unfinished when the hook
+ * returns are cancelled. At most 64 at a time: the start form returns NULL and counts as a fault;
+ * gp_wait() of NULL says why, so an answer needs no check before it is waited for.
  */
 #ifndef GATEPOST_WAIT_H
 #define GATEPOST_WAIT_H
@@ -81,7 +82,7 @@ GP_API size_t gp_dns_count(const struct gp_dns_answer *answer);
 GP_API struct gp_slice gp_dns_text(const struct gp_dns_answer *answer, size_t n);
 GP_API unsigned gp_dns_preference(const struct gp_dns_answer *answer, size_t n);
 
-/* Whether DNSSEC vouches for the answer; whether the name itself does not exist; seconds to live. */
+/* Whether DNSSEC vouches for the answer; whether the name does not exist at all; seconds to live. */
 GP_API bool gp_dns_secure(const struct gp_dns_answer *answer);
 GP_API bool gp_dns_nxdomain(const struct gp_dns_answer *answer);
 GP_API uint32_t gp_dns_ttl(const struct gp_dns_answer *answer);
@@ -129,8 +130,9 @@ GP_API int gp_connect(struct gp_call *call, struct gp_slice address, struct gp_s
 GP_API int64_t gp_stream_read(struct gp_call *call, struct gp_stream *stream, void *bytes,
                               size_t size);
 
-/* Until a newline (taken off, with a CR before it) or the maximum: 1 a line, 0 the end, or an
- * error (GP_ELIMIT: too long). The line lives until the hook returns. */
+/* Until a newline (taken off, with a CR before it) or the maximum (at most 1 MiB): 1 a line, 0 the
+ * end, or an error (GP_ELIMIT: too long; GP_ECLOSED: the stream ended within a line). The line
+ * lives until the hook returns. */
 GP_API int gp_stream_read_line(struct gp_call *call, struct gp_stream *stream, size_t max,
                                struct gp_slice *line_r);
 

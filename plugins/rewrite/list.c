@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Addresses as texts: spelling, and lists of them. */
+#include "expand.h"
+
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+struct gp_slice rewrite_canonical(struct gp_call *call, struct gp_slice address, bool fold)
+{
+    size_t at = gp_slice_rfind(address, '@');
+    char *copy = gp_alloc(call, address.len);
+
+    if (!copy)
+        return address;
+    for (size_t i = 0; i < address.len; i++)
+        copy[i] = fold || i > at ? lower(address.data[i]) : address.data[i];
+    return gp_slice(copy, address.len);
+}
+
+/* Where the first comma outside of quotes stands, or list.len. */
+static size_t comma(struct gp_slice list)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < list.len; i++) {
+        char c = list.data[i];
+
+        if (c == '\\' && quoted)
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (c == ',' && !quoted)
+            return i;
+    }
+    return list.len;
+}
+
+bool rewrite_next(struct gp_slice *list, struct gp_slice *address_r)
+{
+    while (list->len) {
+        size_t end = comma(*list);
+
+        *address_r = gp_slice_trim(gp_slice_sub(*list, 0, end));
+        *list = gp_slice_sub(*list, end + 1, list->len);
+        if (address_r->len)
+            return true;
+    }
+    return false;
+}

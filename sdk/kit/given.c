@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the world is like: DNS, files, peers. */
+#include "sdk/kit/kit.h"
+#include "sdk/kit/parser.h"
+
+static const struct {
+    const char *name;
+    unsigned type;
+} dns_types[] = {
+    {"A", GP_DNS_A},     {"AAAA", GP_DNS_AAAA}, {"CNAME", GP_DNS_CNAME}, {"MX", GP_DNS_MX},
+    {"PTR", GP_DNS_PTR}, {"TXT", GP_DNS_TXT},   {"TLSA", GP_DNS_TLSA},
+};
+
+unsigned gp__kit_dns_type(struct gp_slice name)
+{
+    for (size_t i = 0; i < sizeof dns_types / sizeof dns_types[0]; i++)
+        if (gp_slice_eq(name, gp_slice_of(dns_types[i].name)))
+            return dns_types[i].type;
+    return 0;
+}
+
+void gp__kit_given_dns(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    struct gp_slice name = step->args[0];
+
+    switch ((enum gp__kit_dns)step->choice) {
+    case GP__KIT_DNS_NXDOMAIN:
+    case GP__KIT_DNS_NODATA:
+    case GP__KIT_DNS_SERVFAIL:
+    case GP__KIT_DNS_BOGUS:
+    case GP__KIT_DNS_TIMEOUT:
+        gp__sim_dns_outcome(kit->rt, name, (unsigned)step->number,
+                            (enum gp__sim_dns_outcome)step->choice);
+        return;
+    case GP__KIT_DNS_DELAY:
+        gp__sim_dns_delay(kit->rt, name, step->ms);
+        return;
+    case GP__KIT_DNS_TTL:
+        gp__sim_dns_ttl(kit->rt, name, (uint32_t)step->number);
+        return;
+    case GP__KIT_DNS_SECURE:
+        gp__sim_dns_secure(kit->rt, name);
+        return;
+    case GP__KIT_DNS_RECORD:
+        gp__sim_dns_add(kit->rt, name, (enum gp_dns_type)step->number, step->args[1], step->code);
+    }
+}
+
+void gp__kit_given_file(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    gp__sim_file_set(kit->rt, step->args[0], step->block);
+}
+
+void gp__kit_given_fault(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    static const int errors[] = {GP_ENOSPC, GP_EIO}; /* as gp__kit_fault_words */
+
+    gp__sim_file_fault(kit->rt, (enum gp__file_kind)step->choice, (unsigned)step->number,
+                       errors[step->code]);
+}
+
+void gp__kit_given_slow_files(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    gp__sim_file_delay(kit->rt, step->ms);
+}
+
+void gp__kit_given_peer(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    gp__sim_peer(kit->rt, step->args[0], step->script, step->n_script);
+}
