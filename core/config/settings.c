@@ -40,6 +40,7 @@ struct top {
     struct dns dns;
     struct gp__log_settings log;
     struct gp__work_settings work;
+    struct gp__memory_settings memory;
 };
 
 static const struct gp_option plugins_rows[] = {
@@ -106,6 +107,14 @@ static const struct gp_option log_rows[] = {
     GP_OPTIONS_END,
 };
 
+static const struct gp_option memory_rows[] = {
+    GP_OPTION_SIZE("message", struct gp__memory_settings, message, "1MiB", 65536, 1ll << 32,
+                   "How much of a message a session keeps in memory; the rest goes to a file."),
+    GP_OPTION_PATH("spill_to", struct gp__memory_settings, spill_to, "/var/tmp",
+                   "The directory of such files. They have no name and leave nothing behind."),
+    GP_OPTIONS_END,
+};
+
 static const struct gp_option work_rows[] = {
     GP_OPTION_INTEGER("threads", struct gp__work_settings, threads, "4", 1, 64,
                       "Threads for blocking and heavy work of plugins."),
@@ -127,6 +136,7 @@ const struct gp_option gp__top_rows[] = {
     GP_OPTION_OBJECT("dns", struct top, dns, dns_rows, "{}", "Name resolution."),
     GP_OPTION_OBJECT("log", struct top, log, log_rows, "{}", "Logging."),
     GP_OPTION_OBJECT("work", struct top, work, work_rows, "{}", "The pool of threads."),
+    GP_OPTION_OBJECT("memory", struct top, memory, memory_rows, "{}", "Memory of messages."),
     GP_OPTIONS_END,
 };
 
@@ -292,6 +302,7 @@ static void load_top(struct gp__load *load)
     settings->limits = top.limits;
     settings->answer_within = top.answer_within;
     settings->work = top.work;
+    settings->memory = top.memory;
     settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)
                                 ? top.auth_results.authserv_id
                                 : top.hostname;

@@ -162,6 +162,11 @@ struct gp__work_settings {
     int64_t threads;
 };
 
+struct gp__memory_settings {
+    uint64_t message; /* bytes of a message before the rest goes to a file */
+    struct gp_slice spill_to;
+};
+
 struct gp__settings {
     struct gp__arena *arena;
     struct gp_slice hostname;
@@ -172,6 +177,7 @@ struct gp__settings {
     struct gp__dns_settings dns;
     struct gp__log_settings log;
     struct gp__work_settings work;
+    struct gp__memory_settings memory;
 
     struct gp_slice hold_path;   /* absent: nothing can be held */
     struct gp_slice hold_bucket; /* for what the core itself holds */

@@ -183,11 +183,14 @@ static int ask(struct gp_call *call, struct gp_delivery *delivery, struct gp_sli
 {
     int error;
 
-    if (!delivery->target)
+    if (!delivery->target) {
+        delivery->asked = true;
         return gp__hold_prepare(call, hold_path, delivery);
+    }
     error = gp__serial_enter(call);
     if (error)
         return error;
+    delivery->asked = true;
     error = role_of(delivery)->deliver(call, delivery->target->instance->self, delivery);
     gp__serial_leave(delivery->target->instance);
     return error;
@@ -214,7 +217,7 @@ static void prepare(struct gp_delivery *delivery, struct gp_session *session,
     settle(delivery, error);
     gp__call_end(&call);
     /* A call that was cancelled could not tidy up by itself. */
-    if (error && has_second_step(delivery))
+    if (error && delivery->asked && has_second_step(delivery))
         revoke(delivery, session);
 }
 
@@ -283,32 +286,18 @@ static int publish(struct gp_delivery *delivery, struct gp_session *session)
     return error;
 }
 
-/* Whether recipients have it for good already: what a target with one step delivered. */
-static bool is_visible(const struct gp__deliveries *all)
-{
-    for (size_t i = 0; i < all->count; i++)
-        if (!has_second_step(all->items[i]) && count_delivered(all->items[i]))
-            return true;
-    return false;
-}
-
 int gp__deliveries_publish(struct gp__deliveries *all, struct gp_session *session)
 {
-    bool visible = is_visible(all), failed = false;
-
     for (size_t i = 0; i < all->count; i++) {
         struct gp_delivery *delivery = all->items[i];
 
         if (!delivery->prepared || !has_second_step(delivery) || !count_delivered(delivery))
             continue;
-        if (publish(delivery, session) == 0)
-            visible = true;
-        else
-            failed = true;
-        if (failed && !visible)
+        /* The client keeps it all: whoever is shown it now would get it twice. */
+        if (publish(delivery, session) != 0)
             return -1;
     }
-    return failed ? -1 : 0;
+    return 0;
 }
 
 void gp__deliveries_revoke(struct gp__deliveries *all, struct gp_session *session)

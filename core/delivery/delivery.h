@@ -24,7 +24,7 @@ struct gp_delivery {
     size_t count, cap, outcomes_cap, replies_cap;
     struct gp_slice hostname;
     void *data; /* the target's, between the steps */
-    bool prepared, published;
+    bool asked, prepared, published;
 };
 
 struct gp__deliveries {
@@ -49,10 +49,9 @@ void gp__deliveries_prepare(struct gp__deliveries *deliveries, struct gp_session
                             enum gp_outcome *outcomes_r);
 
 /*
- * Makes what recipients got visible: 0, or -1 when a target failed to. Then the transaction is to
- * be given back: at once if nothing is visible yet, else after all others were asked, and those who
- * have it are counted by gp__deliveries_revoke(). Recipients of the target that failed are deferred,
- * with a reply. Runs to its end even if the client goes.
+ * Makes what recipients got visible: 0, or -1 when a target failed to. Nobody is asked after that,
+ * and the transaction is to be given back: gp__deliveries_revoke() counts those who have it already.
+ * Recipients of the target that failed are deferred, with a reply. Goes on if the client leaves.
  */
 int gp__deliveries_publish(struct gp__deliveries *deliveries, struct gp_session *session);
 

@@ -36,6 +36,8 @@ struct gp__counter {
 
 #define GP__COUNTERS_MAX 32
 
+struct gp__shadow_job;
+
 struct gp__call_queue {
     struct gp_call *first, *last;
 };
@@ -57,7 +59,8 @@ struct gp__instance {
 
     bool busy;                     /* SERIAL: a call is under way */
     struct gp__call_queue waiting; /* SERIAL: those that wait for it */
-    unsigned shadows;              /* shadow calls under way */
+    struct gp__shadow_job *shadow_jobs;
+    unsigned shadows; /* shadow calls under way */
     uint64_t shadows_skipped;
     uint64_t shadow_agreed, shadow_differed;
 

@@ -25,6 +25,7 @@ struct gp__arena;
 struct gp__fiber;
 struct gp__log;
 struct gp__runtime;
+struct gp__spill;
 
 /* ---- operations ---- */
 
@@ -79,6 +80,7 @@ enum gp__file_kind {
     GP__FILE_VERSION, /* op->number */
     GP__DIR_MAKE,
     GP__DIR_SYNC,
+    GP__FILE_SPILL, /* append the pieces to `spill`, a nameless file in the directory `path` */
 };
 
 struct gp__file_job {
@@ -86,8 +88,9 @@ struct gp__file_job {
     struct gp_slice path, to;      /* NUL-terminated; `to`: rename */
     const struct gp_slice *pieces; /* PUT: immutable until the operation is done */
     size_t n_pieces;
-    size_t max;    /* READ */
-    unsigned mode; /* DIR_MAKE */
+    struct gp__spill *spill; /* SPILL */
+    size_t max;              /* READ */
+    unsigned mode;           /* DIR_MAKE */
     /* Keeps what the pieces point into alive, also after the operation was cancelled while a
      * thread still writes: called from the loop's thread when the job really ended. */
     void (*release)(void *arg);

@@ -6,8 +6,10 @@
 #include "core/hook/apply.h"
 
 /* One call beside the chain. */
-struct job {
-    struct gp__run run; /* its own copy, on a snapshot of the scope */
+struct gp__shadow_job {
+    struct gp__shadow_job *next, **link; /* of the instance's */
+    struct gp_call *call;                /* while it runs */
+    struct gp__run run;                  /* its own copy, on a snapshot of the scope */
     struct gp__instance *instance;
     struct gp__shadow *shadow; /* of the transaction, or of the session before MAIL */
     struct gp_session *session;
@@ -144,7 +146,7 @@ void gp__shadow_settle(struct gp__policy *policy)
 
 /* ---- a call ---- */
 
-static void note_force(struct job *job, struct gp_recipient *recipient, int force)
+static void note_force(struct gp__shadow_job *job, struct gp_recipient *recipient, int force)
 {
     struct gp__opinion *opinion = recipient->opinions;
 
@@ -160,7 +162,7 @@ static void note_force(struct job *job, struct gp_recipient *recipient, int forc
         opinion->force = force;
 }
 
-static void note_verdict(struct job *job, const struct gp_call *call,
+static void note_verdict(struct gp__shadow_job *job, const struct gp_call *call,
                          const struct gp__ruling *ruling)
 {
     int force = gp__verdict_force(ruling->verdict);
@@ -180,7 +182,7 @@ static void note_verdict(struct job *job, const struct gp_call *call,
     }
 }
 
-static void log_verdict(const struct job *job, const struct gp_call *call,
+static void log_verdict(const struct gp__shadow_job *job, const struct gp_call *call,
                         const struct gp__ruling *ruling)
 {
     gp__log(call->runtime->log, GP_LOG_INFO, "hook.shadow",
@@ -219,7 +221,7 @@ static bool ask(struct gp_call *call, struct gp__ruling *ruling_r)
 
 static void run_job(void *arg)
 {
-    struct job *job = arg;
+    struct gp__shadow_job *job = arg;
     struct gp__runtime *rt = job->session->policy->runtime;
     struct gp__ruling ruling = {.verdict = GP_NEXT};
     uint64_t before = rt->ops->now_ns(rt);
@@ -235,14 +237,40 @@ static void run_job(void *arg)
         if (ruling.verdict != GP_NEXT || gp_slice_present(call.fault))
             log_verdict(job, &call, &ruling);
     }
+    job->call = NULL;
     gp__call_end(&call);
+}
+
+static void list(struct gp__shadow_job *job)
+{
+    job->next = job->instance->shadow_jobs;
+    job->link = &job->instance->shadow_jobs;
+    if (job->next)
+        job->next->link = &job->next;
+    job->instance->shadow_jobs = job;
+    job->instance->shadows++;
+}
+
+static void unlist(struct gp__shadow_job *job)
+{
+    *job->link = job->next;
+    if (job->next)
+        job->next->link = job->link;
+    job->instance->shadows--;
+}
+
+void gp__shadow_cancel(struct gp__instance *instance)
+{
+    for (struct gp__shadow_job *job = instance->shadow_jobs; job; job = job->next)
+        if (job->call)
+            gp__call_cancel(job->call, GP_ECANCELED);
 }
 
 static void job_done(void *arg)
 {
-    struct job *job = arg;
+    struct gp__shadow_job *job = arg;
 
-    job->instance->shadows--;
+    unlist(job);
     if (--job->shadow->running == 0 && job->shadow->settled)
         count_agreement(job->shadow, job->transaction->policy);
     gp__transaction_unref(&job->transaction);
@@ -260,7 +288,7 @@ static void skip(const struct gp__run *run, struct gp__instance *instance)
 /* A fiber starts no fiber: this runs from the loop's stack. */
 static void job_start(void *arg)
 {
-    struct job *job = arg;
+    struct gp__shadow_job *job = arg;
     struct gp__runtime *rt = job->session->policy->runtime;
     int started = rt->ops->run(rt, run_job, job_done, job, job->instance->plugin->stack);
 
@@ -312,7 +340,7 @@ static struct gp_slice take_bytes(char **at, struct gp_slice from)
 }
 
 /* Chunk, verb and argument lie in buffers that are gone when the fiber runs. */
-static void copy_bytes(struct job *job)
+static void copy_bytes(struct gp__shadow_job *job)
 {
     struct gp__run *run = &job->run;
     char *at = gp__alloc(run->chunk.len + run->verb.len + run->argument.len);
@@ -323,7 +351,7 @@ static void copy_bytes(struct job *job)
     run->argument = take_bytes(&at, run->argument);
 }
 
-static void snapshot(struct job *job, const struct gp__run *run)
+static void snapshot(struct gp__shadow_job *job, const struct gp__run *run)
 {
     job->run = *run;
     job->run.capabilities = NULL; /* the caller's; nobody would see the edits */
@@ -343,7 +371,7 @@ static void snapshot(struct job *job, const struct gp__run *run)
 void gp__shadow_start(const struct gp__run *run, struct gp__instance *instance)
 {
     struct gp__session_policy *session = run->session->policy;
-    struct job *job;
+    struct gp__shadow_job *job;
 
     if (gp__points[run->point].observer || run->point == GP_HOOK_REJECTED)
         return;
@@ -351,9 +379,9 @@ void gp__shadow_start(const struct gp__run *run, struct gp__instance *instance)
         skip(run, instance);
         return;
     }
-    instance->shadows++;
     job = gp__alloc(sizeof *job);
     job->instance = instance;
+    list(job);
     job->session = gp__session_ref(run->session);
     snapshot(job, run);
     session->runtime->ops->defer(session->runtime, job_start, job);

@@ -36,6 +36,9 @@ struct gp__opinion {
  * call is skipped and counted. */
 void gp__shadow_start(const struct gp__run *run, struct gp__instance *instance);
 
+/* Ends the waits of all its calls: the process stops. */
+void gp__shadow_cancel(struct gp__instance *instance);
+
 /* The fates of the transaction are known: counts agreement, once, now or when the last call ends.
  * What a shadow would have said before MAIL counts as if AUTH clears it (semantics B4). */
 void gp__shadow_settle(struct gp__policy *policy);

@@ -55,21 +55,13 @@ struct gp_message *gp__message_create(struct gp__arena *arena, struct gp__conten
     return message;
 }
 
-/* A message like `from` now that gets later edits of `parent`. */
-static struct gp_message *derive(const struct gp_message *from, struct gp_message *parent,
-                                 struct gp_slice copy_name)
+/* Fields and pieces as `from` has them now. */
+static struct gp_message *like(const struct gp_message *from)
 {
     struct gp_message *copy = GP__ARENA_NEW(from->arena, struct gp_message);
 
     copy->arena = from->arena;
     copy->content = from->content; /* the root's reference: the same arena */
-    copy->root = from->root;
-    copy->parent = parent;
-    copy->source = from;
-    copy->source_edits = from->root->journal->count;
-    copy->next_clone = parent->clones;
-    parent->clones = copy;
-    copy->copy_name = gp__arena_dup(from->arena, copy_name);
     copy->version = from->version;
     copy->header_count = from->header_count;
     if (from->header_count) {
@@ -78,6 +70,32 @@ static struct gp_message *derive(const struct gp_message *from, struct gp_messag
     }
     gp__body_copy(copy, from);
     return copy;
+}
+
+/* A message like `from` now that gets later edits of `parent`. */
+static struct gp_message *derive(const struct gp_message *from, struct gp_message *parent,
+                                 struct gp_slice copy_name)
+{
+    struct gp_message *copy = like(from);
+
+    copy->root = from->root;
+    copy->parent = parent;
+    copy->source = from;
+    copy->source_edits = from->root->journal->count;
+    copy->next_clone = parent->clones;
+    parent->clones = copy;
+    copy->copy_name = gp__arena_dup(from->arena, copy_name);
+    return copy;
+}
+
+struct gp_message *gp__message_fork(const struct gp_message *from)
+{
+    struct gp_message *fork = like(from);
+
+    fork->root = fork;
+    fork->journal = GP__ARENA_NEW(fork->arena, struct gp__journal);
+    fork->next_header_id = from->root->next_header_id;
+    return fork;
 }
 
 struct gp_message *gp__message_clone(struct gp_message *parent, struct gp_slice copy_name)

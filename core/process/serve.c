@@ -334,6 +334,9 @@ int gp__serve(const struct gp__serve_options *options)
 
     if (!failed)
         gp__live_run(process.runtime);
+    /* What ran beside the sessions was cancelled and unwinds now. */
+    while (process.generation && process.generation->refs > 1)
+        gp__live_turn(process.runtime);
     close_all(&process);
     return failed ? 1 : 0;
 }

@@ -7,6 +7,7 @@
 #include "core/runtime/file.h"
 
 #include "core/base/alloc.h"
+#include "core/runtime/spill.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -195,6 +196,36 @@ static void put(const struct gp__file_job *job, struct gp__file_result *result)
     step_close(result, path, fd);
     if (result->error)
         (void)unlink(path); /* it may be gone; the error to report is the one before */
+}
+
+/* ---- SPILL ---- */
+
+/* A file without a name; where the file system has none, one whose name goes at once. */
+static int open_nameless(struct gp__file_result *result, const char *directory, int *fd_r)
+{
+    char *path;
+
+    if (injected(GP__STEP_OPEN, directory, NULL))
+        return failed(result, GP__STEP_OPEN);
+    *fd_r = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd_r >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+        return *fd_r < 0 ? failed(result, GP__STEP_OPEN) : 0;
+    if (asprintf(&path, "%s/gatepost.XXXXXX", directory) < 0)
+        return failed(result, GP__STEP_OPEN);
+    *fd_r = mkostemp(path, O_CLOEXEC);
+    if (*fd_r < 0)
+        failed(result, GP__STEP_OPEN);
+    else if (unlink(path) < 0)
+        failed(result, GP__STEP_UNLINK);
+    free(path);
+    return result->error ? -1 : 0;
+}
+
+static void spill(const struct gp__file_job *job, struct gp__file_result *result)
+{
+    if (job->spill->fd < 0 && open_nameless(result, job->path.data, &job->spill->fd) < 0)
+        return;
+    write_pieces(result, job, job->spill->fd);
 }
 
 /* ---- the others ---- */
@@ -388,6 +419,9 @@ void gp__file_execute(const struct gp__file_job *job, struct gp__file_result *re
         break;
     case GP__DIR_SYNC:
         sync_dir(result_r, job->path.data);
+        break;
+    case GP__FILE_SPILL:
+        spill(job, result_r);
         break;
     }
 }

@@ -8,6 +8,7 @@
 #include "core/base/alloc.h"
 #include "core/runtime/job.h"
 #include "core/runtime/sim_world.h"
+#include "core/runtime/spill.h"
 
 #include <stddef.h>
 
@@ -269,6 +270,14 @@ static int planned(struct gp__sim_disk *disk, enum gp__file_kind kind)
     return 0;
 }
 
+static int spill(const struct gp__file_job *job)
+{
+    for (size_t i = 0; i < job->n_pieces; i++)
+        if (gp__buf_append(&job->spill->memory, job->pieces[i]) < 0)
+            return GP_ENOSPC;
+    return 0;
+}
+
 static int execute(struct gp__sim *sim, struct gp_op *op, const struct gp__file_job *job)
 {
     int error = planned(sim->disk, job->kind);
@@ -290,6 +299,8 @@ static int execute(struct gp__sim *sim, struct gp_op *op, const struct gp__file_
         return make_dirs(sim, trimmed(job->path));
     case GP__DIR_SYNC:
         return sync_dir(sim, trimmed(job->path));
+    case GP__FILE_SPILL:
+        return spill(job);
     }
     return GP_EINVAL;
 }
@@ -336,13 +347,13 @@ static void note_call(struct gp__sim *sim, const struct gp__file_job *job)
         [GP__FILE_PUT] = "file put",         [GP__FILE_RENAME] = "file rename",
         [GP__FILE_REMOVE] = "file remove",   [GP__FILE_READ] = "file read",
         [GP__FILE_VERSION] = "file version", [GP__DIR_MAKE] = "dir make",
-        [GP__DIR_SYNC] = "dir sync",
+        [GP__DIR_SYNC] = "dir sync",         [GP__FILE_SPILL] = "file spill",
     };
     size_t len = 0;
 
     for (size_t i = 0; i < job->n_pieces; i++)
         len += job->pieces[i].len;
-    if (job->kind == GP__FILE_PUT)
+    if (job->kind == GP__FILE_PUT || job->kind == GP__FILE_SPILL)
         gp__sim_call(sim, "%s " GP_FMT " %zu", names[job->kind], GP_ARG(job->path), len);
     else if (job->kind == GP__FILE_RENAME)
         gp__sim_call(sim, "%s " GP_FMT " " GP_FMT, names[job->kind], GP_ARG(job->path),

@@ -18,16 +18,15 @@ static struct gp__client *client_of(struct gp__conn *conn)
 static void destroy(struct gp__client *client)
 {
     struct gp__server *server = client->server;
-    struct gp__generation *generation = client->entrance->generation;
 
     client->runtime->ops->timer_stop(client->runtime, &client->timer);
     gp__smtp_free(&client->smtp);
     gp__session_unref(&client->session);
     gp__buf_free(&client->stash);
+    gp__spill_unref(&client->spill);
     gp__admission_end(&server->sessions, &client->admission);
     gp__server_forget(server, client);
     gp__free(client);
-    gp__generation_unref(&generation);
 }
 
 /* Observers of the end; once. */
@@ -79,16 +78,18 @@ static void client_gone(struct gp__client *client)
 
 /* ---- output ---- */
 
-static void flush(struct gp__client *client)
+/* False: the client can't be reached any more, and no event of the connection will say so. */
+static bool flush(struct gp__client *client)
 {
     struct gp__buf *out = gp__smtp_output(client->smtp);
 
     if (!client->conn || out->len == 0)
-        return;
+        return true;
     if (gp__conn_write(client->conn, gp__buf_slice(out)) < 0)
         client->session->gone = true;
     gp__buf_clear(out);
     gp__smtp_trim(client->smtp);
+    return !client->session->gone;
 }
 
 /* Stops reading from a client that sends on while a hook waits, or does not read its replies. */
@@ -246,6 +247,7 @@ static void pump(struct gp__client *client)
     bool ended_before = client->ended;
 
     client->waiting = false;
+    client->session->policy->spoke = false; /* the engine takes what came */
     while (!client->busy && !client->ended && !client->waiting)
         step(client);
     /* All that a half-closed client said was answered: nothing more can come. */
@@ -256,7 +258,10 @@ static void pump(struct gp__client *client)
     if (client->server->stopping && client->waiting && !client->session->transaction)
         leave(client);
     gp__smtp_settle(client->smtp);
-    flush(client);
+    if (!flush(client) && !client->ended) {
+        client_gone(client);
+        return;
+    }
     if (client->ended && !client->busy) {
         if (!ended_before)
             end_connection(client);
@@ -329,6 +334,15 @@ static const struct gp__conn_events conn_events = {
 
 /* ---- the beginning ---- */
 
+static void unref_generation(void *arg)
+{
+    struct gp__generation *generation = arg;
+
+    gp__generation_unref(&generation);
+}
+
+/* Shadow runs may outlive the client with the session: so it is the session that holds the
+ * generation. */
 static struct gp_session *session_create(struct gp__server *server,
                                          const struct gp__entrance *entrance,
                                          const struct gp__conn *conn)
@@ -338,6 +352,7 @@ static struct gp_session *session_create(struct gp__server *server,
 
     gp__server_next_id(server, id);
     session = gp__session_create(id);
+    gp__arena_cleanup(session->arena, unref_generation, gp__generation_ref(entrance->generation));
     session->protocol = entrance->smtp.protocol;
     session->listener = entrance->name;
     session->hostname = entrance->smtp.hostname;
@@ -382,7 +397,6 @@ void gp__client_start(struct gp__server *server, const struct gp__entrance *entr
     client->server = server;
     client->runtime = server->runtime;
     client->entrance = entrance;
-    gp__generation_ref(entrance->generation);
     client->conn = conn;
     client->session = session_create(server, entrance, conn);
     client->smtp = gp__smtp_create(&entrance->smtp, client->session, now);

@@ -12,6 +12,7 @@
 #include "core/delivery/delivery.h"
 #include "core/hook/run.h"
 #include "core/runtime/conn.h"
+#include "core/runtime/spill.h"
 #include "core/server/admission.h"
 #include "core/server/entrance.h"
 
@@ -43,8 +44,8 @@ struct gp__client {
     bool headers_done;
     struct gp_recipient **scope; /* of the body hooks */
     size_t n_scope;
-    uint64_t body_seen;   /* bytes of the content that body hooks saw, or that are no body */
-    struct gp__buf stash; /* body bytes that came in while the header hooks wait */
+    struct gp__spill *spill; /* where a large message goes; or NULL */
+    struct gp__buf stash;    /* body bytes that came in while the header hooks wait */
 };
 
 /* Serves a new connection, or tells it that there are too many and closes it. */
@@ -76,6 +77,12 @@ void gp__client_ask_message(struct gp__client *client);
 /* The message can be shown to hooks: makes it, adds trace fields, runs the header hooks. On the
  * task's fiber. */
 void gp__client_begin_message(struct gp__client *client);
+
+/* A message that has grown large goes to a file: starts a task when there is enough to write. */
+void gp__client_spill(struct gp__client *client);
+
+/* At the end, on the task's fiber: writes the rest and maps the file. */
+void gp__client_spill_end(struct gp__client *client);
 
 /* Shows the body hooks what came in since they were last asked. */
 void gp__client_body(struct gp__client *client, struct gp_slice bytes, bool last);

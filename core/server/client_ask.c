@@ -225,6 +225,7 @@ void gp__client_reset(struct gp__client *client, const struct gp__smtp_event *ev
     }
     client->headers_done = false;
     client->refusal.code = 0;
-    gp__buf_clear(&client->stash);
+    gp__buf_free(&client->stash);
+    gp__spill_unref(&client->spill);
     gp__transaction_unref(&transaction);
 }

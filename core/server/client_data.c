@@ -18,6 +18,7 @@ static struct gp__content *content_create(const struct gp__client *client,
         .headers = (size_t)limits->headers,
         .header_bytes = limits->header_bytes,
         .size_hint = transaction->mail.size,
+        .memory = client->entrance->spill_at,
     };
 
     return gp__content_create(&settings);
@@ -57,7 +58,7 @@ void gp__client_ask_data(struct gp__client *client)
     client->headers_done = false;
     client->refusal.code = 0;
     client->n_scope = 0;
-    client->body_seen = 0;
+    gp__spill_unref(&client->spill);
     run.n_scope = gp__run_scope(policy, &run.scope);
     gp__run_chain(&run);
     if (run.canceled || all_refused(client, policy) || policy->content)
@@ -186,7 +187,6 @@ void gp__client_begin_message(struct gp__client *client)
     if (client->headers_done)
         return;
     client->headers_done = true;
-    client->body_seen = gp__content_body_offset(policy->content);
     policy->message = gp__message_create(transaction->arena, policy->content);
     gp__copies_begin(policy);
     if (over_budget(client, policy->content))
@@ -273,4 +273,5 @@ void gp__client_data(struct gp__client *client, struct gp_slice bytes)
         gp__client_body(client, bytes, false);
     else if (gp__content_header_state(policy->content) != GP__HEADERS_MORE)
         headers_arrived(client, bytes);
+    gp__client_spill(client);
 }

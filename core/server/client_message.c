@@ -341,6 +341,7 @@ void gp__client_ask_message(struct gp__client *client)
     struct gp__policy *policy = client->session->transaction->policy;
 
     gp__content_end(policy->content);
+    gp__client_spill_end(client);
     gp__client_begin_message(client);
     gp__client_body(client, GP_S(""), true);
     if (client->refusal.code)

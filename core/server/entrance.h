@@ -23,7 +23,8 @@ struct gp__entrance {
     bool relay_authenticated;
     struct gp_slice hold_path, spill_path, authserv_id;
     uint64_t sessions, sessions_per_client; /* at once */
-    size_t stack; /* the largest that an instance of its chain asks for; 0: the usual one */
+    size_t spill_at; /* bytes of a message in memory before the rest goes to a file */
+    size_t stack;    /* the largest that an instance of its chain asks for; 0: the usual one */
 };
 
 #endif

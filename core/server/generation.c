@@ -2,6 +2,7 @@
 #include "core/server/generation.h"
 
 #include "core/base/alloc.h"
+#include "core/hook/shadow.h"
 #include "core/plugin/chain.h"
 #include "core/plugin/instance.h"
 
@@ -195,6 +196,8 @@ static void make_entrances(struct gp__generation *generation)
             .sessions = (uint64_t)listener->sessions,
             .sessions_per_client = (uint64_t)listener->sessions_per_client,
             .hold_path = settings->hold_path,
+            .spill_path = settings->memory.spill_to,
+            .spill_at = settings->memory.message,
             .authserv_id = settings->authserv_id,
         };
         entrance->stack = stack_of(entrance->policy.chain);
@@ -205,7 +208,6 @@ static void make_entrances(struct gp__generation *generation)
 
 static void destroy(struct gp__generation *generation)
 {
-    gp__generation_stop(generation);
     while (generation->n_instances)
         gp__instance_close(&generation->instances[--generation->n_instances]);
     gp__settings_free(&generation->settings);
@@ -283,9 +285,20 @@ void gp__generation_start(struct gp__generation *generation)
                                             generation->n_instances);
 }
 
+static void ticks_ended(void *arg)
+{
+    struct gp__generation *generation = arg;
+
+    gp__generation_unref(&generation);
+}
+
 void gp__generation_stop(struct gp__generation *generation)
 {
-    gp__ticks_stop(&generation->ticks);
+    for (size_t i = 0; i < generation->n_instances; i++)
+        gp__shadow_cancel(generation->instances[i]);
+    /* A tick that waits still uses its instance. */
+    if (generation->ticks)
+        gp__ticks_stop_then(&generation->ticks, ticks_ended, gp__generation_ref(generation));
 }
 
 struct gp__generation *gp__generation_ref(struct gp__generation *generation)

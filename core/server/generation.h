@@ -46,7 +46,8 @@ struct gp__generation *gp__generation_create(struct gp__settings **settings_,
 /* Starts the `tick` hooks. */
 void gp__generation_start(struct gp__generation *generation);
 
-/* Stops ticks; a tick that waits holds a reference of its own. */
+/* Ends what runs beside the sessions (ticks, shadow calls), before the last reference goes. Calls
+ * that wait unwind in the loop's next turns and keep the generation alive until then. */
 void gp__generation_stop(struct gp__generation *generation);
 
 struct gp__generation *gp__generation_ref(struct gp__generation *generation);

@@ -403,7 +403,7 @@ static void discard_of_the_transaction(void **unused)
 static enum gp_verdict judges_apart(struct fake *fake, struct gp_call *call)
 {
     (void)fake;
-    gp_judge(call, gp_rcpt_at(call, 0), gp_reject(call, "550 5.7.1", "Not you"));
+    gp_judge(call, gp_rcpt_at(call, 3), gp_reject(call, "550 5.7.1", "Not you"));
     gp_judge(call, gp_rcpt_at(call, 1), gp_quarantine(call, GP_S("spam"), "score"));
     gp_judge(call, gp_rcpt_at(call, 2), GP_NEXT);
     return GP_DISCARD;
@@ -431,13 +431,13 @@ static void recipients_are_judged_apart(void **unused)
     (void)unused;
     fake->fn = judges_apart;
     world_run(world, GP_HOOK_MESSAGE);
-    assert_int_equal(r[0]->stop->verdict, GP_REJECT);
-    assert_slice(r[0]->stop->reply.text, "Not you");
+    assert_int_equal(r[3]->stop->verdict, GP_REJECT);
+    assert_slice(r[3]->stop->reply.text, "Not you");
     assert_null(r[1]->stop);
     assert_slice(r[1]->bucket, "spam");
     assert_null(r[2]->stop);
     assert_false(gp_slice_present(r[2]->bucket));
-    assert_int_equal(r[3]->stop->verdict, GP_DISCARD);
+    assert_int_equal(r[0]->stop->verdict, GP_DISCARD);
     /* those who were stopped are not shown to later ones */
     assert_int_equal(later->scope, 2);
     world_free(&world);
@@ -622,6 +622,31 @@ static void what_does_not_override(void **unused)
     }
 }
 
+/* One that fails at `rejected` neither decides nor keeps others from being asked. */
+static void failing_at_rejected(void **unused)
+{
+    static const enum gp_on_error policies[] = {GP_ON_ERROR_DEFER, GP_ON_ERROR_REJECT,
+                                                GP_ON_ERROR_QUARANTINE, GP_ON_ERROR_CONTINUE};
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT(policies); i++) {
+        struct world *world = world_at(GP_HOOK_MESSAGE);
+        struct gp_recipient *recipient = world->tx->policy->recipients[0];
+        struct fake *broken;
+
+        world_fake(world, "f", GP_HOOK_MESSAGE, GP_REJECT);
+        broken = world_fake(world, "broken", GP_HOOK_REJECTED, GP_FAIL);
+        broken->instance.on_error = policies[i];
+        world_fake(world, "overrides", GP_HOOK_REJECTED, GP_OVERRIDE);
+        world_run(world, GP_HOOK_MESSAGE);
+        assert_int_equal(broken->stats[GP_HOOK_REJECTED].faults, 1);
+        assert_null(recipient->stop);
+        assert_false(gp_slice_present(recipient->bucket));
+        assert_false(gp_slice_present(world->session->policy->bucket));
+        world_free(&world);
+    }
+}
+
 /* ---- seal, command ---- */
 
 static void seal_that_fails(void **unused)
@@ -716,6 +741,7 @@ int main(void)
         cmocka_unit_test(override_for_one_recipient),
         cmocka_unit_test(override_of_each_refusal),
         cmocka_unit_test(what_does_not_override),
+        cmocka_unit_test(failing_at_rejected),
         cmocka_unit_test(seal_that_fails),
         cmocka_unit_test(command_reply),
         cmocka_unit_test(trails),

@@ -408,7 +408,9 @@ static void table_in_place(void **unused)
     struct world *world = world_create();
     struct gp__arena *arena = world->session->arena;
     struct gp_map *map = gp__value_map_create(arena, 2, sizeof(struct gp_slice));
-    struct gp_table table = {.name = GP_S("t"), .entries = map};
+    struct gp__table_network networks[] = {{.value = GP_S("wide")}, {.value = GP_S("narrow")}};
+    struct gp_table table = {
+        .name = GP_S("t"), .entries = map, .networks = networks, .n_networks = COUNT(networks)};
     struct gp_slice value = ABSENT;
     struct gp_call call;
 
@@ -423,6 +425,13 @@ static void table_in_place(void **unused)
     assert_int_equal(gp__table_lookup_address(&call, &table, GP_S("a@there.example"), &value),
                      GP_ENOTFOUND);
     assert_slice(value, "");
+    assert_int_equal(gp__network_parse(GP_S("192.0.2.0/24"), &networks[0].network), 0);
+    assert_int_equal(gp__network_parse(GP_S("192.0.2.128/25"), &networks[1].network), 0);
+    assert_int_equal(gp__table_lookup(&call, &table, GP_S("192.0.2.7"), &value), 0);
+    assert_slice(value, "wide");
+    assert_int_equal(gp__table_lookup(&call, &table, GP_S("192.0.2.200"), &value), 0);
+    assert_slice(value, "narrow");
+    assert_int_equal(gp__table_lookup(&call, &table, GP_S("192.0.3.1"), &value), GP_ENOTFOUND);
     gp__call_end(&call);
     world_free(&world);
 }

@@ -219,6 +219,42 @@ static void test_errors(void **state)
     }
 }
 
+/* Cut off anywhere, or with any byte in the middle, a file is read or refused, and nothing else. */
+static void test_cut(void **state)
+{
+    static const char text[] = "chain: [{gate: {}}]\n"
+                               "given dns x MX 10 \"y\"  # z\n"
+                               "given peer a:1 <<E\nsend \\x41\ndelay 1s\nE\n"
+                               "given fault file put 1 io\n"
+                               "scenario \"s\"\n"
+                               "listener:\n  refuse_at: now\n"
+                               "when connect ::1 port 1 early \"\\r\" as b\n"
+                               "expect not reply 550 5.7.1 /a\\/b/\n"
+                               "expect header A: b for c@d\n"
+                               "expect verdict a reject at rcpt\n"
+                               "expect took under 1s\n"
+                               "when data <<E\n.\nE\n";
+    static const char bytes[] = {'\0', '\n', '"', '/', '\\', ' ', '<', '\xff'};
+
+    (void)state;
+    for (size_t cut = 0; cut < sizeof text; cut++) {
+        for (size_t i = 0; i <= sizeof bytes; i++) {
+            char copy[sizeof text];
+            struct gp__buf errors = {0};
+            size_t len = i < sizeof bytes ? sizeof text - 1 : cut;
+            struct gp__kit_file *file;
+
+            memcpy(copy, text, sizeof text);
+            if (i < sizeof bytes && cut < len)
+                copy[cut] = bytes[i];
+            file = gp__kit_parse(GP_S("t"), gp_slice(copy, len), &errors);
+            assert_true((file != NULL) == (errors.len == 0));
+            gp__kit_file_free(&file);
+            gp__buf_free(&errors);
+        }
+    }
+}
+
 static void test_empty(void **state)
 {
     static const char *const texts[] = {"", "# nothing\n", "given file /x <<E\nE\n",
@@ -246,7 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strip), cmocka_unit_test(test_escapes), cmocka_unit_test(test_wire),
         cmocka_unit_test(test_diff),  cmocka_unit_test(test_file),    cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_empty), cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, teardown);
