@@ -201,19 +201,40 @@ struct gp_slice gp__arena_dup(struct gp__arena *arena, struct gp_slice s)
     return gp_slice(copy, s.len);
 }
 
+struct gp_slice gp__arena_join(struct gp__arena *arena, const struct gp_slice *parts, size_t count)
+{
+    size_t len = 0;
+    char *text, *to;
+
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    text = to = take(arena, len + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len)
+            memcpy(to, parts[i].data, parts[i].len);
+        to += parts[i].len;
+    }
+    *to = '\0';
+    return gp_slice(text, len);
+}
+
 struct gp_slice gp__arena_vprintf(struct gp__arena *arena, const char *format, va_list args)
 {
+    char small[256]; /* most texts fit and are formatted once */
     va_list again;
     char *text;
     int len;
 
     va_copy(again, args);
-    len = vsnprintf(NULL, 0, format, again);
+    len = vsnprintf(small, sizeof small, format, again);
     va_end(again);
     if (len < 0)
         return GP_S("");
     text = take(arena, (size_t)len + 1);
-    vsnprintf(text, (size_t)len + 1, format, args);
+    if ((size_t)len < sizeof small)
+        memcpy(text, small, (size_t)len + 1);
+    else
+        vsnprintf(text, (size_t)len + 1, format, args);
     return gp_slice(text, (size_t)len);
 }
 

@@ -42,6 +42,12 @@ char *gp__arena_bytes(struct gp__arena *arena, size_t size) __attribute__((retur
 /* A copy in the arena, followed by a NUL that the slice does not count. Absent stays absent. */
 struct gp_slice gp__arena_dup(struct gp__arena *arena, struct gp_slice s);
 
+/* The parts, one after the other, followed by a NUL that the slice does not count. */
+struct gp_slice gp__arena_join(struct gp__arena *arena, const struct gp_slice *parts, size_t count);
+#define GP__ARENA_JOIN(arena, ...)                                                                 \
+    gp__arena_join((arena), (const struct gp_slice[]){__VA_ARGS__},                                \
+                   sizeof((const struct gp_slice[]){__VA_ARGS__}) / sizeof(struct gp_slice))
+
 /* As printf, into the arena, followed by a NUL that the slice does not count. */
 struct gp_slice gp__arena_printf(struct gp__arena *arena, const char *format, ...) GP_PRINTF(2, 3);
 struct gp_slice gp__arena_vprintf(struct gp__arena *arena, const char *format, va_list args)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Character classes of the protocols: ASCII only, whatever the locale says. */
+/* Character classes and digits of the protocols: ASCII only, whatever the locale says. */
 #ifndef GP_BASE_ASCII_H
 #define GP_BASE_ASCII_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 static inline bool gp__is_alpha(char c)
 {
@@ -67,6 +68,24 @@ static inline bool gp__is_atext(char c)
     default:
         return gp__is_alnum(c);
     }
+}
+
+/* Writes a number in decimal, with zeros in front up to `width` digits (20 at most); returns the
+ * end, which is at most 20 bytes on. No NUL. Where printf would be most of the work. */
+static inline char *gp__put_decimal(char *to, uint64_t number, unsigned width)
+{
+    char digits[20];
+    unsigned n = 0;
+
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    while (n < width && n < sizeof digits)
+        digits[n++] = '0';
+    while (n)
+        *to++ = digits[--n];
+    return to;
 }
 
 #endif

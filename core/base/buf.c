@@ -89,15 +89,18 @@ int gp__buf_append(struct gp__buf *buf, struct gp_slice s)
 
 int gp__buf_vprintf(struct gp__buf *buf, const char *format, va_list args)
 {
+    char small[256]; /* most texts fit and are formatted once */
     va_list again;
     char *to;
     int len;
 
     va_copy(again, args);
-    len = vsnprintf(NULL, 0, format, again);
+    len = vsnprintf(small, sizeof small, format, again);
     va_end(again);
     if (len < 0)
         return -1;
+    if ((size_t)len < sizeof small)
+        return gp__buf_append(buf, gp_slice(small, (size_t)len));
     /* vsnprintf writes its NUL, which does not count against the limit. */
     to = fits(buf, (size_t)len) ? reserve(buf, (size_t)len + 1) : NULL;
     if (!to)

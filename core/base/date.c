@@ -4,7 +4,6 @@
 #include "core/base/ascii.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 
 static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -53,30 +52,67 @@ static struct civil civil_of(int64_t unix_s)
     return c;
 }
 
+static char *put_text(char *to, const char *text, size_t len)
+{
+    memcpy(to, text, len);
+    return to + len;
+}
+
+/* Four digits or more. */
+static char *put_year(char *to, int64_t year)
+{
+    if (year >= 0)
+        return gp__put_decimal(to, (uint64_t)year, 4);
+    *to++ = '-';
+    return gp__put_decimal(to, (uint64_t)-year, 3);
+}
+
+static char *put_time(char *to, const struct civil *c)
+{
+    to = gp__put_decimal(to, (uint64_t)c->hour, 2);
+    *to++ = ':';
+    to = gp__put_decimal(to, (uint64_t)c->minute, 2);
+    *to++ = ':';
+    return gp__put_decimal(to, (uint64_t)c->second, 2);
+}
+
 struct gp_slice gp__date_rfc5322(int64_t unix_s, char out[48])
 {
     struct civil c = civil_of(unix_s);
-    int len = snprintf(out, 48, "%s, %d %s %04lld %02d:%02d:%02d +0000", day_names[c.weekday],
-                       c.day, month_names[c.month - 1], (long long)c.year, c.hour, c.minute,
-                       c.second);
+    char *to = put_text(out, day_names[c.weekday], 3);
 
-    return gp_slice(out, (size_t)len);
+    to = put_text(to, ", ", 2);
+    to = gp__put_decimal(to, (uint64_t)c.day, 1);
+    *to++ = ' ';
+    to = put_text(to, month_names[c.month - 1], 3);
+    *to++ = ' ';
+    to = put_year(to, c.year);
+    *to++ = ' ';
+    to = put_text(put_time(to, &c), " +0000", 7);
+    return gp_slice(out, (size_t)(to - out - 1));
 }
 
 struct gp_slice gp__date_rfc3339(int64_t unix_ms, char out[48])
 {
     int64_t s = unix_ms / 1000, ms = unix_ms % 1000;
     struct civil c;
-    int len;
+    char *to;
 
     if (ms < 0) {
         ms += 1000;
         s--;
     }
     c = civil_of(s);
-    len = snprintf(out, 48, "%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ", (long long)c.year, c.month,
-                   c.day, c.hour, c.minute, c.second, (int)ms);
-    return gp_slice(out, (size_t)len);
+    to = put_year(out, c.year);
+    *to++ = '-';
+    to = gp__put_decimal(to, (uint64_t)c.month, 2);
+    *to++ = '-';
+    to = gp__put_decimal(to, (uint64_t)c.day, 2);
+    *to++ = 'T';
+    to = put_time(to, &c);
+    *to++ = '.';
+    to = put_text(gp__put_decimal(to, (uint64_t)ms, 3), "Z", 2);
+    return gp_slice(out, (size_t)(to - out - 1));
 }
 
 /* Skips white space and comments, nested to any depth (RFC 5322 3.2.2). -1: not closed. */

@@ -124,18 +124,27 @@ static bool is_mapped(const struct gp__ip *ip)
     return ip->family == 6 && memcmp(ip->bytes, prefix, sizeof prefix) == 0;
 }
 
+static size_t put_v4(char *out, const uint8_t b[4])
+{
+    char *to = out;
+
+    for (int i = 0; i < 4; i++) {
+        to = gp__put_decimal(to, b[i], 1);
+        *to++ = i < 3 ? '.' : '\0';
+    }
+    return (size_t)(to - out - 1);
+}
+
 struct gp_slice gp__ip_format(const struct gp__ip *ip, char out[48])
 {
     const uint8_t *b = ip->bytes;
     int run, run_len, n = 0;
 
-    if (ip->family != 6) {
-        n = ip->family ? snprintf(out, 48, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]) : 0;
-        return gp_slice(out, (size_t)n);
-    }
+    if (ip->family != 6)
+        return gp_slice(out, ip->family ? put_v4(out, b) : 0);
     if (is_mapped(ip)) {
-        n = snprintf(out, 48, "::ffff:%u.%u.%u.%u", b[12], b[13], b[14], b[15]);
-        return gp_slice(out, (size_t)n);
+        memcpy(out, "::ffff:", 7);
+        return gp_slice(out, 7 + put_v4(out + 7, b + 12));
     }
     run = zero_run(b, &run_len);
     for (int i = 0; i < 8; i++) {

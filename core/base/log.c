@@ -12,6 +12,15 @@ static bool is_plain(char c)
     return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
+static size_t plain_length(struct gp_slice s)
+{
+    size_t n = 0;
+
+    while (n < s.len && is_plain(s.data[n]))
+        n++;
+    return n;
+}
+
 static void json_escape(struct gp__buf *out, char c)
 {
     switch (c) {
@@ -45,13 +54,20 @@ static bool is_deceptive(uint32_t code)
 
 void gp__json_string(struct gp__buf *out, struct gp_slice s)
 {
+    size_t plain = plain_length(s), room;
+    char *to = plain == s.len ? gp__buf_room(out, s.len + 2, &room) : NULL;
+
+    if (to) {
+        to[0] = to[s.len + 1] = '"';
+        memcpy(to + 1, s.data, s.len);
+        gp__buf_added(out, s.len + 2);
+        return;
+    }
     gp__buf_append(out, GP_S("\""));
     while (s.len) {
-        size_t n = 0;
+        size_t n = plain_length(s);
         uint32_t code;
 
-        while (n < s.len && is_plain(s.data[n]))
-            n++;
         gp__buf_append(out, gp_slice_sub(s, 0, n));
         s = gp_slice_sub(s, n, s.len);
         if (s.len == 0)
@@ -78,11 +94,21 @@ static bool needs_quotes(struct gp_slice s)
     return s.len == 0;
 }
 
+static void append_integer(struct gp__buf *out, int64_t number)
+{
+    char text[21], *to = text;
+
+    if (number < 0)
+        *to++ = '-';
+    to = gp__put_decimal(to, number < 0 ? -(uint64_t)number : (uint64_t)number, 1);
+    gp__buf_append(out, gp_slice(text, (size_t)(to - text)));
+}
+
 static void append_value(struct gp__buf *out, const struct gp__log_field *field, bool json)
 {
     switch (field->type) {
     case GP__FIELD_INT:
-        gp__buf_printf(out, "%lld", (long long)field->number);
+        append_integer(out, field->number);
         return;
     case GP__FIELD_BOOL:
         gp__buf_append(out, field->number ? GP_S("true") : GP_S("false"));
@@ -120,8 +146,13 @@ static void render_human(struct gp__buf *out, struct gp_slice date, const char *
 static void render_json(struct gp__buf *out, struct gp_slice date, const char *level,
                         const char *event, const struct gp__log_field *fields, size_t count)
 {
-    gp__buf_printf(out, "{\"time\":\"" GP_FMT "\",\"level\":\"%s\",\"event\":\"%s\"", GP_ARG(date),
-                   level, event);
+    gp__buf_append(out, GP_S("{\"time\":\""));
+    gp__buf_append(out, date);
+    gp__buf_append(out, GP_S("\",\"level\":\""));
+    gp__buf_append(out, gp_slice_of(level));
+    gp__buf_append(out, GP_S("\",\"event\":\""));
+    gp__buf_append(out, gp_slice_of(event));
+    gp__buf_append(out, GP_S("\""));
     for (size_t i = 0; i < count; i++) {
         if (is_absent(&fields[i]))
             continue;

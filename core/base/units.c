@@ -117,3 +117,25 @@ struct gp_slice gp__size_format(uint64_t bytes, char out[32])
     len = snprintf(out, 32, "%llu%s", (unsigned long long)bytes, names[n]);
     return gp_slice(out, (size_t)len);
 }
+
+/* "-12.5" in thousandths; at most three decimals. */
+int gp__milli_parse(struct gp_slice text, int64_t *milli_r)
+{
+    struct gp_slice rest = text, whole = gp_slice_split(&rest, '.');
+    bool negative = gp_slice_starts(text, GP_S("-"));
+    int64_t units, thousandths = 0;
+
+    if (gp_slice_to_int(whole, INT64_MIN / 1000, INT64_MAX / 1000, &units) < 0)
+        return -1;
+    if (gp_slice_present(rest)) {
+        if (rest.len > 3 || gp_slice_starts(rest, GP_S("-")) ||
+            gp_slice_to_int(rest, 0, 999, &thousandths) < 0)
+            return -1;
+        for (size_t i = rest.len; i < 3; i++)
+            thousandths *= 10;
+    }
+    return __builtin_mul_overflow(units, 1000, milli_r) ||
+                   __builtin_add_overflow(*milli_r, negative ? -thousandths : thousandths, milli_r)
+               ? -1
+               : 0;
+}

@@ -14,6 +14,9 @@ int gp__duration_parse(struct gp_slice text, uint64_t *ms_r);
  * most INT64_MAX. 0, or -1. */
 int gp__size_parse(struct gp_slice text, uint64_t *bytes_r);
 
+/* A decimal number with at most three decimals, in thousandths: "-12.5" is -12500. 0, or -1. */
+int gp__milli_parse(struct gp_slice text, int64_t *milli_r);
+
 /* The shortest exact form, into out; returns its slice. */
 struct gp_slice gp__duration_format(uint64_t ms, char out[32]);
 struct gp_slice gp__size_format(uint64_t bytes, char out[32]);

@@ -88,33 +88,11 @@ int gp__bind_integer(const struct gp__bind_for *for_, const struct gp__node *nod
     return check_range(for_, GP_TYPE_INTEGER, node, value);
 }
 
-/* "2", "-0.5", "2.125": thousandths, at most three places. */
-static int parse_milli(struct gp_slice text, int64_t *value_r)
-{
-    bool minus = text.len && text.data[0] == '-';
-    struct gp_slice rest = gp_slice_sub(text, minus, text.len);
-    struct gp_slice whole = gp_slice_split(&rest, '.');
-    struct gp_slice fraction = gp_slice_present(rest) ? rest : GP_S("0");
-    int64_t thousands, thousandths;
-
-    if (whole.len == 0 || fraction.len == 0 || fraction.len > 3 || !gp__is_digit(whole.data[0]) ||
-        !gp__is_digit(fraction.data[0]) ||
-        gp_slice_to_int(whole, 0, INT64_MAX / 1000 - 1, &thousands) < 0 ||
-        gp_slice_to_int(fraction, 0, 999, &thousandths) < 0)
-        return -1;
-    for (size_t i = fraction.len; i < 3; i++)
-        thousandths *= 10;
-    *value_r = thousands * 1000 + thousandths;
-    if (minus)
-        *value_r = -*value_r;
-    return 0;
-}
-
 int gp__bind_milli(const struct gp__bind_for *for_, const struct gp__node *node, void *place)
 {
     int64_t value;
 
-    if (!is_scalar(node) || parse_milli(node->text, &value) < 0)
+    if (!is_scalar(node) || gp__milli_parse(node->text, &value) < 0)
         return gp__bind_wrong(for_, node, "a number with at most three decimals");
     *(int64_t *)place = value;
     return check_range(for_, GP_TYPE_MILLI, node, value);

@@ -17,8 +17,6 @@ struct dns {
     const struct gp_list *resolvers;
     int dnssec;
     uint64_t timeout;
-    bool local_zones;
-    const struct gp_map *forward;
 };
 
 struct plugins {
@@ -86,11 +84,6 @@ static const struct gp_option dns_rows[] = {
                    "Whether answers are validated; auto: if the resolver lets us."),
     GP_OPTION_DURATION("timeout", struct dns, timeout, "10s", 100, 60000,
                        "How long one question may take."),
-    GP_OPTION_BOOL("local_zones", struct dns, local_zones, "false",
-                   "Whether names such as *.test and the reverse zones of private networks are "
-                   "answered (mostly denied) without asking anyone."),
-    GP_OPTION_MAP("forward", struct dns, forward, GP_TYPE_ADDRESS, "{}",
-                  "Domains and the server to ask about them: {corp.example: \"10.0.0.1:53\"}."),
     GP_OPTIONS_END,
 };
 
@@ -308,8 +301,6 @@ static void load_top(struct gp__load *load)
                                 : top.hostname;
     settings->dns.dnssec = top.dns.dnssec;
     settings->dns.timeout = top.dns.timeout;
-    settings->dns.local_zones = top.dns.local_zones;
-    settings->dns.forward = top.dns.forward;
     set_resolvers(load, top.dns.resolvers);
     set_log(load, &top.log);
     set_hold(load, &top.hold);

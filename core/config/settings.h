@@ -143,8 +143,6 @@ struct gp__dns_settings {
     size_t n_list;
     int dnssec;       /* auto, on, off: enum gp__dnssec of the runtime */
     uint64_t timeout; /* ms */
-    bool local_zones; /* answer names such as *.test and private reverse zones locally */
-    const struct gp_map *forward; /* domain to address (struct gp_slice) of the server to ask */
 };
 
 struct gp__log_settings {

@@ -43,6 +43,12 @@ struct gp__record_field {
     struct gp__record_field *next;
 };
 
+/* A result of sender authentication, for the Authentication-Results field. */
+struct gp__auth_result {
+    struct gp_slice method, result, property, value, reason;
+    struct gp__auth_result *next;
+};
+
 /* What an instance did in this session or transaction, for the record. */
 struct gp__trail {
     enum gp_verdict verdict; /* the one with most force */
@@ -68,8 +74,9 @@ struct gp__session_policy {
     void **slots; /* by index of instance */
     struct gp__trail *trails;
     struct gp__record_field *fields;
-    struct gp__shadow *shadows; /* of calls before MAIL */
-    bool relay_granted;         /* before MAIL: for the transactions that follow */
+    struct gp__auth_result *auth_results; /* in order */
+    struct gp__shadow *shadows;           /* of calls before MAIL */
+    bool relay_granted;                   /* before MAIL: for the transactions that follow */
 };
 
 struct gp__policy {
@@ -101,6 +108,7 @@ struct gp__policy {
     void **slots;
     struct gp__trail *trails;
     struct gp__record_field *fields;
+    struct gp__auth_result *auth_results; /* in order */
 };
 
 struct gp_copy {

@@ -2,6 +2,8 @@
 /* Notes: a short list. The memory of a text is used again when the note is set anew. */
 #include "core/message/notes.h"
 
+#include "core/base/units.h"
+
 #include "core/base/ascii.h"
 
 #include <gatepost/types.h>
@@ -161,7 +163,7 @@ int gp__notes_remove(struct gp__notes *notes, struct gp_slice instance, struct g
 /* ---- values ---- */
 
 /* Thousandths with as few decimals as will do: "2.5", "-0.125", "3". */
-static struct gp_slice format_milli(struct gp__arena *arena, int64_t milli)
+struct gp_slice gp__milli_format(struct gp__arena *arena, int64_t milli)
 {
     uint64_t value = milli < 0 ? 0 - (uint64_t)milli : (uint64_t)milli;
     struct gp_slice text = gp__arena_printf(arena, "%s%" PRIu64 ".%03" PRIu64, milli < 0 ? "-" : "",
@@ -182,31 +184,9 @@ struct gp_slice gp__note_text(struct gp__arena *arena, const struct gp__note *no
     case GP__NOTE_INT:
         return gp__arena_printf(arena, "%" PRId64, note->number);
     case GP__NOTE_MILLI:
-        return format_milli(arena, note->number);
+        return gp__milli_format(arena, note->number);
     }
     return gp_slice(NULL, 0);
-}
-
-/* "-12.5" in thousandths; at most three decimals. */
-static int parse_milli(struct gp_slice text, int64_t *milli_r)
-{
-    struct gp_slice rest = text, whole = gp_slice_split(&rest, '.');
-    bool negative = gp_slice_starts(text, GP_S("-"));
-    int64_t units, thousandths = 0;
-
-    if (gp_slice_to_int(whole, INT64_MIN / 1000, INT64_MAX / 1000, &units) < 0)
-        return GP_EINVAL;
-    if (gp_slice_present(rest)) {
-        if (rest.len > 3 || gp_slice_starts(rest, GP_S("-")) ||
-            gp_slice_to_int(rest, 0, 999, &thousandths) < 0)
-            return GP_EINVAL;
-        for (size_t i = rest.len; i < 3; i++)
-            thousandths *= 10;
-    }
-    return __builtin_mul_overflow(units, 1000, milli_r) ||
-                   __builtin_add_overflow(*milli_r, negative ? -thousandths : thousandths, milli_r)
-               ? GP_EINVAL
-               : 0;
 }
 
 int gp__note_int(const struct gp__note *note, int64_t *value_r)
@@ -228,7 +208,7 @@ int gp__note_milli(const struct gp__note *note, int64_t *milli_r)
 {
     switch (note->type) {
     case GP__NOTE_TEXT:
-        return parse_milli(note->text, milli_r);
+        return gp__milli_parse(note->text, milli_r) < 0 ? GP_EINVAL : 0;
     case GP__NOTE_INT:
         return __builtin_mul_overflow(note->number, 1000, milli_r) ? GP_EINVAL : 0;
     case GP__NOTE_MILLI:

@@ -59,6 +59,9 @@ struct gp_slice gp__note_text(struct gp__arena *arena, const struct gp__note *no
 int gp__note_int(const struct gp__note *note, int64_t *value_r);
 int gp__note_milli(const struct gp__note *note, int64_t *milli_r);
 
+/* Thousandths as a decimal number: "2.5". Back: gp__milli_parse(), core/base/units.h. */
+struct gp_slice gp__milli_format(struct gp__arena *arena, int64_t milli);
+
 /* Copies all (or, with GP_NOTE_KEEP, those that are kept) into other notes and their arena: for
  * snapshots and the spool. */
 void gp__notes_copy(struct gp__notes *to, const struct gp__notes *from, unsigned flags);

@@ -107,8 +107,7 @@ static struct gp_slice literal(struct gp__arena *arena, const struct gp__ip *ip)
 
     if (ip->family == 0)
         return GP_S("");
-    return gp__arena_printf(arena, ip->family == 6 ? "[IPv6:" GP_FMT "]" : "[" GP_FMT "]",
-                            GP_ARG(s));
+    return GP__ARENA_JOIN(arena, ip->family == 6 ? GP_S("[IPv6:") : GP_S("["), s, GP_S("]"));
 }
 
 /* "from helo (rdns [ip])"; a HELO that is no name stands in the comment instead. */
@@ -121,16 +120,15 @@ static struct gp_slice from_clause(struct gp__arena *arena, const struct gp__tra
     if (trace->flags & GP__TRACE_HIDE_CLIENT)
         return GP_S("");
     if (is_domain(trace->rdns, utf8))
-        rdns = gp__arena_printf(arena, GP_FMT " ", GP_ARG(trace->rdns));
+        rdns = GP__ARENA_JOIN(arena, trace->rdns, GP_S(" "));
     if (!named && trace->helo.len > 0)
-        said = gp__arena_printf(arena, " helo=" GP_FMT, GP_ARG(comment_text(arena, trace->helo)));
+        said = GP__ARENA_JOIN(arena, GP_S(" helo="), comment_text(arena, trace->helo));
     if (ip.len == 0 && !named)
         return GP_S("");
     if (ip.len == 0)
-        return gp__arena_printf(arena, "from " GP_FMT "\r\n\t", GP_ARG(trace->helo));
-    return gp__arena_printf(arena, "from " GP_FMT " (" GP_FMT GP_FMT GP_FMT ")\r\n\t",
-                            GP_ARG(named ? trace->helo : ip), GP_ARG(rdns), GP_ARG(ip),
-                            GP_ARG(said));
+        return GP__ARENA_JOIN(arena, GP_S("from "), trace->helo, GP_S("\r\n\t"));
+    return GP__ARENA_JOIN(arena, GP_S("from "), named ? trace->helo : ip, GP_S(" ("), rdns, ip,
+                          said, GP_S(")\r\n\t"));
 }
 
 static struct gp_slice id_clause(struct gp__arena *arena, struct gp_slice id)
@@ -138,16 +136,15 @@ static struct gp_slice id_clause(struct gp__arena *arena, struct gp_slice id)
     for (size_t i = 0; i < id.len; i++)
         if (!gp__is_atext(id.data[i]) && id.data[i] != '.')
             return GP_S("");
-    return id.len ? gp__arena_printf(arena, " id " GP_FMT, GP_ARG(id)) : id;
+    return id.len ? GP__ARENA_JOIN(arena, GP_S(" id "), id) : id;
 }
 
 static struct gp_slice tls_comment(struct gp__arena *arena, const struct gp__trace *trace)
 {
     if (trace->tls_version.len == 0)
         return GP_S("");
-    return gp__arena_printf(arena, "\r\n\t(" GP_FMT " " GP_FMT ")",
-                            GP_ARG(comment_text(arena, trace->tls_version)),
-                            GP_ARG(comment_text(arena, trace->tls_cipher)));
+    return GP__ARENA_JOIN(arena, GP_S("\r\n\t("), comment_text(arena, trace->tls_version),
+                          GP_S(" "), comment_text(arena, trace->tls_cipher), GP_S(")"));
 }
 
 struct gp_slice gp__trace_received(struct gp__arena *arena, const struct gp__trace *trace)
@@ -157,14 +154,12 @@ struct gp_slice gp__trace_received(struct gp__arena *arena, const struct gp__tra
     char date[48];
 
     if (is_mailbox(trace->recipient, utf8))
-        to = gp__arena_printf(arena, "\r\n\tfor <" GP_FMT ">", GP_ARG(trace->recipient));
-    return gp__arena_printf(
-        arena, GP_FMT "by " GP_FMT " (Gatepost) with " GP_FMT GP_FMT GP_FMT GP_FMT ";\r\n\t" GP_FMT,
-        GP_ARG(from_clause(arena, trace)),
-        GP_ARG(is_domain(trace->hostname, true) ? trace->hostname : GP_S("localhost")),
-        GP_ARG(gp__trace_with(trace->flags)), GP_ARG(id_clause(arena, trace->id)),
-        GP_ARG(tls_comment(arena, trace)), GP_ARG(to),
-        GP_ARG(gp__date_rfc5322(trace->unix_s, date)));
+        to = GP__ARENA_JOIN(arena, GP_S("\r\n\tfor <"), trace->recipient, GP_S(">"));
+    return GP__ARENA_JOIN(arena, from_clause(arena, trace), GP_S("by "),
+                          is_domain(trace->hostname, true) ? trace->hostname : GP_S("localhost"),
+                          GP_S(" (Gatepost) with "), gp__trace_with(trace->flags),
+                          id_clause(arena, trace->id), tls_comment(arena, trace), to,
+                          GP_S(";\r\n\t"), gp__date_rfc5322(trace->unix_s, date));
 }
 
 int gp__trace_add_received(struct gp_message *message, struct gp_slice who,
@@ -180,7 +175,7 @@ struct gp_slice gp__trace_return_path(struct gp__arena *arena, struct gp_slice a
 {
     if (address.len > 0 && !is_mailbox(address, true))
         return gp_slice(NULL, 0);
-    return gp__arena_printf(arena, "<" GP_FMT ">", GP_ARG(address));
+    return GP__ARENA_JOIN(arena, GP_S("<"), address, GP_S(">"));
 }
 
 int gp__trace_add_return_path(struct gp_message *message, struct gp_slice who,

@@ -94,6 +94,8 @@ enum gp_verdict gp_quarantine(struct gp_call *call, struct gp_slice bucket, cons
     va_start(args, format);
     note_reason(call, GP_QUARANTINE, gp__api_text(call, format, args));
     va_end(args);
+    if (!gp_slice_present(bucket) && bucket.len == 0)
+        return GP_QUARANTINE; /* the default bucket */
     if (!gp__api_slice_ok(bucket) || !is_bucket(bucket))
         gp__api_misuse(call, "gp_quarantine", "the name of a bucket is a lower-case word");
     else

@@ -55,6 +55,14 @@ bool gp_client_in(struct gp_call *call, const struct gp_network *network)
     return network && gp_slice_present(ip) && gp_network_has(network, ip);
 }
 
+bool gp_client_in_any(struct gp_call *call, const struct gp_list *networks)
+{
+    for (size_t i = 0; i < gp_list_count(networks); i++)
+        if (gp_client_in(call, *(const struct gp_network *const *)gp_list_at(networks, i)))
+            return true;
+    return false;
+}
+
 struct gp_slice gp_client_reversed(struct gp_call *call, struct gp_slice zone)
 {
     char reversed[64];

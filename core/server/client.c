@@ -32,7 +32,6 @@ static void destroy(struct gp__client *client)
 /* Observers of the end; once. */
 static void disconnected(struct gp__client *client)
 {
-    const struct gp__smtp_counts *counts = gp__smtp_counts(client->smtp);
     struct gp__run run = gp__client_run_of(client, GP_HOOK_DISCONNECT);
 
     if (client->disconnected)
@@ -41,10 +40,7 @@ static void disconnected(struct gp__client *client)
     run.transaction = NULL;
     run.policy = NULL;
     gp__run_chain(&run);
-    gp__log(client->runtime->log, GP_LOG_INFO, "session.close",
-            GP__F_S("session", gp__session_id(client->session)),
-            GP__F_I("commands", counts->commands), GP__F_I("errors", counts->errors),
-            GP__F_I("messages", counts->messages), GP__F_I("bytes", counts->bytes_in));
+    gp__client_record_session(client);
 }
 
 static void destroy_when_done(struct gp__client *client)

@@ -105,4 +105,7 @@ enum gp__final gp__client_plan(struct gp__client *client, struct gp__policy *pol
 void gp__client_record(struct gp__client *client, struct gp__policy *policy,
                        const struct gp__reply *reply);
 
+/* The record of a session that is over. */
+void gp__client_record_session(struct gp__client *client);
+
 #endif

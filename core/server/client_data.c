@@ -7,6 +7,7 @@
 #include "core/message/authres.h"
 #include "core/message/trace.h"
 #include "core/server/client.h"
+#include "core/server/rcpt.h"
 
 /* ---- DATA ---- */
 
@@ -61,6 +62,7 @@ void gp__client_ask_data(struct gp__client *client)
     gp__spill_unref(&client->spill);
     run.n_scope = gp__run_scope(policy, &run.scope);
     gp__run_chain(&run);
+    gp__rcpt_added(client);
     if (run.canceled || all_refused(client, policy) || policy->content)
         return;
     policy->content = content_create(client, policy->transaction);
@@ -198,6 +200,7 @@ void gp__client_begin_message(struct gp__client *client)
     run.n_scope = gp__run_scope(policy, &run.scope);
     if (run.n_scope)
         gp__run_chain(&run);
+    gp__rcpt_added(client);
     client->n_scope = gp__run_scope(policy, &client->scope);
     drain_if_all_refused(client, policy);
 }

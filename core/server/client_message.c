@@ -5,7 +5,9 @@
  */
 #include "core/base/log.h"
 #include "core/hook/shadow.h"
+#include "core/message/authres.h"
 #include "core/server/client.h"
+#include "core/server/rcpt.h"
 #include "core/server/server.h"
 
 /* ---- planning ---- */
@@ -59,6 +61,34 @@ enum gp__final gp__client_plan(struct gp__client *client, struct gp__policy *pol
             disposals[i] = packed[at++];
     *disposals_r = disposals;
     return final;
+}
+
+/* ---- Authentication-Results ---- */
+
+static void add_results(struct gp__authres *authres, const struct gp__auth_result *results)
+{
+    for (; results; results = results->next) {
+        if (!gp__authres_result(authres, results->method, results->result))
+            continue;
+        if (gp_slice_present(results->reason))
+            gp__authres_reason(authres, results->reason);
+        if (gp_slice_present(results->property))
+            gp__authres_property(authres, results->property, results->value);
+    }
+}
+
+/* One field for all that instances found out; none when nobody looked (RFC 8601 2.2). */
+static void add_authentication_results(struct gp__client *client, struct gp__policy *policy)
+{
+    struct gp__authres *authres;
+
+    if (!policy->session->auth_results && !policy->auth_results)
+        return;
+    authres = gp__authres_create(policy->transaction->arena, client->entrance->authserv_id);
+    add_results(authres, policy->session->auth_results);
+    add_results(authres, policy->auth_results);
+    gp__message_header_insert(policy->message, GP_S("gatepost"), 0, GP_S("Authentication-Results"),
+                              gp__authres_value(authres));
 }
 
 /* ---- seals ---- */
@@ -321,7 +351,10 @@ static void finish(struct gp__client *client, struct gp__policy *policy)
     run.n_scope = gp__run_scope(policy, &run.scope);
     if (run.n_scope)
         gp__run_chain(&run);
+    gp__rcpt_added(client);
     final = gp__client_plan(client, policy, &disposals);
+    if (final == GP__FINAL_ACCEPT)
+        add_authentication_results(client, policy);
     failed = final == GP__FINAL_ACCEPT ? seal(client, policy, disposals) : NULL;
     if (failed) {
         refuse_all(client, policy, &failed->reply);

@@ -95,9 +95,10 @@ static void verdicts(struct gp__buf *out, const struct gp__policy *policy)
     gp__buf_append(out, GP_S("}"));
 }
 
-static void fields(struct gp__buf *out, const struct gp__policy *policy)
+static void fields(struct gp__buf *out, const struct gp__record_field *session,
+                   const struct gp__record_field *transaction)
 {
-    const struct gp__record_field *lists[2] = {policy->session->fields, policy->fields};
+    const struct gp__record_field *lists[2] = {session, transaction};
     size_t n = 0;
 
     gp__buf_append(out, GP_S("{"));
@@ -133,7 +134,7 @@ void gp__client_record(struct gp__client *client, struct gp__policy *policy,
     verdicts(out, policy);
     second = out->len;
     if (any_field)
-        fields(out, policy);
+        fields(out, policy->session->fields, policy->fields);
     all = gp__buf_slice(out);
     gp__log(
         log, GP_LOG_INFO, "message", GP__F_S("id", gp__transaction_id(transaction)),
@@ -145,4 +146,23 @@ void gp__client_record(struct gp__client *client, struct gp__policy *policy,
         GP__F_S("text", reply->text), GP__F_RAW("recipients", gp_slice_sub(all, 0, first)),
         GP__F_RAW("verdicts", gp_slice_sub(all, first, second - first)),
         GP__F_RAW("fields", any_field ? gp_slice_sub(all, second, all.len) : gp_slice(NULL, 0)));
+}
+
+void gp__client_record_session(struct gp__client *client)
+{
+    const struct gp__smtp_counts *counts = gp__smtp_counts(client->smtp);
+    const struct gp__session_policy *policy = client->session->policy;
+    struct gp__log *log = client->runtime->log;
+    struct gp__buf *out = gp__server_scratch(client->server);
+
+    if (!log || log->level < GP_LOG_INFO)
+        return;
+    gp__buf_clear(out);
+    if (policy->fields)
+        fields(out, policy->fields, NULL);
+    gp__log(log, GP_LOG_INFO, "session.close", GP__F_S("session", gp__session_id(client->session)),
+            GP__F_S("helo", gp__session_helo(client->session)),
+            GP__F_I("commands", counts->commands), GP__F_I("errors", counts->errors),
+            GP__F_I("messages", counts->messages), GP__F_I("bytes", counts->bytes_in),
+            GP__F_RAW("fields", policy->fields ? gp__buf_slice(out) : gp_slice(NULL, 0)));
 }

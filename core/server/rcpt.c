@@ -33,6 +33,31 @@ static void log_refusal(const struct gp__client *client, const struct gp_recipie
             GP__F_I("code", reply->code), GP__F_S("text", reply->text));
 }
 
+static void route_call_init(struct gp_call *call, struct gp__client *client,
+                            struct gp__policy *policy)
+{
+    gp__call_init(call, client->runtime, NULL, GP_HOOK_RCPT, client->session->policy->reply_by_ms);
+    call->session = client->session;
+    call->transaction = policy->transaction;
+    call->policy = policy;
+}
+
+/* An expansion or an addition: nobody can be told that no route takes it but the operator. */
+static enum gp__routing route_added(struct gp__client *client, struct gp_call *call,
+                                    struct gp_recipient *added)
+{
+    enum gp__routing routing = gp__route_recipient(call, client->entrance->routes, added);
+
+    added->dropped = routing != GP__ROUTED;
+    if (added->dropped)
+        gp__log(client->runtime->log, GP_LOG_WARNING, "recipient.bad_expansion",
+                GP__F_S("transaction", gp__transaction_id(added->policy->transaction)),
+                GP__F_S("recipient", added->given->to.text),
+                GP__F_S("expansion", added->address.text),
+                GP__F_S("text", gp__route_reply(routing).text));
+    return routing;
+}
+
 /* Routes the recipient, unless it stands only for its expansions, and then those. */
 static enum gp__routing route_all(struct gp__client *client, struct gp_recipient *recipient)
 {
@@ -40,10 +65,7 @@ static enum gp__routing route_all(struct gp__client *client, struct gp_recipient
     enum gp__routing worst = recipient->replaced ? GP__ROUTE_UNKNOWN : GP__ROUTED;
     struct gp_call call;
 
-    gp__call_init(&call, client->runtime, NULL, GP_HOOK_RCPT, client->session->policy->reply_by_ms);
-    call.session = client->session;
-    call.transaction = policy->transaction;
-    call.policy = policy;
+    route_call_init(&call, client, policy);
     if (!recipient->replaced)
         worst = gp__route_recipient(&call, client->entrance->routes, recipient);
     for (size_t i = recipient->index + 1; i < policy->n_recipients; i++) {
@@ -52,17 +74,11 @@ static enum gp__routing route_all(struct gp__client *client, struct gp_recipient
 
         if (added->replaced)
             continue;
-        routing = gp__route_recipient(&call, client->entrance->routes, added);
-        added->dropped = routing != GP__ROUTED;
+        routing = route_added(client, &call, added);
         if (routing == GP__ROUTE_TEMPORARY || routing == GP__ROUTE_CANCELED)
             worst = routing;
         else if (routing == GP__ROUTED && recipient->replaced && worst == GP__ROUTE_UNKNOWN)
             worst = GP__ROUTED;
-        if (routing == GP__ROUTE_NONE || routing == GP__ROUTE_UNKNOWN)
-            gp__log(client->runtime->log, GP_LOG_WARNING, "recipient.bad_expansion",
-                    GP__F_S("transaction", gp__transaction_id(policy->transaction)),
-                    GP__F_S("recipient", recipient->given->to.text),
-                    GP__F_S("expansion", added->address.text));
     }
     gp__call_end(&call);
     return worst;
@@ -149,6 +165,25 @@ static enum gp__decision judge(struct gp__client *client, struct gp_recipient *r
     return policy.stop ? refused_by(policy.stop, reply_r) : GP__PROCEED;
 }
 
+void gp__rcpt_added(struct gp__client *client)
+{
+    struct gp__policy *policy = client->session->transaction->policy;
+    struct gp_call call;
+
+    route_call_init(&call, client, policy);
+    for (size_t i = 0; i < policy->n_recipients; i++) {
+        struct gp_recipient *added = policy->recipients[i];
+
+        if (!added->added || added->accepted || added->dropped || added->replaced)
+            continue;
+        if (route_added(client, &call, added) != GP__ROUTED)
+            continue;
+        added->replaced = is_duplicate(added);
+        added->accepted = true;
+    }
+    gp__call_end(&call);
+}
+
 enum gp__decision gp__rcpt(struct gp__client *client, const struct gp__rcpt *rcpt,
                            struct gp__reply *reply_r)
 {
@@ -162,6 +197,7 @@ enum gp__decision gp__rcpt(struct gp__client *client, const struct gp__rcpt *rcp
     decision = judge(client, recipient, reply_r);
     if (decision == GP__PROCEED) {
         accept(recipient);
+        gp__rcpt_added(client);
         return decision;
     }
     log_refusal(client, recipient, reply_r);

@@ -14,4 +14,8 @@
 enum gp__decision gp__rcpt(struct gp__client *client, const struct gp__rcpt *rcpt,
                            struct gp__reply *reply_r);
 
+/* Routes what instances added since RCPT: from then on it belongs to the message, or is logged and
+ * forgotten. On the task's fiber, after the hooks that may add. */
+void gp__rcpt_added(struct gp__client *client);
+
 #endif

@@ -73,7 +73,8 @@ GP_API enum gp_verdict gp_defer(struct gp_call *call, const char *status, const 
 GP_API enum gp_verdict gp_disconnect(struct gp_call *call, const char *status, const char *format,
                                      ...) GP_PRINTF(3, 4);
 
-/* Marks for a bucket (lower-case word; must be one of the configuration); the reason is logged. */
+/* Marks for a bucket (lower-case word; must be one of the configuration; absent: the default one
+ * of the configuration, `hold.bucket`); the reason is logged. */
 GP_API enum gp_verdict gp_quarantine(struct gp_call *call, struct gp_slice bucket,
                                      const char *format, ...) GP_PRINTF(3, 4);
 

@@ -42,6 +42,7 @@
 #include <gatepost/role.h>
 #include <gatepost/session.h>
 #include <gatepost/slice.h>
+#include <gatepost/text.h>
 #include <gatepost/types.h>
 #include <gatepost/wait.h>
 

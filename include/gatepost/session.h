@@ -31,6 +31,9 @@ GP_API unsigned gp_server_port(struct gp_call *call);
 /* Whether the client is in the network. */
 GP_API bool gp_client_in(struct gp_call *call, const struct gp_network *network);
 
+/* Whether it is in any network of a list (an option of LIST of GP_TYPE_NETWORK). */
+GP_API bool gp_client_in_any(struct gp_call *call, const struct gp_list *networks);
+
 /*
  * The name under which a DNS list knows the client: its address reversed below the zone
  * (RFC 5782), e.g. "2.0.0.127.zen.example.org". Absent for a client without an IP address.

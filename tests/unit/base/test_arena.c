@@ -220,6 +220,23 @@ static void prints(void **state)
     assert_int_equal(text.data[4999], '7');
 }
 
+static void joins(void **state)
+{
+    struct gp_slice text = GP__ARENA_JOIN(arena, GP_S("a"), gp_slice(NULL, 0), GP_S(""),
+                                          GP_S("bc"));
+
+    (void)state;
+    assert_slice(text, GP_S("abc"));
+    assert_int_equal(text.data[3], '\0');
+    assert_slice(gp__arena_join(arena, NULL, 0), GP_S(""));
+    for (int len = 250; len < 260; len++) { /* around what is formatted once */
+        text = gp__arena_printf(arena, "%*d", len, 7);
+        assert_int_equal(text.len, len);
+        assert_int_equal(text.data[len - 1], '7');
+        assert_int_equal(text.data[len], '\0');
+    }
+}
+
 static void grows(void **state)
 {
     uint32_t *items = NULL;
@@ -278,6 +295,7 @@ int main(void)
         TEST(cleanup_may_use_the_arena),
         TEST(copies_slices),
         TEST(prints),
+        TEST(joins),
         TEST(grows),
         TEST(overflow_aborts),
     };

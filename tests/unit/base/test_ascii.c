@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Character classes, each against a list of its members, for all 256 bytes. */
+/* Character classes, each against a list of its members, for all 256 bytes; digits. */
 #include "check.h"
 
 #include "core/base/ascii.h"
@@ -54,12 +54,42 @@ static void conversions(void **state)
     }
 }
 
+static void decimals(void **state)
+{
+    static const struct {
+        uint64_t number;
+        unsigned width;
+        const char *text;
+    } cases[] = {
+        {0, 0, "0"},
+        {0, 1, "0"},
+        {0, 3, "000"},
+        {7, 2, "07"},
+        {10, 1, "10"},
+        {1234, 2, "1234"},
+        {9, 20, "00000000000000000009"},
+        {9, 99, "00000000000000000009"},
+        {UINT64_MAX, 1, "18446744073709551615"},
+    };
+    char out[21];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        memset(out, '#', sizeof out);
+        assert_ptr_equal(gp__put_decimal(out, cases[i].number, cases[i].width),
+                         out + strlen(cases[i].text));
+        assert_memory_equal(out, cases[i].text, strlen(cases[i].text));
+        assert_int_equal(out[strlen(cases[i].text)], '#');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes),
         cmocka_unit_test(ranges),
         cmocka_unit_test(conversions),
+        cmocka_unit_test(decimals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -376,8 +376,7 @@ static void test_tables_and_routes(void **state)
 static void test_flat_sections(void **state)
 {
     struct gp__settings *s = load(
-        REPORT_BASE "dns: {resolvers: [192.0.2.53, \"[2001:db8::53]:5353\"], dnssec: false, "
-                    "forward: {corp.example: \"10.0.0.1:53\"}}\n"
+        REPORT_BASE "dns: {resolvers: [192.0.2.53, \"[2001:db8::53]:5353\"], dnssec: false}\n"
                     "log: {to: logs/mail.log, format: json, level: debug}\n"
                     "auth_results: {authserv_id: other}\nplugins: {path: lib}\n");
 
@@ -387,8 +386,6 @@ static void test_flat_sections(void **state)
     assert_int_equal(s->dns.list[0].port, 53);
     assert_int_equal(s->dns.list[1].port, 5353);
     assert_int_equal(s->dns.dnssec, 2 /* off */);
-    assert_text(*(const struct gp_slice *)gp_map_find(s->dns.forward, GP_S("corp.example")),
-                "10.0.0.1:53");
     assert_text(s->log.to, "/etc/gatepost/logs/mail.log");
     assert_int_equal(s->log.format, GP__LOG_JSON);
     assert_int_equal(s->log.level, GP_LOG_DEBUG);
