@@ -14,7 +14,7 @@
  *         GP_OPTIONS_END,
  *     };
  *
- * A default is written as in the configuration; NULL makes the option required; GP_OPTIONAL leaves
+ * A default is written as in the configuration (a string's is the text itself, without quotes); NULL makes the option required; GP_OPTIONAL leaves
  * the member zero. Values live as long as the instance.
  */
 #ifndef GATEPOST_OPTION_H

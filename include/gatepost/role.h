@@ -49,7 +49,9 @@ struct gp_target_role {
      */
     int (*publish)(struct gp_call *call, void *self, struct gp_delivery *delivery);
 
-    /* With publish(): takes back what deliver() prepared, because the transaction failed. */
+    /* With publish(): takes back what deliver() prepared, because the transaction failed. Also
+     * called at once after a deliver() that failed or was cancelled, and after a publish() that
+     * failed: it must bear that nothing, or only a part, is there. */
     void (*revoke)(struct gp_call *call, void *self, struct gp_delivery *delivery);
 };
 

@@ -2,13 +2,13 @@
 /*
  * Delivers into Maildirs: a file is written and synced in tmp/, and appears in new/ under its final
  * name in one step. Nothing becomes visible before everything of the transaction is on stable
- * storage; what became visible is synced before the client is told so.
+ * storage; what became visible is synced before the client is told so, and is removed again when
+ * the transaction fails after all.
  *
  * The folder of a recipient is made from its address. Bytes that a path element should not have are
  * written as %XX, so that any address has exactly one folder and none leads out of the root.
  */
 #include <gatepost/plugin.h>
-#include <stdio.h>
 
 enum layout {
     BY_ADDRESS = 0, /* ROOT/example.org/local */
@@ -30,7 +30,13 @@ struct drop {
     struct drop *next;
     struct gp_slice folder;
     struct gp_slice name;
-    struct gp_slice prefix; /* Return-Path and Delivered-To */
+    bool written; /* by us: in tmp/, or since publish() in new/ */
+};
+
+/* All of a delivery. */
+struct plan {
+    struct drop *drops;
+    struct drop **of; /* by index of recipient */
 };
 
 /* ---- folders ---- */
@@ -42,14 +48,19 @@ static bool is_plain(unsigned char c, bool first)
     return !(first && c == '.');
 }
 
-/* One path element: folded if wanted, with %XX for what is not plain. */
+/* One path element: folded if wanted, with %XX for what is not plain; "%" for nothing at all.
+ * Absent when the call's memory is used up. */
 static struct gp_slice element(struct gp_call *call, struct gp_slice text, bool fold)
 {
     static const char hex[] = "0123456789ABCDEF";
     char *out = gp_alloc(call, text.len * 3 + 1);
     size_t n = 0;
 
-    for (size_t i = 0; out && i < text.len; i++) {
+    if (!out)
+        return gp_slice(NULL, 0);
+    if (text.len == 0)
+        out[n++] = '%';
+    for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
         if (fold && c >= 'A' && c <= 'Z')
@@ -65,33 +76,114 @@ static struct gp_slice element(struct gp_call *call, struct gp_slice text, bool 
     return gp_slice(out, n);
 }
 
+/* The folder of a recipient; absent when the call's memory is used up. */
 static struct gp_slice folder_of(struct gp_call *call, const struct maildir *self,
                                  const struct gp_recipient *recipient)
 {
-    struct gp_slice local = element(call, gp_rcpt_local(recipient), self->fold_case);
-    struct gp_slice domain = element(call, gp_rcpt_domain(recipient), true);
+    struct gp_slice local, domain;
 
-    switch (self->folders) {
-    case BY_ADDRESS:
-        return gp_format(call, GP_FMT "/" GP_FMT "/" GP_FMT, GP_ARG(self->path), GP_ARG(domain),
-                         GP_ARG(local));
-    case BY_USER:
-        return gp_format(call, GP_FMT "/" GP_FMT, GP_ARG(self->path), GP_ARG(local));
-    default:
+    if (self->folders == SINGLE)
         return self->path;
+    local = element(call, gp_rcpt_local(recipient), self->fold_case);
+    domain = element(call, gp_rcpt_domain(recipient), true);
+    if (!gp_slice_present(local) || !gp_slice_present(domain))
+        return gp_slice(NULL, 0);
+    if (self->folders == BY_USER)
+        return gp_format(call, GP_FMT "/" GP_FMT, GP_ARG(self->path), GP_ARG(local));
+    return gp_format(call, GP_FMT "/" GP_FMT "/" GP_FMT, GP_ARG(self->path), GP_ARG(domain),
+                     GP_ARG(local));
+}
+
+/* ---- planning: one drop a folder, for all recipients that share it ---- */
+
+static struct gp_slice keep(struct gp_delivery *delivery, struct gp_slice text)
+{
+    char *copy = gp_delivery_alloc(delivery, text.len + 1);
+
+    if (text.len)
+        memcpy(copy, text.data, text.len);
+    return gp_slice(copy, text.len);
+}
+
+static struct drop *drop_for(struct plan *plan, struct gp_delivery *delivery,
+                             struct gp_slice folder)
+{
+    struct drop *drop = plan->drops;
+
+    while (drop && !gp_slice_eq(drop->folder, folder))
+        drop = drop->next;
+    if (drop)
+        return drop;
+    drop = gp_delivery_alloc(delivery, sizeof *drop);
+    drop->folder = keep(delivery, folder);
+    drop->next = plan->drops;
+    plan->drops = drop;
+    return drop;
+}
+
+/* NULL when the call's memory is used up. */
+static struct plan *plan_create(struct gp_call *call, const struct maildir *self,
+                                struct gp_delivery *delivery)
+{
+    struct plan *plan = gp_delivery_alloc(delivery, sizeof *plan);
+    size_t count = gp_delivery_rcpt_count(delivery);
+
+    plan->of = gp_delivery_alloc(delivery, count * sizeof(struct drop *));
+    for (size_t i = 0; i < count; i++) {
+        struct gp_slice folder = folder_of(call, self, gp_delivery_rcpt_at(delivery, i));
+
+        if (!gp_slice_present(folder))
+            return NULL;
+        plan->of[i] = drop_for(plan, delivery, folder);
     }
+    return plan;
+}
+
+/* ---- what stands in the file before the message ---- */
+
+static size_t append(char *out, size_t at, struct gp_slice text)
+{
+    if (out)
+        memcpy(out + at, text.data, text.len);
+    return at + text.len;
+}
+
+/* Return-Path and Delivered-To fields into `out`, or only their length for NULL. */
+static size_t write_fields(struct gp_call *call, const struct maildir *self,
+                           struct gp_delivery *delivery, const struct plan *plan,
+                           const struct drop *drop, char *out)
+{
+    size_t len = append(out, 0, gp_delivery_return_path(call, delivery));
+
+    for (size_t i = 0; self->delivered_to && i < gp_delivery_rcpt_count(delivery); i++)
+        if (plan->of[i] == drop)
+            len = append(out, len,
+                         gp_delivery_delivered_to(call, gp_delivery_rcpt_at(delivery, i)));
+    return len;
+}
+
+static struct gp_slice fields_of(struct gp_call *call, const struct maildir *self,
+                                 struct gp_delivery *delivery, const struct plan *plan,
+                                 const struct drop *drop)
+{
+    size_t len = write_fields(call, self, delivery, plan, drop, NULL);
+    char *out = gp_alloc(call, len);
+
+    if (out)
+        write_fields(call, self, delivery, plan, drop, out);
+    return gp_slice(out, out ? len : 0);
 }
 
 /* ---- names ---- */
 
-/* Unique for ever: seconds, the id of the delivery with the number of the drop, our host. */
+/* Unique for ever: seconds, the id of the delivery with the number of the drop, our host. With the
+ * size, as Dovecot and others expect it. */
 static struct gp_slice name_of(struct gp_call *call, const struct gp_delivery *delivery,
                                unsigned number, uint64_t size)
 {
     return gp_format(call, "%lld." GP_FMT "_%u." GP_FMT ",S=%llu",
                      (long long)(gp_wall_clock(call) / 1000), GP_ARG(gp_delivery_id(delivery)),
-                     number, GP_ARG(element(call, gp_hostname(call), true)),
-                     (unsigned long long)size);
+                     number, GP_ARG(gp_hostname(call)), (unsigned long long)size);
 }
 
 static struct gp_slice path_in(struct gp_call *call, const struct drop *drop, const char *part)
@@ -99,54 +191,12 @@ static struct gp_slice path_in(struct gp_call *call, const struct drop *drop, co
     return gp_format(call, GP_FMT "/%s/" GP_FMT, GP_ARG(drop->folder), part, GP_ARG(drop->name));
 }
 
-/* ---- planning: one drop a folder, for all recipients that share it ---- */
-
-static struct drop *find(struct drop *drops, struct gp_slice folder)
-{
-    while (drops && !gp_slice_eq(drops->folder, folder))
-        drops = drops->next;
-    return drops;
-}
-
-static struct gp_slice keep(struct gp_delivery *delivery, struct gp_slice text)
-{
-    char *copy = gp_delivery_alloc(delivery, text.len + 1);
-
-    memcpy(copy, text.data, text.len);
-    return gp_slice(copy, text.len);
-}
-
-static struct drop *plan(struct gp_call *call, const struct maildir *self,
-                         struct gp_delivery *delivery)
-{
-    struct drop *drops = NULL;
-
-    for (size_t i = 0; i < gp_delivery_rcpt_count(delivery); i++) {
-        struct gp_recipient *recipient = gp_delivery_rcpt_at(delivery, i);
-        struct gp_slice folder = folder_of(call, self, recipient);
-        struct drop *drop = find(drops, folder);
-        struct gp_slice prefix;
-
-        if (!drop) {
-            drop = gp_delivery_alloc(delivery, sizeof *drop);
-            drop->folder = keep(delivery, folder);
-            drop->prefix = gp_delivery_return_path(call, delivery);
-            drop->next = drops;
-            drops = drop;
-        }
-        if (self->delivered_to) {
-            prefix = gp_delivery_delivered_to(call, recipient);
-            drop->prefix = gp_format(call, GP_FMT GP_FMT, GP_ARG(drop->prefix), GP_ARG(prefix));
-        }
-    }
-    return drops;
-}
-
 /* ---- the two steps ---- */
 
+/* tmp/ last: where it is, the others are, whenever the power went. */
 static int make_folder(struct gp_call *call, const struct drop *drop)
 {
-    static const char *const parts[] = {"tmp", "new", "cur"};
+    static const char *const parts[] = {"cur", "new", "tmp"};
     int error = GP_OK;
 
     for (size_t i = 0; i < 3 && !error; i++)
@@ -155,41 +205,42 @@ static int make_folder(struct gp_call *call, const struct drop *drop)
     return error;
 }
 
-static int write_drop(struct gp_call *call, struct gp_delivery *delivery, const struct drop *drop)
+static int write_drop(struct gp_call *call, struct gp_delivery *delivery, struct drop *drop,
+                      struct gp_slice fields)
 {
     struct gp_slice path = path_in(call, drop, "tmp");
     struct gp_message *message = gp_delivery_message(delivery);
-    int error = gp_file_put_message(call, path, drop->prefix, message);
+    int error = gp_file_put_message(call, path, fields, message);
 
-    if (error != GP_ENOTFOUND)
-        return error;
-    error = make_folder(call, drop); /* the first message for this folder */
-    return error ? error : gp_file_put_message(call, path, drop->prefix, message);
+    if (error == GP_ENOTFOUND) { /* the first message for this folder */
+        error = make_folder(call, drop);
+        if (!error)
+            error = gp_file_put_message(call, path, fields, message);
+    }
+    drop->written = !error;
+    return error;
 }
 
-static void remove_all(struct gp_call *call, const struct drop *drops, const struct drop *end)
-{
-    for (; drops != end; drops = drops->next)
-        gp_file_remove(call, path_in(call, drops, "tmp"));
-}
-
+/* What was written by a delivery that fails is removed by revoke(), which the host then calls. */
 static int deliver(struct gp_call *call, void *self, struct gp_delivery *delivery)
 {
-    struct drop *drops = plan(call, self, delivery);
+    struct plan *plan = plan_create(call, self, delivery);
     unsigned number = 0;
 
-    for (struct drop *drop = drops; drop; drop = drop->next) {
-        uint64_t size = drop->prefix.len + gp_message_size(gp_delivery_message(delivery));
-        int error;
+    if (!plan)
+        return GP_ELIMIT;
+    gp_delivery_data_set(delivery, plan);
+    for (struct drop *drop = plan->drops; drop; drop = drop->next) {
+        struct gp_slice fields = fields_of(call, self, delivery, plan, drop);
+        uint64_t size = fields.len + gp_message_size(gp_delivery_message(delivery));
+        int error = gp_slice_present(fields) ? GP_OK : GP_ELIMIT;
 
         drop->name = keep(delivery, name_of(call, delivery, ++number, size));
-        error = write_drop(call, delivery, drop);
         if (!error)
-            continue;
-        remove_all(call, drops, drop);
-        return error;
+            error = write_drop(call, delivery, drop, fields);
+        if (error)
+            return error;
     }
-    gp_delivery_data_set(delivery, drops);
     for (size_t i = 0; i < gp_delivery_rcpt_count(delivery); i++)
         gp_delivery_result(delivery, i, GP_OUTCOME_DELIVERED, NULL, NULL);
     return GP_OK;
@@ -197,8 +248,11 @@ static int deliver(struct gp_call *call, void *self, struct gp_delivery *deliver
 
 static int publish(struct gp_call *call, void *self, struct gp_delivery *delivery)
 {
+    const struct plan *plan = gp_delivery_data(delivery);
+    unsigned number = 0;
+
     (void)self;
-    for (const struct drop *drop = gp_delivery_data(delivery); drop; drop = drop->next) {
+    for (const struct drop *drop = plan->drops; drop; drop = drop->next, number++) {
         struct gp_slice new = gp_format(call, GP_FMT "/new", GP_ARG(drop->folder));
         int error = gp_file_rename(call, path_in(call, drop, "tmp"), path_in(call, drop, "new"));
 
@@ -207,14 +261,22 @@ static int publish(struct gp_call *call, void *self, struct gp_delivery *deliver
         if (error)
             return error;
     }
-    gp_count(call, "messages", 1);
+    gp_count(call, "messages", number);
     return GP_OK;
 }
 
+/* Also what publish() made visible before it failed: the client will send it again. */
 static void revoke(struct gp_call *call, void *self, struct gp_delivery *delivery)
 {
+    const struct plan *plan = gp_delivery_data(delivery);
+
     (void)self;
-    remove_all(call, gp_delivery_data(delivery), NULL);
+    for (const struct drop *drop = plan ? plan->drops : NULL; drop; drop = drop->next) {
+        if (!drop->written)
+            continue;
+        gp_file_remove(call, path_in(call, drop, "tmp"));
+        gp_file_remove(call, path_in(call, drop, "new"));
+    }
 }
 
 static const struct gp_target_role target = {
