@@ -12,6 +12,21 @@ static void print(struct gp__diag *diag, enum gp__diag_format format)
     gp__buf_free(&out);
 }
 
+static void print_sums(const char *config, const struct gp__diag *diag)
+{
+    static const char *const names[] = {
+        [GP__ERROR] = "error", [GP__WARNING] = "warning", [GP__NOTICE] = "notice"};
+
+    printf("%s:", config);
+    for (int severity = GP__ERROR; severity <= GP__NOTICE; severity++) {
+        size_t n = gp__diag_count(diag, (enum gp__severity)severity);
+
+        printf("%s %zu %s%s", severity == GP__ERROR ? "" : ",", n, names[severity],
+               n == 1 ? "" : "s");
+    }
+    printf("\n");
+}
+
 static int check(struct gp__config_source *source, const char *config, enum gp__diag_format format)
 {
     struct gp__diag *diag = gp__diag_create();
@@ -20,9 +35,7 @@ static int check(struct gp__config_source *source, const char *config, enum gp__
 
     print(diag, format);
     if (format == GP__DIAG_TEXT)
-        printf("%s: %zu errors, %zu warnings, %zu notices\n", config,
-               gp__diag_count(diag, GP__ERROR), gp__diag_count(diag, GP__WARNING),
-               gp__diag_count(diag, GP__NOTICE));
+        print_sums(config, diag);
     gp__settings_free(&settings);
     gp__diag_free(&diag);
     return code;

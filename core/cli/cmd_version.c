@@ -16,6 +16,8 @@ int gp__cmd_version(int argc, char **argv)
 
     if (argc > 0 && gp__command_option(argc, argv, NULL, &config, &code) == GP__OPTION_EXIT)
         return code;
+    if (optind < argc)
+        return gp__command_usage("version takes no argument \"%s\"", argv[optind]);
     printf("gatepost %s\nplugin interface %d.%d\n%s\n", GP_VERSION, GP_ABI_MAJOR, GP_ABI_MINOR,
            gp__runtime_versions());
     return GP__EXIT_OK;

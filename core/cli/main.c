@@ -2,6 +2,7 @@
 #include "core/cli/command.h"
 #include "core/config/suggest.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,7 +111,7 @@ static int unknown(int argc, char **argv)
     return GP__EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         list_commands(argc < 2 ? stderr : stdout);
@@ -127,4 +128,15 @@ int main(int argc, char **argv)
         return command->run(argc - words, argv + words);
     }
     return unknown(argc - 1, argv + 1);
+}
+
+/* Output that got lost, say on a full disk, is a failure: a schema that ends halfway is no schema. */
+int main(int argc, char **argv)
+{
+    int code = dispatch(argc, argv);
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "gatepost: standard output: %s\n", strerror(errno));
+    return code == GP__EXIT_OK ? GP__EXIT_FAILED : code;
 }

@@ -83,7 +83,7 @@ int gp__bind_map(const struct gp__bind_for *for_, const struct gp__node *node, v
     shown = gp__node_mapping(arena, node->count, node);
     for (size_t i = 0; i < node->count; i++) {
         const struct gp__pair *pair = &node->pairs[i];
-        const struct gp__node *item_shown;
+        const struct gp__node *item_shown = pair->value;
         void *item = gp__value_map_add(map, pair->key->text);
 
         if (!item) {

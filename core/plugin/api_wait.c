@@ -95,7 +95,8 @@ struct gp_op *gp_sleep_start(struct gp_call *call, uint64_t ms)
 
 int gp_sleep(struct gp_call *call, uint64_t ms)
 {
-    return gp__api_wait(call, gp_sleep_start(call, ms));
+    /* Not to wait at all would give nobody else a turn. */
+    return gp__api_wait(call, gp_sleep_start(call, ms ? ms : 1));
 }
 
 static void watch(struct gp_call *root, struct gp__session_policy *policy)

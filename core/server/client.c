@@ -6,6 +6,7 @@
 #include "core/server/generation.h"
 #include "core/server/server.h"
 
+static void step(struct gp__client *client);
 static void pump(struct gp__client *client);
 
 static struct gp__client *client_of(struct gp__conn *conn)
@@ -43,10 +44,20 @@ static void disconnected(struct gp__client *client)
     gp__client_record_session(client);
 }
 
+/* Ends the session for good: never waits, and its observers are told. */
+static void run_out(struct gp__client *client)
+{
+    gp__smtp_abort(client->smtp, NULL);
+    client->waiting = false;
+    while (!client->ended && !client->busy)
+        step(client);
+}
+
 static void destroy_when_done(struct gp__client *client)
 {
     if (client->busy || client->conn)
         return;
+    run_out(client);
     disconnected(client);
     destroy(client);
 }
@@ -56,7 +67,6 @@ static void on_closed(struct gp__conn *conn)
     struct gp__client *client = client_of(conn);
 
     client->conn = NULL;
-    client->ended = true;
     destroy_when_done(client);
 }
 
@@ -142,24 +152,36 @@ static void task_done(void *arg)
     struct gp__client *client = arg;
 
     client->busy = false;
-    if (!client->conn) {
-        gp__smtp_abort(client->smtp, NULL);
-        pump(client);
-        destroy_when_done(client);
-        return;
-    }
+    /* Also when nobody is there to read it: what was taken is no transaction that was reset. */
     client->after(client);
+    if (client->session->gone)
+        run_out(client);
     pump(client);
+    destroy_when_done(client);
 }
 
-void gp__client_run(struct gp__client *client, void (*task)(struct gp__client *client),
-                    void (*after)(struct gp__client *client))
+/* Nobody can judge: what may be said without waiting is said. */
+static void not_run(struct gp__client *client)
 {
     static const struct gp__reply busy = {.code = 451,
                                           .klass = 4,
                                           .subject = 3,
                                           .detail = 2,
                                           .text = {"Too busy, try again later", 25}};
+
+    gp__log(client->runtime->log, GP_LOG_ERROR, "session.no_fiber",
+            GP__F_S("session", gp__session_id(client->session)));
+    client->refusal = busy;
+    gp__smtp_drain(client->smtp);
+    if (client->task == gp__client_ask_message)
+        client->task(client);
+    else
+        gp__client_refuse(client, GP__REFUSE, &busy);
+}
+
+void gp__client_run(struct gp__client *client, void (*task)(struct gp__client *client),
+                    void (*after)(struct gp__client *client))
+{
     struct gp__runtime *rt = client->runtime;
 
     client->task = task;
@@ -174,9 +196,7 @@ void gp__client_run(struct gp__client *client, void (*task)(struct gp__client *c
         return;
     default:
         client->busy = false;
-        gp__log(rt->log, GP_LOG_ERROR, "session.no_fiber",
-                GP__F_S("session", gp__session_id(client->session)));
-        gp__client_refuse(client, GP__REFUSE, &busy);
+        not_run(client);
         after(client);
     }
 }
@@ -218,14 +238,6 @@ static void end_connection(struct gp__client *client)
         gp__conn_finish(client->conn);
 }
 
-/* Does what is left to do after gp__smtp_abort(): it never waits. */
-static void run_out(struct gp__client *client)
-{
-    client->waiting = false;
-    while (!client->ended && !client->busy)
-        step(client);
-}
-
 static void leave(struct gp__client *client)
 {
     static const struct gp__reply leaving = {.code = 421,
@@ -247,10 +259,8 @@ static void pump(struct gp__client *client)
     while (!client->busy && !client->ended && !client->waiting)
         step(client);
     /* All that a half-closed client said was answered: nothing more can come. */
-    if (client->eof && client->waiting && !client->ended) {
-        gp__smtp_abort(client->smtp, NULL);
+    if (client->eof && client->waiting && !client->ended)
         run_out(client);
-    }
     if (client->server->stopping && client->waiting && !client->session->transaction)
         leave(client);
     gp__smtp_settle(client->smtp);
@@ -410,8 +420,6 @@ void gp__client_start(struct gp__server *server, const struct gp__entrance *entr
 
 void gp__client_stop(struct gp__client *client, bool at_once)
 {
-    if (client->ended)
-        return;
     if (at_once) {
         gp__session_cancel_calls(client->session);
         if (client->conn)
@@ -419,6 +427,6 @@ void gp__client_stop(struct gp__client *client, bool at_once)
         return;
     }
     /* Otherwise it leaves when it next waits for a command. */
-    if (!client->busy)
+    if (!client->busy && !client->ended)
         pump(client);
 }

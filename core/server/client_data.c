@@ -63,7 +63,7 @@ void gp__client_ask_data(struct gp__client *client)
     run.n_scope = gp__run_scope(policy, &run.scope);
     gp__run_chain(&run);
     gp__rcpt_added(client);
-    if (run.canceled || all_refused(client, policy) || policy->content)
+    if (all_refused(client, policy) || policy->content)
         return;
     policy->content = content_create(client, policy->transaction);
     gp__arena_cleanup(policy->transaction->arena, unref_content, policy->content);

@@ -200,19 +200,41 @@ static struct gp__reply own_reply(const struct gp_recipient *recipient,
                                     : GP__REPLY(554, 5, 0, 0, "Refused");
 }
 
+static bool stands_for(const struct gp_recipient *given, const struct gp_recipient *other)
+{
+    while (other && other != given)
+        other = other->parent;
+    return other != NULL;
+}
+
+/* Whose delivery it is: of a duplicate that of the recipient that was there before. */
+static const struct gp_recipient *served_by(const struct gp_recipient *recipient)
+{
+    const struct gp__policy *policy = recipient->policy;
+
+    for (size_t i = 0; recipient->replaced && i < policy->n_recipients; i++) {
+        const struct gp_recipient *other = policy->recipients[i];
+
+        if (is_party(other) && gp_slice_eq(other->address.local, recipient->address.local) &&
+            gp_slice_caseeq(other->address.domain, recipient->address.domain))
+            return other;
+    }
+    return recipient;
+}
+
 /* One that stands for others is as well off as the worst of them. */
 static struct gp__reply reply_for(const struct gp__policy *policy, const struct gp_recipient *given,
                                   const struct gp__reply *accepted)
 {
-    struct gp__reply worst = own_reply(given, accepted);
+    struct gp__reply worst = own_reply(served_by(given), accepted);
 
     for (size_t i = given->index + 1; given->replaced && i < policy->n_recipients; i++) {
         const struct gp_recipient *other = policy->recipients[i];
         struct gp__reply reply;
 
-        if (!other->added)
-            break;
-        reply = own_reply(other, accepted);
+        if (!stands_for(given, other))
+            continue;
+        reply = own_reply(served_by(other), accepted);
         if (reply.code >= 400 && worst.code < 400)
             worst = reply;
     }
@@ -369,14 +391,23 @@ static void finish(struct gp__client *client, struct gp__policy *policy)
     deliver(client, policy, disposals);
 }
 
+/* A body that began with the last line only, which had no line end to tell before. */
+static struct gp_slice late_body(const struct gp__content *content)
+{
+    uint64_t at = gp__content_body_offset(content);
+
+    return gp__content_at(content, at, gp__content_size(content) - at);
+}
+
 void gp__client_ask_message(struct gp__client *client)
 {
     struct gp__policy *policy = client->session->transaction->policy;
+    bool seen = client->headers_done;
 
     gp__content_end(policy->content);
     gp__client_spill_end(client);
     gp__client_begin_message(client);
-    gp__client_body(client, GP_S(""), true);
+    gp__client_body(client, seen ? GP_S("") : late_body(policy->content), true);
     if (client->refusal.code)
         refuse_all(client, policy, &client->refusal);
     else

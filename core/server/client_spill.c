@@ -125,4 +125,5 @@ void gp__client_spill_end(struct gp__client *client)
     error = map(client, client->session->transaction->policy->content);
     if (error)
         refuse(client, error);
+    gp__spill_unref(&client->spill); /* the content keeps it */
 }

@@ -107,7 +107,8 @@ static void accept(struct gp_recipient *recipient)
     for (size_t i = recipient->index; i < policy->n_recipients; i++) {
         struct gp_recipient *each = policy->recipients[i];
 
-        if (each->dropped)
+        /* What a policy hook added was not routed yet: gp__rcpt_added(). */
+        if (each->dropped || (each != recipient && !each->route))
             continue;
         if (is_duplicate(each))
             each->replaced = true;
@@ -170,6 +171,8 @@ void gp__rcpt_added(struct gp__client *client)
     struct gp__policy *policy = client->session->transaction->policy;
     struct gp_call call;
 
+    if (client->session->gone)
+        return;
     route_call_init(&call, client, policy);
     for (size_t i = 0; i < policy->n_recipients; i++) {
         struct gp_recipient *added = policy->recipients[i];
@@ -180,6 +183,7 @@ void gp__rcpt_added(struct gp__client *client)
             continue;
         added->replaced = is_duplicate(added);
         added->accepted = true;
+        added->stop = policy->discarded;
     }
     gp__call_end(&call);
 }

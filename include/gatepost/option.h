@@ -14,8 +14,8 @@
  *         GP_OPTIONS_END,
  *     };
  *
- * A default is written as in the configuration (a string's is the text itself, without quotes); NULL makes the option required; GP_OPTIONAL leaves
- * the member zero. Values live as long as the instance.
+ * A default is written as in the configuration, but without quotes; NULL makes the option required;
+ * GP_OPTIONAL leaves the member zero. Values live as long as the instance.
  */
 #ifndef GATEPOST_OPTION_H
 #define GATEPOST_OPTION_H

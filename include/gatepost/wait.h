@@ -34,6 +34,7 @@ GP_API void gp_op_cancel(struct gp_op *op);
 
 /* ---- time and chance ---- */
 
+/* At least 1 ms: a long computation gives others a turn with gp_sleep(call, 0). */
 GP_API int gp_sleep(struct gp_call *call, uint64_t ms);
 GP_API struct gp_op *gp_sleep_start(struct gp_call *call, uint64_t ms);
 

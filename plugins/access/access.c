@@ -7,14 +7,8 @@
  */
 #include "action.h"
 
-struct rule {
-    const struct gp_list *networks;
-    struct gp_table *table;
-    struct gp_slice then;
-};
-
 struct access {
-    const struct gp_list *clients;
+    const struct gp_map *clients; /* tables, and what to do */
     struct gp_table *helo;
     struct gp_table *senders;
     struct gp_table *recipients;
@@ -26,20 +20,10 @@ struct slot {
     const char *discard; /* the list that says so */
 };
 
-static const struct gp_option rule_rows[] = {
-    GP_OPTION_LIST("network", struct rule, networks, GP_TYPE_NETWORK, GP_OPTIONAL,
-                   "Networks or addresses the entry is about."),
-    GP_OPTION_TABLE("table", struct rule, table, GP_OPTIONAL,
-                    "Table that is asked for the client's address."),
-    GP_OPTION_STRING("then", struct rule, then, GP_OPTIONAL,
-                     "What to do; without it, what the table says."),
-    GP_OPTIONS_END,
-};
-
 GP_OPTIONS(struct access,
-           GP_OPTION_LIST("clients", struct access, clients, GP_TYPE_OBJECT, GP_OPTIONAL,
-                          "Clients by network or table; the first that matches counts.",
-                          .rows = rule_rows, .row_size = sizeof(struct rule)),
+           GP_OPTION_MAP("clients", struct access, clients, GP_TYPE_STRING, GP_OPTIONAL,
+                         "Networks or tables of clients, and what to do; the first match counts.",
+                         .key = GP_TYPE_TABLE),
            GP_OPTION_TABLE("helo", struct access, helo, GP_OPTIONAL,
                            "HELO names, or domains above them with a leading dot."),
            GP_OPTION_TABLE("senders", struct access, senders, GP_OPTIONAL,
@@ -74,30 +58,12 @@ static enum gp_verdict table_failed(struct gp_call *call, const struct gp_table 
     return gp_fail(call, "table " GP_FMT ": %s", GP_ARG(gp_table_name(table)), gp_strerror(error));
 }
 
-/* A copy in lower case: names and domains are equal whatever their case (RFC 5321 2.4), and not
- * every table knows. */
-static struct gp_slice lower(struct gp_call *call, struct gp_slice text)
-{
-    char *copy = gp_alloc(call, text.len);
-
-    if (!copy)
-        return text;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        copy[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-    }
-    return gp_slice(copy, text.len);
-}
-
 static enum gp_verdict judge_address(struct gp_call *call, const struct access *access,
                                      struct gp_table *table, const char *list,
                                      struct gp_slice address, enum gp_note_scope scope)
 {
-    size_t at = gp_slice_rfind(address, '@');
-    struct gp_slice domain = lower(call, gp_slice_sub(address, at, address.len)), value;
-    struct gp_slice key = gp_format(call, GP_FMT GP_FMT, (int)at, address.data, GP_ARG(domain));
-    int found = gp_table_lookup_address(call, table, key, &value);
+    struct gp_slice value;
+    int found = gp_table_lookup_address(call, table, address, &value);
 
     if (found == GP_ENOTFOUND)
         return GP_NEXT;
@@ -108,48 +74,24 @@ static enum gp_verdict judge_address(struct gp_call *call, const struct access *
 
 /* ---- clients ---- */
 
-static bool in_networks(struct gp_call *call, const struct rule *rule)
-{
-    for (size_t i = 0; i < gp_list_count(rule->networks); i++) {
-        const struct gp_network *const *network = gp_list_at(rule->networks, i);
-
-        if (gp_client_in(call, *network))
-            return true;
-    }
-    return false;
-}
-
-/* GP_OK and what the rule says, GP_ENOTFOUND, or an error of its table. */
-static int match(struct gp_call *call, const struct rule *rule, struct gp_slice *entry_r)
-{
-    int found = GP_ENOTFOUND;
-
-    *entry_r = gp_slice(NULL, 0);
-    if (in_networks(call, rule))
-        found = GP_OK;
-    else if (rule->table)
-        found = gp_table_lookup(call, rule->table, gp_client_ip(call), entry_r);
-    /* A table that others use as well may have values that mean something else. */
-    if (found == GP_OK && rule->then.len)
-        *entry_r = rule->then;
-    return found;
-}
-
 static enum gp_verdict on_connect(struct gp_call *call, void *self)
 {
     const struct access *access = self;
+    struct gp_slice ip = gp_client_ip(call);
 
-    if (!gp_slice_present(gp_client_ip(call)))
+    if (!gp_slice_present(ip))
         return GP_NEXT;
-    for (size_t i = 0; i < gp_list_count(access->clients); i++) {
-        const struct rule *rule = gp_list_at(access->clients, i);
-        struct gp_slice entry;
-        int found = match(call, rule, &entry);
+    for (size_t i = 0; i < gp_map_count(access->clients); i++) {
+        const struct gp_slice *then = gp_map_at(access->clients, i);
+        struct gp_table *table = gp_map_table(access->clients, i);
+        struct gp_slice value;
+        int found = gp_table_lookup(call, table, ip, &value);
 
+        /* A table that others use as well may have values that mean something else. */
         if (found == GP_OK)
-            return take(call, access, "clients", entry, GP_NOTE_SESSION);
+            return take(call, access, "clients", then->len ? *then : value, GP_NOTE_SESSION);
         if (found != GP_ENOTFOUND)
-            return table_failed(call, rule->table, found);
+            return table_failed(call, table, found);
     }
     return GP_NEXT;
 }
@@ -178,7 +120,7 @@ static enum gp_verdict on_helo(struct gp_call *call, void *self)
 
     if (!access->helo)
         return GP_NEXT;
-    found = lookup_name(call, access->helo, lower(call, gp_helo(call)), &value);
+    found = lookup_name(call, access->helo, gp_lower(call, gp_helo(call)), &value);
     if (found == GP_ENOTFOUND)
         return GP_NEXT;
     if (found != GP_OK)
@@ -233,14 +175,10 @@ static int create(struct gp_call *call, void *self)
 
     if (!is_action(call, "default", access->otherwise))
         return -1;
-    for (size_t i = 0; i < gp_list_count(access->clients); i++) {
-        const struct rule *rule = gp_list_at(access->clients, i);
+    for (size_t i = 0; i < gp_map_count(access->clients); i++) {
+        const struct gp_slice *then = gp_map_at(access->clients, i);
 
-        if (!rule->networks && !rule->table) {
-            gp_log(call, GP_LOG_ERROR, "clients: entry %zu has neither network nor table", i + 1);
-            return -1;
-        }
-        if (rule->then.len && !is_action(call, "clients", rule->then))
+        if (then->len && !is_action(call, "clients", *then))
             return -1;
     }
     return 0;

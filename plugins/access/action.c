@@ -87,7 +87,7 @@ int access_action_parse(struct gp_slice entry, struct access_action *action_r)
     case ACCESS_DISCONNECT:
         return parse_reply(rest, action_r);
     case ACCESS_QUARANTINE:
-        action_r->text = rest;
+        action_r->text = rest.len ? rest : gp_slice(NULL, 0);
         return 0;
     case ACCESS_ACCEPT:
     case ACCESS_TRUST:
@@ -121,14 +121,6 @@ static enum gp_verdict trust(struct gp_call *call, enum gp_note_scope scope)
     return error ? gp_fail(call, "note \"trusted\": %s", gp_strerror(error)) : GP_NEXT;
 }
 
-static enum gp_verdict quarantine(struct gp_call *call, const struct access_action *action,
-                                  const char *list)
-{
-    /* Without a bucket the configuration's default one is meant, which only the host knows. */
-    return action->text.len ? gp_quarantine(call, action->text, "on the list of %s", list)
-                            : GP_QUARANTINE;
-}
-
 enum gp_verdict access_action_take(struct gp_call *call, const struct access_action *action,
                                    const char *list, enum gp_note_scope scope)
 {
@@ -153,7 +145,7 @@ enum gp_verdict access_action_take(struct gp_call *call, const struct access_act
     case ACCESS_TRUST:
         return trust(call, scope);
     case ACCESS_QUARANTINE:
-        return quarantine(call, action, list);
+        return gp_quarantine(call, action->text, "on the list of %s", list);
     case ACCESS_DISCARD:
         return gp_discard(call, "on the list of %s", list);
     case ACCESS_KIND_COUNT:

@@ -19,7 +19,7 @@ enum access_kind {
 struct access_action {
     enum access_kind kind;
     struct gp_slice status; /* "550 5.7.1"; empty: the default of the hook */
-    struct gp_slice text;   /* of the reply, or the bucket; empty: the default */
+    struct gp_slice text;   /* of the reply, or the bucket; absent: the default */
 };
 
 /* Reads an entry; the action points into it. 0, or -1: no action. */

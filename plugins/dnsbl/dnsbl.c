@@ -249,17 +249,6 @@ static enum gp_verdict judge(struct round *round)
     return GP_NEXT;
 }
 
-static bool is_exempt(struct gp_call *call, const struct dnsbl *self)
-{
-    for (size_t i = 0; i < gp_list_count(self->exempt); i++) {
-        const struct gp_network *const *network = gp_list_at(self->exempt, i);
-
-        if (gp_client_in(call, *network))
-            return true;
-    }
-    return false;
-}
-
 static enum gp_verdict look_up(struct gp_call *call, const struct dnsbl *self,
                                struct gp_slice subject)
 {
@@ -272,7 +261,7 @@ static enum gp_verdict look_up(struct gp_call *call, const struct dnsbl *self,
     };
     int error;
 
-    if (is_exempt(call, self))
+    if (gp_client_in_any(call, self->exempt))
         return GP_NEXT;
     /* Nothing is asked of a socket, the null sender or an address literal, and that is a score. */
     if (subject.len == 0 || subject.data[0] == '[')

@@ -40,7 +40,8 @@ GP_OPTIONS(struct early_talker,
                             "You spoke before the greeting (RFC 5321 4.3.1)", "Text of the reply.",
                             .flags = GP_OPTION_NOT_EMPTY),
            GP_OPTION_STRING("bucket", struct early_talker, bucket, GP_OPTIONAL,
-                            "Bucket for `quarantine`; without it the default one."),
+                            "Bucket for `quarantine`; without it the default one.",
+                            .flags = GP_OPTION_NOT_EMPTY),
            GP_OPTION_LIST("exempt", struct early_talker, exempt, GP_TYPE_NETWORK, GP_OPTIONAL,
                           "Clients that are greeted at once, whatever they do."));
 
@@ -60,24 +61,11 @@ static enum gp_verdict judge(struct gp_call *call, const struct early_talker *se
     case DEFER:
         return gp_defer(call, NULL, GP_FMT, GP_ARG(self->text));
     case QUARANTINE:
-        /* Without a bucket the configuration's default one is meant, which the host knows. */
-        return self->bucket.len ? gp_quarantine(call, self->bucket, "spoke before the greeting")
-                                : GP_QUARANTINE;
+        return gp_quarantine(call, self->bucket, "spoke before the greeting");
     case NOTE:
         break;
     }
     return GP_NEXT;
-}
-
-static bool is_exempt(struct gp_call *call, const struct early_talker *self)
-{
-    for (size_t i = 0; i < gp_list_count(self->exempt); i++) {
-        const struct gp_network *const *network = gp_list_at(self->exempt, i);
-
-        if (gp_client_in(call, *network))
-            return true;
-    }
-    return false;
 }
 
 static enum gp_verdict on_connect(struct gp_call *call, void *self_)
@@ -87,7 +75,7 @@ static enum gp_verdict on_connect(struct gp_call *call, void *self_)
     uint64_t before = gp_now(call);
     int spoke;
 
-    slot->passed_over = is_exempt(call, self);
+    slot->passed_over = gp_client_in_any(call, self->exempt);
     if (slot->passed_over)
         return GP_NEXT;
     if (gp_client_talked_early(call))

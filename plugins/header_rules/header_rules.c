@@ -6,8 +6,6 @@
  *
  * All checks run; the strongest action counts. Each adds to the note "score".
  */
-#include "syntax.h"
-
 #include <gatepost/plugin.h>
 
 #define SCORE_MAX INT64_C(100000000)
@@ -76,7 +74,8 @@ static const struct gp_option rule_rows[] = {
                      "Field to add at the top on a match, as `Name: value`."),
     GP_OPTION_STRING("text", struct rule, text, GP_OPTIONAL, "Text of the refusal."),
     GP_OPTION_STRING("bucket", struct rule, bucket, GP_OPTIONAL,
-                     "Bucket for `quarantine`; else that of the plugin."),
+                     "Bucket for `quarantine`; else that of the plugin.",
+                     .flags = GP_OPTION_NOT_EMPTY),
     GP_OPTIONS_END,
 };
 
@@ -103,7 +102,8 @@ GP_OPTIONS(struct header_rules,
                           "Rules, in order; each counts once.", .rows = rule_rows,
                           .row_size = sizeof(struct rule)),
            GP_OPTION_STRING("bucket", struct header_rules, bucket, GP_OPTIONAL,
-                            "Bucket for `quarantine`; without it the default one."));
+                            "Bucket for `quarantine`; without it the default one.",
+                            .flags = GP_OPTION_NOT_EMPTY));
 
 /* ---- findings ---- */
 
@@ -170,7 +170,7 @@ static void check_date(struct findings *found)
 
     if (!header || action == OFF)
         return;
-    if (header_rules_date(gp_header_value(found->call, header), &s) < 0) {
+    if (gp_date_parse(gp_header_value(found->call, header), &s) != GP_OK) {
         fail_check(found, "date", action, GP_S("The Date field is malformed (RFC 5322 3.3)"));
         return;
     }
@@ -181,12 +181,26 @@ static void check_date(struct findings *found)
         fail_check(found, "date", action, GP_S("The Date field is too far in the past"));
 }
 
+/* Whether there is one address in each mailbox, the same for every reader. Groups, which RFC 6854
+ * allows here, are not taken. */
+static bool is_mailboxes(struct gp_call *call, struct gp_slice value)
+{
+    const struct gp_mailboxes *mailboxes;
+    size_t malformed, n = gp_mailboxes_parse(call, value, &mailboxes, &malformed);
+
+    for (size_t i = 0; i < n; i++)
+        if (gp_mailbox(mailboxes, i, GP_MAILBOX_DOMAIN).len == 0 ||
+            gp_slice_present(gp_mailbox(mailboxes, i, GP_MAILBOX_GROUP)))
+            return false;
+    return n > 0 && malformed == 0;
+}
+
 static void check_from(struct findings *found)
 {
     struct gp_header *header = gp_header_find(found->message, GP_S("From"), 0);
 
     if (header && found->self->from != OFF &&
-        !header_rules_is_mailboxes(gp_header_value(found->call, header)))
+        !is_mailboxes(found->call, gp_header_value(found->call, header)))
         fail_check(found, "from", found->self->from,
                    GP_S("The From field is malformed (RFC 5322 3.6.2)"));
 }
@@ -270,10 +284,7 @@ static enum gp_verdict judge(const struct findings *found)
     case NOTE:
         return GP_NEXT;
     case QUARANTINE:
-        /* Without a bucket the configuration's default one is meant, which the host knows. */
-        return found->bucket.len
-                   ? gp_quarantine(found->call, found->bucket, GP_FMT, GP_ARG(found->text))
-                   : GP_QUARANTINE;
+        return gp_quarantine(found->call, found->bucket, GP_FMT, GP_ARG(found->text));
     case DEFER:
         return gp_defer(found->call, found->status, GP_FMT, GP_ARG(found->text));
     case REJECT:

@@ -2,21 +2,17 @@
 /* Addresses as texts: spelling, and lists of them. */
 #include "expand.h"
 
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
 struct gp_slice rewrite_canonical(struct gp_call *call, struct gp_slice address, bool fold)
 {
     size_t at = gp_slice_rfind(address, '@');
-    char *copy = gp_alloc(call, address.len);
+    struct gp_slice domain = gp_slice_sub(address, at, address.len);
+    struct gp_slice lower = gp_lower(call, domain);
 
-    if (!copy)
+    if (fold)
+        return gp_lower(call, address);
+    if (gp_slice_eq(lower, domain))
         return address;
-    for (size_t i = 0; i < address.len; i++)
-        copy[i] = fold || i > at ? lower(address.data[i]) : address.data[i];
-    return gp_slice(copy, address.len);
+    return gp_format(call, GP_FMT GP_FMT, GP_ARG(gp_slice_sub(address, 0, at)), GP_ARG(lower));
 }
 
 /* Where the first comma outside of quotes stands, or list.len. */

@@ -7,7 +7,6 @@
  * limit" nor "limit 0" would be what somebody asked for.
  */
 #include <gatepost/plugin.h>
-#include <inttypes.h>
 
 #define MILLI_MAX INT64_C(100000000) /* a hundred thousand: more is a mistake */
 
@@ -37,43 +36,14 @@ GP_OPTIONS(struct threshold,
            GP_OPTION_MILLI("default", struct threshold, otherwise, "6", -MILLI_MAX, MILLI_MAX,
                            "Limit of recipients that the table does not have."),
            GP_OPTION_STRING("hold", struct threshold, hold, GP_OPTIONAL,
-                            "Bucket for messages at or above the limit; else the default one."),
+                            "Bucket for messages at or above the limit; else the default one.",
+                            .flags = GP_OPTION_NOT_EMPTY),
            GP_OPTION_MILLI("reject_above", struct threshold, reject_above, "0", 0, MILLI_MAX,
                            "Score from which on a message is rejected; 0: never."),
            GP_OPTION_ENUM("missing", struct threshold, missing, missing_names, "next",
                           "What happens when there is no such note."),
            GP_OPTION_STRING("text", struct threshold, text, "This message looks like spam",
                             "Text of the rejection.", .flags = GP_OPTION_NOT_EMPTY));
-
-/* ---- numbers ---- */
-
-/* "6", "-0.5", "2.125": 0, or -1. */
-static int parse_milli(struct gp_slice text, int64_t *milli_r)
-{
-    struct gp_slice rest = gp_slice_trim(text), whole;
-    int64_t sign = gp_slice_starts(rest, GP_S("-")) ? -1 : 1;
-    int64_t thousands, fraction = 0;
-
-    rest = gp_slice_sub(rest, sign < 0, rest.len);
-    whole = gp_slice_split(&rest, '.');
-    if (gp_slice_to_int(whole, 0, MILLI_MAX / 1000, &thousands) < 0)
-        return -1;
-    if (gp_slice_present(rest)) {
-        if (rest.len > 3 || gp_slice_to_int(rest, 0, 999, &fraction) < 0)
-            return -1;
-        for (size_t i = rest.len; i < 3; i++)
-            fraction *= 10;
-    }
-    *milli_r = sign * (thousands * 1000 + fraction);
-    return 0;
-}
-
-static struct gp_slice milli_text(struct gp_call *call, int64_t milli)
-{
-    uint64_t n = milli < 0 ? 0 - (uint64_t)milli : (uint64_t)milli;
-
-    return gp_format(call, "%s%" PRIu64 ".%03" PRIu64, milli < 0 ? "-" : "", n / 1000, n % 1000);
-}
 
 /* ---- one recipient ---- */
 
@@ -94,7 +64,7 @@ static int limit_of(struct gp_call *call, const struct threshold *self,
                 gp_strerror(found));
         return found;
     }
-    if (parse_milli(value, limit_r) == 0)
+    if (gp_milli_parse(gp_slice_trim(value), limit_r) == GP_OK)
         return 0;
     gp_fail(call, "limit of " GP_FMT ": \"" GP_FMT "\" is not a number", GP_ARG(address),
             GP_ARG(value));
@@ -105,10 +75,8 @@ static enum gp_verdict hold(struct gp_call *call, const struct threshold *self, 
                             int64_t limit)
 {
     gp_count(call, "held", 1);
-    if (self->hold.len == 0)
-        return GP_QUARANTINE;
     return gp_quarantine(call, self->hold, "score " GP_FMT ", limit " GP_FMT,
-                         GP_ARG(milli_text(call, score)), GP_ARG(milli_text(call, limit)));
+                         GP_ARG(gp_milli_text(call, score)), GP_ARG(gp_milli_text(call, limit)));
 }
 
 static enum gp_verdict without_score(struct gp_call *call, const struct threshold *self)

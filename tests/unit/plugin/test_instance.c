@@ -177,7 +177,7 @@ static void test_tick(void **state)
     ticks = gp__ticks_start(rt, items, COUNT(items));
     gp__sim_advance(rt, 999);
     assert_int_equal(told.ticked, 0);
-    gp__sim_advance(rt, 3001);
+    gp__sim_advance(rt, 3010);
     assert_int_equal(told.ticked, 4);
     told.sleep_ms = 1500; /* a period counts from the end of the last call */
     gp__sim_advance(rt, 5000);
