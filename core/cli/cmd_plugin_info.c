@@ -66,21 +66,28 @@ static int info(struct gp__plugins *plugins, const char *name, bool markdown)
 
 int gp__cmd_plugin_info(int argc, char **argv)
 {
-    static const struct option own[] = {{"markdown", no_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
+    static const struct option own[] = {{"markdown", no_argument, NULL, 'm'},
+                                        {"plugins", required_argument, NULL, 'p'},
+                                        {NULL, 0, NULL, 0}};
     const char *config = NULL;
     struct gp__config_source source = {0};
+    struct gp_slice directory = gp_slice(NULL, 0);
     bool markdown = false;
     int option, code = 0;
 
     while ((option = gp__command_option(argc, argv, own, &config, &code)) != -1) {
         if (option == GP__OPTION_EXIT)
             return code;
-        markdown = true;
+        if (option == 'p')
+            directory = gp_slice_of(optarg);
+        markdown |= option == 'm';
     }
     if (optind != argc - 1)
         return gp__command_usage("plugin info takes the name of one plugin");
     if (gp__config_source_init(&source) < 0)
         return GP__EXIT_FAILED;
+    if (gp_slice_present(directory))
+        gp__plugins_add_path(source.plugins, &directory, 1);
     code = info(source.plugins, argv[optind], markdown);
     gp__config_source_done(&source);
     return code;

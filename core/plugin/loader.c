@@ -121,17 +121,21 @@ static void add_dir(struct gp__plugins *plugins, struct gp_slice dir)
     plugins->dirs[plugins->n_dirs++] = gp__arena_dup(plugins->arena, dir).data;
 }
 
-/* plugins/ beside the executable: a build tree needs no settings. */
-static void add_dir_of_executable(struct gp__plugins *plugins)
+/* plugins/ beside the executable, as in a build tree, and ../lib/gatepost/plugins, as in an
+ * installation that was moved: neither needs a setting. */
+static void add_dirs_of_executable(struct gp__plugins *plugins)
 {
     char path[PATH_BYTES_MAX];
     ssize_t len = readlink("/proc/self/exe", path, sizeof path);
-    size_t end;
+    size_t end = len > 0 && (size_t)len < sizeof path
+                     ? gp_slice_rfind(gp_slice(path, (size_t)len), '/')
+                     : 0;
 
-    if (len <= 0 || (size_t)len >= sizeof path)
+    if (end == 0)
         return;
-    end = gp_slice_rfind(gp_slice(path, (size_t)len), '/');
     add_dir(plugins, gp__arena_printf(plugins->arena, "%.*s/plugins", (int)end, path));
+    add_dir(plugins,
+            gp__arena_printf(plugins->arena, "%.*s/../lib/gatepost/plugins", (int)end, path));
 }
 
 struct gp__plugins *gp__plugins_create(const char **error_r)
@@ -143,7 +147,7 @@ struct gp__plugins *gp__plugins_create(const char **error_r)
         return NULL;
     plugins = gp__alloc(sizeof *plugins);
     plugins->arena = gp__arena_create();
-    add_dir_of_executable(plugins);
+    add_dirs_of_executable(plugins);
     add_dir(plugins, GP_S(GP_PLUGIN_DIR));
     return plugins;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Finds and loads plugins, by name: those linked into the executable, then NAME.so in the
- * configured directories, in plugins/ beside the executable, and in the installation's directory.
+ * configured directories, in plugins/ and ../lib/gatepost/plugins/ beside the executable, and in the
+ * installation's directory.
  * The first that is there counts, whether it can be used or not.
  *
  * A file must be a regular one, it and its directory owned by root or by us and writable for nobody

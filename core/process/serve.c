@@ -255,6 +255,15 @@ static void on_terminate(void *arg, int signo)
     gp__server_stop(&process->server, again);
 }
 
+/* Not to act on it beats dying of it. */
+static void on_reload(void *arg)
+{
+    struct process *process = arg;
+
+    gp__log(&process->log, GP_LOG_WARNING, "process.no_reload",
+            GP__F_C("text", "this version can't reload: restart it"));
+}
+
 static void on_reopen(void *arg)
 {
     struct process *process = arg;
@@ -265,7 +274,8 @@ static void on_reopen(void *arg)
 
 static int catch_signals(struct process *process)
 {
-    struct gp__signal_user user = {.terminate = on_terminate, .reopen = on_reopen, .arg = process};
+    struct gp__signal_user user = {
+        .terminate = on_terminate, .reload = on_reload, .reopen = on_reopen, .arg = process};
 
     process->signals = gp__signals_start(process->runtime, &user);
     if (process->signals)
