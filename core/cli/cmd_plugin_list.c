@@ -10,7 +10,7 @@ static void list_one(void *arg, struct gp_slice name)
     const struct gp_plugin *plugin = gp__plugins_find(plugins, name, &error);
 
     if (plugin)
-        printf("%-16s %-6s %s\n%25s%s\n", plugin->name, plugin->version, plugin->summary, "",
+        printf("%-16s %-6s %s (%s)\n", plugin->name, plugin->version, plugin->summary,
                gp__plugins_file(plugins, name));
     else
         printf("%-16.*s can't be used: %s\n", GP_ARG(name), error ? error : "not found");

@@ -48,11 +48,29 @@ void gp__diag_free(struct gp__diag **diag_)
     gp__free(diag);
 }
 
+/* Whether there is an error about this very word. One is enough: what several places inherit (global
+ * limits, `like:`) is bound for each of them. */
+static bool is_known(const struct gp__diag *diag, const struct gp__node *at)
+{
+    if (!at || !at->source || at->kind != GP__NODE_SCALAR)
+        return false;
+    for (size_t i = 0; i < diag->count; i++) {
+        const struct entry *entry = &diag->entries[i];
+
+        if (entry->severity == GP__ERROR && entry->source == at->source &&
+            entry->line == at->line && entry->column == at->column)
+            return true;
+    }
+    return false;
+}
+
 static void add(struct gp__diag *diag, enum gp__severity severity, const struct gp__node *at,
                 struct gp_slice text)
 {
     struct entry *entry;
 
+    if (severity == GP__ERROR && is_known(diag, at))
+        return;
     diag->totals[severity]++;
     if (diag->count >= GP__DIAG_MAX)
         return;

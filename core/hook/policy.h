@@ -7,6 +7,7 @@
 #ifndef GP_HOOK_POLICY_H
 #define GP_HOOK_POLICY_H
 
+#include "core/base/map.h"
 #include "core/hook/call.h"
 #include "core/hook/recipient.h"
 #include "core/message/content.h"
@@ -94,6 +95,7 @@ struct gp__policy {
     struct gp_recipient **recipients; /* all, also refused and expanded ones */
     size_t n_recipients, recipients_cap;
     size_t expansions;
+    struct gp__map seen; /* final addresses of those accepted, so that each gets one */
 
     struct gp__content *content; /* NULL before the data */
     struct gp_message *message;  /* what all copies share */

@@ -122,7 +122,9 @@ static size_t next_cap(const struct gp__content *content, size_t need)
     size_t cap = BLOCK_CAP, promised = 0;
 
     if (content->block_start > 0) {
-        cap = SPILL_BLOCK;
+        /* Doubled like the others: the host may take what is held later than it could. */
+        cap = content->block && content->block->cap >= SPILL_BLOCK ? content->block->cap * 2
+                                                                   : SPILL_BLOCK;
     } else if (content->block) {
         promised = settings->size_hint < settings->memory ? (size_t)settings->size_hint
                                                           : settings->memory;

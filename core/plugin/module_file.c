@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,6 +48,26 @@ static int open_dir(struct gp__arena *arena, const char *dir, const char **error
     return -1;
 }
 
+/* A file that was cut off would be mapped all the same, and kill us when it is touched. What is no
+ * ELF file at all the loader refuses by itself. */
+static const char *why_cut_off(int fd, uintmax_t size)
+{
+    ElfW(Ehdr) header;
+    ElfW(Phdr) segment;
+
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header ||
+        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof segment)
+        return NULL;
+    for (unsigned i = 0; i < header.e_phnum; i++) {
+        off_t at = (off_t)(header.e_phoff + i * sizeof segment);
+
+        if (pread(fd, &segment, sizeof segment, at) != (ssize_t)sizeof segment ||
+            segment.p_filesz > size || segment.p_offset > size - segment.p_filesz)
+            return "is cut off: install it anew";
+    }
+    return NULL;
+}
+
 static const char *why_not(int fd)
 {
     struct stat st;
@@ -53,7 +76,9 @@ static const char *why_not(int fd)
         return strerror(errno);
     if (!S_ISREG(st.st_mode))
         return "is not a regular file";
-    return who_can_write(&st);
+    if (who_can_write(&st))
+        return who_can_write(&st);
+    return why_cut_off(fd, (uintmax_t)st.st_size);
 }
 
 /* A symbolic link is followed (distributions use them): what counts is where it leads. A fifo must

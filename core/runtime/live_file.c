@@ -47,12 +47,14 @@ static void task_run(struct gp__pool_item *item)
     gp__file_execute(&task->file, &task->result);
 }
 
-/* What is not there, or there already, or too large, is an answer; the rest is trouble. */
+/* What is not there, or there already, or too large, is an answer; the rest is trouble. A directory
+ * that cannot be made is trouble in any case. */
 static void log_failure(const struct task *task)
 {
     const struct gp__file_result *result = &task->result;
 
-    if (result->error != GP_EIO && result->error != GP_ENOSPC)
+    if (result->error == 0 ||
+        (result->error != GP_EIO && result->error != GP_ENOSPC && task->file.kind != GP__DIR_MAKE))
         return;
     gp__log(task->live->base.log, GP_LOG_ERROR, "file.failed",
             GP__F_C("step", gp__file_step_name(result->step)), GP__F_S("path", task->file.path),

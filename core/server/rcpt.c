@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/server/rcpt.h"
 
+#include "core/base/ascii.h"
 #include "core/base/log.h"
 #include "core/hook/apply.h"
 
@@ -84,19 +85,40 @@ static enum gp__routing route_all(struct gp__client *client, struct gp_recipient
     return worst;
 }
 
-/* The same final address is delivered to once, however often it was given or expanded. */
-static bool is_duplicate(const struct gp_recipient *recipient)
+static void forget_seen(void *arg)
 {
-    const struct gp__policy *policy = recipient->policy;
+    struct gp__policy *policy = arg;
 
-    for (size_t i = 0; i < recipient->index; i++) {
-        const struct gp_recipient *other = policy->recipients[i];
+    gp__map_free(&policy->seen);
+}
 
-        if (other->accepted && !other->replaced &&
-            gp_slice_eq(other->address.local, recipient->address.local) &&
-            gp_slice_caseeq(other->address.domain, recipient->address.domain))
-            return true;
-    }
+/* The address as it compares: the local part as it is, the domain in lower case. */
+static struct gp_slice key_of(struct gp__arena *arena, const struct gp__address *address)
+{
+    struct gp_slice text = address->text;
+    char *key = gp__arena_bytes(arena, text.len + 1);
+    size_t domain = text.len - address->domain.len;
+
+    for (size_t i = 0; i < text.len; i++)
+        key[i] = i < domain ? text.data[i] : gp__to_lower(text.data[i]);
+    return gp_slice(key, text.len);
+}
+
+/* The same final address is delivered to once, however often it was given or expanded. */
+static bool is_duplicate(struct gp_recipient *recipient)
+{
+    struct gp__policy *policy = recipient->policy;
+    struct gp__arena *arena = policy->transaction->arena;
+    struct gp_slice key;
+
+    if (recipient->replaced)
+        return false;
+    key = key_of(arena, &recipient->address);
+    if (gp__map_get(&policy->seen, key))
+        return true;
+    if (policy->seen.count == 0)
+        gp__arena_cleanup(arena, forget_seen, policy);
+    gp__map_set(&policy->seen, key, recipient);
     return false;
 }
 

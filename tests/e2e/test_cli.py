@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: every subcommand, what it prints and how it exits.
+
+config/NAME.yaml are configurations with mistakes, config/NAME.txt is what `check` says about them.
+GATEPOST_E2E_UPDATE=1 writes those anew; read the difference before keeping it.
+"""
+
+import json
+import os
+import pathlib
+import re
+import unittest
+
+import harness
+from harness import gatepost
+
+CONFIGS = pathlib.Path(__file__).resolve().parent / "config"
+COMMANDS = ["serve", "check", "config show", "schema", "route", "plugin list", "plugin info",
+            "plugin test", "version", "help"]
+PLUGINS = ["access", "discard", "dnsbl", "early_talker", "header_rules", "maildir", "rewrite",
+           "threshold"]
+
+
+class Command(harness.TestCase):
+    """Good and bad command lines."""
+
+    def assert_exit(self, result, code):
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+
+    def test_help_of_each(self):
+        everything = gatepost("help")
+        self.assert_exit(everything, 0)
+        for name in COMMANDS:
+            with self.subTest(command=name):
+                self.assertRegex(everything.stdout, rf"\n  {name} +[a-z]")
+                by_help = gatepost("help", *name.split())
+                self.assert_exit(by_help, 0)
+                self.assertTrue(by_help.stdout.startswith(f"usage: gatepost {name} "),
+                                by_help.stdout)
+                if name != "help":
+                    by_option = gatepost(*name.split(), "--help")
+                    self.assert_exit(by_option, 0)
+                    self.assertEqual(by_option.stdout, by_help.stdout)
+
+    def test_top(self):
+        self.assert_exit(gatepost("--help"), 0)
+        self.assertEqual(gatepost("-h").stdout, gatepost("help").stdout)
+        version = gatepost("version")
+        self.assert_exit(version, 0)
+        self.assertRegex(version.stdout, r"^gatepost \d+\.\d+\.\d+.*\nplugin interface \d+\.\d+\n")
+        self.assertEqual(gatepost("--version").stdout, version.stdout)
+
+    def test_bad_command_lines(self):
+        for words, complaint in (
+                ([], "usage: gatepost COMMAND"),
+                (["chekc"], 'did you mean "check"'),
+                (["plugin", "lst"], "no command"),
+                (["config"], "no command"),
+                (["check", "--jsno"], '"--jsno"'),
+                (["check", "-x"], "-x"),
+                (["check", "--config"], "--config"),
+                (["check", "file.yaml"], '"file.yaml"'),
+                (["serve", "now"], '"now"'),
+                (["config", "show", "all"], '"all"'),
+                (["plugin", "list", "all"], '"all"'),
+                (["plugin", "info"], "takes the name"),
+                (["plugin", "info", "a", "b"], "takes the name"),
+                (["route", "<>"], "FROM and TO"),
+                (["route", "a", "b", "c"], "FROM and TO"),
+                (["version", "now"], '"now"'),
+                (["help", "me"], '"me"'),
+        ):
+            with self.subTest(words=words):
+                result = gatepost(*words)
+                self.assert_exit(result, 2)
+                self.assertEqual(result.stdout, "")
+                self.assertIn(complaint, result.stderr)
+
+    def test_configuration_from_the_environment(self):
+        result = gatepost("check", GATEPOST_CONFIG=str(CONFIGS / "good.yaml"))
+        self.assert_exit(result, 0)
+        result = gatepost("check", GATEPOST_CONFIG=str(CONFIGS / "nowhere.yaml"))
+        self.assert_exit(result, 1)
+        self.assertIn("No such file", result.stdout + result.stderr)
+
+    def test_output_that_cannot_be_written(self):
+        """A full disk under a redirected schema is a failure, not a short schema."""
+        with open("/dev/full", "wb") as full:
+            result = harness.subprocess.run([harness.GATEPOST, "schema"], stdout=full,
+                                            stderr=harness.subprocess.PIPE, check=False)
+        self.assertEqual(result.returncode, 1)
+
+    def test_manual_page(self):
+        root = pathlib.Path(__file__).resolve().parents[2]
+        pages = [*harness.BUILD.glob("**/gatepost.1"), *root.glob("docs/**/gatepost.1")]
+        if not pages or not harness.has("man"):
+            self.skipTest("there is no manual page, or no man")
+        page = pages[0]
+        shown = harness.run("man", "-l", page, MANWIDTH="80")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        for name in COMMANDS:
+            self.assertIn(f"gatepost {name}".encode(), shown.stdout.replace(b"\n", b" "))
+
+
+class Check(harness.TestCase):
+    """What `check` says about wrong configurations."""
+
+    def says(self, name, *options):
+        result = gatepost("check", "--config", name, *options, directory=CONFIGS)
+        self.assertEqual(result.stderr, "")
+        return result.returncode, result.stdout.replace(str(CONFIGS), "DIR")
+
+    def test_catalogue(self):
+        for path in sorted(CONFIGS.glob("*.yaml")):
+            with self.subTest(configuration=path.name):
+                code, text = self.says(path.name)
+                text += f"exit code {code}\n"
+                golden = path.with_suffix(".txt")
+                if os.environ.get("GATEPOST_E2E_UPDATE") == "1":
+                    golden.write_text(text)
+                self.assertEqual(text, golden.read_text())
+
+    def test_json_says_the_same(self):
+        for path in sorted(CONFIGS.glob("*.yaml")):
+            with self.subTest(configuration=path.name):
+                code, text = self.says(path.name, "--json")
+                objects = json.loads(text)
+                code_of_text, plain = self.says(path.name)
+                self.assertEqual(code, code_of_text)
+                self.assertEqual(code, 1 if any(o["severity"] == "error" for o in objects) else 0)
+                wanted = re.findall(r"(?m)^(.+):(\d+):(\d+): (error|warning|notice): ", plain)
+                self.assertEqual([(o["file"], str(o["line"]), str(o["column"]), o["severity"])
+                                  for o in objects], wanted)
+
+    def test_carets_point_at_the_place(self):
+        """Of long lines only a part is shown; what follows the caret is the place all the same."""
+        for path in CONFIGS.glob("*.yaml"):
+            lines = path.read_text().replace("\t", " ").split("\n")
+            for line, column, shown, caret in re.findall(
+                    r"(?m)^\S+:(\d+):(\d+): .*\n    (.*)\n    ( *)\^$", self.says(path.name)[1]):
+                self.assertEqual(shown[len(caret):][:10],
+                                 lines[int(line) - 1][int(column) - 1:][:10], path.name)
+
+    def test_serve_refuses_what_check_refuses(self):
+        for name in ("syntax", "no_plugin", "open_relay"):
+            result = gatepost("serve", "--config", CONFIGS / f"{name}.yaml")
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stdout, "")
+            self.assertIn(f"{name}.yaml:", result.stderr)
+
+    def test_secrets_and_endless_files(self):
+        """A configuration that includes itself, a directory, a device, a huge file."""
+        loop = self.directory / "loop.yaml"
+        loop.write_text("include: [loop.yaml]\nhostname: mx.example.test\n")
+        (self.directory / "huge.yaml").write_bytes(b"# " + b"x" * (64 << 20) + b"\n")
+        for path in (loop, self.directory, "/dev/zero", self.directory / "huge.yaml"):
+            with self.subTest(path=str(path)):
+                result = gatepost("check", "--config", path)
+                self.assertEqual(result.returncode, 1, result.stdout[-500:] + result.stderr[-500:])
+
+
+class Show(harness.TestCase):
+    """config show, schema."""
+
+    def test_shown_configuration_is_one(self):
+        """What it prints can be read back, and then prints the same."""
+        first = gatepost("config", "show", "--config", CONFIGS / "good.yaml")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        again = self.directory / "again.yaml"
+        again.write_text(first.stdout)
+        second = gatepost("config", "show", "--config", again)
+        self.assertEqual(second.returncode, 0, second.stderr)
+
+        def bare(text):
+            return [re.sub(r"\s*#.*$", "", line) for line in text.splitlines()]
+        self.assertEqual(bare(first.stdout), bare(second.stdout))
+        self.assertIn("command_timeout: 5m", first.stdout)
+
+    def test_schema(self):
+        result = gatepost("schema")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        schema = json.loads(result.stdout)
+        self.assertIn("$schema", schema)
+        for plugin in PLUGINS:
+            self.assertIn(f'"{plugin}"', result.stdout)
+        self.resolve(schema, schema)
+        one = gatepost("schema", "maildir")
+        self.assertEqual(one.returncode, 0)
+        self.assertNotIn('"dnsbl"', one.stdout)
+        self.assertEqual(gatepost("schema", "nonsense").returncode, 1)
+
+    def resolve(self, schema, node):
+        """Every $ref leads somewhere."""
+        if isinstance(node, dict):
+            reference = node.get("$ref")
+            if isinstance(reference, str):
+                self.assertTrue(reference.startswith("#/"), reference)
+                at = schema
+                for part in reference[2:].split("/"):
+                    at = at[part]
+            for value in node.values():
+                self.resolve(schema, value)
+        elif isinstance(node, list):
+            for value in node:
+                self.resolve(schema, value)
+
+
+ROUTES = """\
+hostname: mx.example.test
+tables:
+  ours: [example.test, plain.test]
+  people: [jo@example.test]
+targets:
+  mailboxes: {maildir: {path: mail}}
+  outside: {discard: {}}
+listeners:
+  mx: {address: "127.0.0.1:0", relay: [192.0.2.0/24]}
+  other: {address: "127.0.0.1:0"}
+routes:
+  - {name: people, match: {recipient: example.test}, valid: people, to: mailboxes, mode: direct}
+  - {name: plain, match: {recipient: ours}, to: mailboxes, mode: direct}
+  - {name: world, match: {relay: true}, to: outside, mode: direct}
+"""
+
+
+class Route(harness.TestCase):
+    """Explanations of where a recipient would go."""
+
+    def route(self, *words):
+        path = self.directory / "gatepost.yaml"
+        path.write_text(ROUTES)
+        result = gatepost("route", "--config", path, *words)
+        return result.returncode, result.stdout, result.stderr
+
+    def test_ours(self):
+        code, out, _ = self.route("<>", "jo@example.test")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"route people +matches")
+        self.assertIn("valid by table people: yes", out)
+        self.assertIn("to target mailboxes, class ours", out)
+
+    def test_second_route(self):
+        code, out, _ = self.route("s@example.com", "any@plain.test")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"route people +does not match\n +route plain +matches")
+
+    def test_unknown_user(self):
+        """The first match owns it: no other route is tried."""
+        code, out, _ = self.route("s@example.com", "nobody@example.test")
+        self.assertEqual(code, 1)
+        self.assertIn("no such recipient", out)
+        self.assertRegex(out, r"answer: 550 5\.1\.1 ")
+        self.assertNotIn("route plain", out)
+
+    def test_relay_denied(self):
+        code, out, _ = self.route("s@example.com", "x@elsewhere.test")
+        self.assertEqual(code, 1)
+        self.assertIn("right to relay: no", out)
+        self.assertRegex(out, r"answer: 550 5\.7\.1 ")
+
+    def test_relay_allowed(self):
+        code, out, _ = self.route("--ip", "192.0.2.9", "s@example.com", "x@elsewhere.test")
+        self.assertEqual(code, 0)
+        self.assertIn("to target outside, class relay", out)
+        code, out, _ = self.route("--ip", "192.0.2.9", "--listener", "other", "s@example.com",
+                                  "x@elsewhere.test")
+        self.assertEqual(code, 1)
+
+    def test_mistakes(self):
+        for words, complaint in ((("s@example.com", "no address"), '"no address"'),
+                                 (("no address", "jo@example.test"), '"no address"'),
+                                 (("--ip", "300.1.1.1", "<>", "jo@example.test"), "300.1.1.1"),
+                                 (("--listener", "none", "<>", "jo@example.test"), '"none"')):
+            code, _, errors = self.route(*words)
+            self.assertEqual(code, 1)
+            self.assertIn(complaint, errors)
+
+    def test_says_what_serve_does(self):
+        server = self.server(ROUTES + "log: {to: stderr, format: json}\n", listeners=2)
+        with harness.Client(server.address_of("mx")) as client:
+            client.hello()
+            client.command("MAIL FROM:<s@example.com>", 250)
+            for to in ("jo@example.test", "any@plain.test", "nobody@example.test",
+                       "x@elsewhere.test"):
+                code, out, _ = self.route("s@example.com", to)
+                reply = client.command(f"RCPT TO:<{to}>")
+                self.assertEqual(reply.code == 250, code == 0, (out, reply))
+                if code:
+                    self.assertIn(f"answer: {reply.code} {reply.text}", out)
+
+
+class Plugins(harness.TestCase):
+    """plugin list and info, and files that are no plugins."""
+
+    def test_list(self):
+        result = gatepost("plugin", "list")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        names = [line.split()[0] for line in result.stdout.splitlines()]
+        self.assertEqual(names, sorted(names))
+        for plugin in PLUGINS:
+            self.assertIn(plugin, names)
+        self.assertNotIn("can't be used", result.stdout)
+
+    def test_info(self):
+        for plugin in PLUGINS:
+            result = gatepost("plugin", "info", plugin)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertTrue(result.stdout.startswith(f"{plugin} "))
+            for heading in ("hooks:", "roles:", "needs:", "on_error:"):
+                self.assertIn(heading, result.stdout)
+        self.assertIn("| `path`", gatepost("plugin", "info", "maildir", "--markdown").stdout)
+        missing = gatepost("plugin", "info", "nonsense")
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("nonsense", missing.stderr)
+
+    def check(self, *complaints):
+        """What `check` says when a plugin of this directory is used."""
+        path = self.directory / "gatepost.yaml"
+        path.write_text(harness.config(rest=f"plugins: {{path: [{self.directory / 'lib'}]}}")
+                        .replace("maildir: {path: mail}", "broken: {}"))
+        result = gatepost("check", "--config", path)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        for complaint in complaints:
+            self.assertIn(complaint, result.stdout)
+        return result.stdout
+
+    def put(self, content, mode=0o644):
+        (self.directory / "lib").mkdir(exist_ok=True)
+        path = self.directory / "lib" / "broken.so"
+        path.write_bytes(content)
+        path.chmod(mode)
+        return path
+
+    def test_missing(self):
+        self.check('there is no plugin "broken"')
+
+    def test_no_plugin(self):
+        self.put(b"this is no shared object\n")
+        self.check("broken.so")
+
+    def test_truncated(self):
+        self.put((harness.BUILD / "plugins/maildir.so").read_bytes()[:5000])
+        self.check("broken.so")
+
+    def test_other_library(self):
+        self.put((harness.BUILD / "plugins/maildir.so").read_bytes())
+        self.check("broken")  # its descriptor has another name
+
+    def test_writable_by_all(self):
+        self.put((harness.BUILD / "plugins/maildir.so").read_bytes(), 0o666)
+        self.check("broken.so", "writ")
+
+    def test_directory_writable_by_all(self):
+        path = self.put((harness.BUILD / "plugins/maildir.so").read_bytes())
+        path.parent.chmod(0o777)
+        self.check("writ")
+
+    def test_directory_named_like_one(self):
+        (self.directory / "lib/broken.so").mkdir(parents=True)
+        self.check("broken")
+
+
+if __name__ == "__main__":
+    unittest.main()
