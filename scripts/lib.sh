@@ -33,14 +33,17 @@ usage() {
     sed -n '3,/^[^#]/ { s/^# \{0,1\}//p }' "$script"
 }
 
-# build_preset PRESET: configures if needed, and builds. Returns non-zero when either fails.
+# build_preset PRESET [TARGET]...: configures if needed, and builds the targets, or everything.
+# Returns non-zero when either fails.
 build_preset() {
-    say "Configuring build/$1 (cmake --preset $1)."
-    mkdir -p "build/$1"
-    if ! cmake --preset "$1" >"build/$1/configure.log" 2>&1; then
-        tail -n 30 "build/$1/configure.log" >&2
+    local preset=$1
+    shift
+    say "Configuring build/$preset (cmake --preset $preset)."
+    mkdir -p "build/$preset"
+    if ! cmake --preset "$preset" >"build/$preset/configure.log" 2>&1; then
+        tail -n 30 "build/$preset/configure.log" >&2
         return 1
     fi
-    say "Building in build/$1 with $(job_count) jobs."
-    cmake --build "build/$1" --parallel "$(job_count)"
+    say "Building in build/$preset with $(job_count) jobs."
+    cmake --build "build/$preset" --parallel "$(job_count)" ${1:+--target "$@"}
 }

@@ -34,17 +34,20 @@ static int grow(struct gp__buf *buf, size_t need)
     return 0;
 }
 
-/* The end of the content, with room for n more bytes; the limit was checked. */
-static char *reserve(struct gp__buf *buf, size_t n)
+static __attribute__((noinline)) int make_room(struct gp__buf *buf, size_t n)
 {
-    if (!buf->data || buf->cap - buf->start - buf->len < n) {
-        if (buf->data && buf->cap - buf->len >= n && buf->start >= buf->len) {
-            memcpy(buf->data, buf->data + buf->start, buf->len); /* cheap: no overlap, and rare */
-            buf->start = 0;
-        } else if (grow(buf, buf->len + n) < 0) {
-            return NULL;
-        }
-    }
+    if (!buf->data || buf->cap - buf->len < n || buf->start < buf->len)
+        return grow(buf, buf->len + n);
+    memcpy(buf->data, buf->data + buf->start, buf->len); /* cheap: no overlap, and rare */
+    buf->start = 0;
+    return 0;
+}
+
+/* The end of the content, with room for n more bytes; the limit was checked. Mostly there is. */
+static inline char *reserve(struct gp__buf *buf, size_t n)
+{
+    if ((!buf->data || buf->cap - buf->start - buf->len < n) && make_room(buf, n) < 0)
+        return NULL;
     return buf->data + buf->start + buf->len;
 }
 
@@ -74,12 +77,11 @@ void gp__buf_added(struct gp__buf *buf, size_t n)
 
 int gp__buf_append(struct gp__buf *buf, struct gp_slice s)
 {
-    size_t room;
     char *to;
 
     if (s.len == 0)
         return 0;
-    to = gp__buf_room(buf, s.len, &room);
+    to = fits(buf, s.len) ? reserve(buf, s.len) : NULL;
     if (!to)
         return -1;
     memcpy(to, s.data, s.len);

@@ -5,8 +5,11 @@
 const char *const gp__kit_dns_words[] = {"nxdomain", "nodata", "servfail", "bogus", "timeout",
                                          "delay",    "ttl",    "secure",   NULL};
 const char *const gp__kit_fault_words[] = {"nospace", "io", NULL};
-const char *const gp__kit_file_words[] = {"put",     "rename", "remove", "read",
-                                          "version", "make",   "sync",   NULL};
+const char *const gp__kit_file_words[] = {
+    [GP__FILE_PUT] = "put",   [GP__FILE_RENAME] = "rename",   [GP__FILE_REMOVE] = "remove",
+    [GP__FILE_READ] = "read", [GP__FILE_VERSION] = "version", [GP__DIR_MAKE] = "make",
+    [GP__DIR_SYNC] = "sync",  [GP__FILE_SPILL] = "spill",     NULL,
+};
 
 const char *gp__kit_kind_name(enum gp__kit_kind kind)
 {

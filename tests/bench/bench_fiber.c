@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints what fibers cost, in nanoseconds: a resume and park pair of one fiber, the same over many
-// fibers in turn (their stacks out of the nearest caches), and a start that ends at once. Not a
-// test.
+// Prints what fibers cost, in nanoseconds of CPU time: a resume and park pair of one fiber, the
+// same over many fibers in turn (their stacks out of the nearest caches), and a start that ends at
+// once. Not a test.
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static double now_ns(void)
 {
     struct timespec now;
 
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0)
         abort();
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sends messages over SMTP to a server on this machine and says how fast that went. One thread, one
- * epoll; each session has one message under way. Every reply is read whole and its code compared with
- * the one the step expects; a session that gets another is counted as failed and ends.
+ * Sends messages over SMTP to a server on 127.0.0.1 and says how fast that went: one line of JSON.
+ * Each session has one message under way; a reply with another code than expected fails it.
  *
- *     load [-s SESSIONS] [-n MESSAGES] [-t SECONDS] [-b BYTES] [-r MESSAGES] [-p] [-i] [-u USERS] PORT
+ *     load [-s SESSIONS] [-n MESSAGES] [-t SECONDS] [-b BYTES] [-r MESSAGES] [-u USERS] [-p] [-i]
+ *          PORT
  *
- * -n and -t bound the load; -r messages go over a connection before a new one is made; -p sends MAIL,
- * RCPT and DATA together; -u spreads recipients over user0...; -i holds the sessions open after EHLO
- * until its standard input ends. Prints one line of JSON. It connects to 127.0.0.1 and nowhere else.
+ * -n, -t bound the load; -r messages over each connection; -u recipients user0...; -p sends MAIL,
+ * RCPT and DATA together; -i holds the sessions open after EHLO until its standard input ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
