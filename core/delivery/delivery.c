@@ -291,8 +291,12 @@ int gp__deliveries_publish(struct gp__deliveries *all, struct gp_session *sessio
     for (size_t i = 0; i < all->count; i++) {
         struct gp_delivery *delivery = all->items[i];
 
-        if (!delivery->prepared || !has_second_step(delivery) || !count_delivered(delivery))
+        if (!delivery->prepared || !has_second_step(delivery))
             continue;
+        if (!count_delivered(delivery)) {
+            revoke(delivery, session); /* nothing of it is to be shown */
+            continue;
+        }
         /* The client keeps it all: whoever is shown it now would get it twice. */
         if (publish(delivery, session) != 0)
             return -1;

@@ -30,6 +30,7 @@ struct gp__client {
     struct gp__admission admission;
     struct gp__timer timer;
     bool eof, ended, disconnected;
+    bool hang_up; /* after the reply that is on its way */
     bool waiting; /* the engine has nothing to do before more input */
 
     /* The task under way. */
@@ -100,6 +101,25 @@ struct gp__run gp__client_run_of(struct gp__client *client, enum gp_hook_point p
 /* The fate of the transaction as planned now: fills disposals (by index of recipient). */
 enum gp__final gp__client_plan(struct gp__client *client, struct gp__policy *policy,
                                enum gp__disposal **disposals_r);
+
+/* The drafts of a message, each with its deliveries (client_draft.c). Zeroed to begin with. */
+struct gp__drafts {
+    struct gp__deliveries *items; /* in the arena of the message's transaction */
+    size_t count, cap;
+};
+
+/* As gp__deliveries_prepare(), for all drafts of the message: 0, or -1 when one can't be taken now.
+ * Whatever it says, publish or revoke, then gp__drafts_done(). On the task's fiber. */
+int gp__drafts_prepare(struct gp__client *client, const struct gp__policy *policy,
+                       struct gp__drafts *drafts);
+
+/* 0, or -1: a target failed, and all is to be given back. */
+int gp__drafts_publish(struct gp__client *client, struct gp__drafts *drafts);
+
+/* How many recipients have a draft that can't be taken back. */
+size_t gp__drafts_revoke(struct gp__client *client, struct gp__drafts *drafts);
+
+void gp__drafts_done(struct gp__drafts *drafts);
 
 /* The one record of a message or of a transaction that was refused at its end. */
 void gp__client_record(struct gp__client *client, struct gp__policy *policy,

@@ -41,6 +41,8 @@ static void give_answer(struct gp__client *client)
     if (gp__smtp_answer(client->smtp, &client->answer) < 0)
         gp__log(client->runtime->log, GP_LOG_ERROR, "session.bad_answer",
                 GP__F_S("session", gp__session_id(client->session)));
+    if (client->hang_up)
+        gp__smtp_abort(client->smtp, NULL);
 }
 
 /* ---- session hooks ---- */

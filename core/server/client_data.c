@@ -228,10 +228,17 @@ void gp__client_body(struct gp__client *client, struct gp_slice bytes, bool last
 
 /* ---- bytes ---- */
 
+/* No reply is waited for while data come in, however slowly: each time hooks have it all. */
+static void renew_budget(struct gp__client *client)
+{
+    gp__policy_reply_within(client->session->policy, client->entrance->policy.message_ms);
+}
+
 static void headers_ended(struct gp__client *client)
 {
     struct gp_slice stash = gp__buf_slice(&client->stash);
 
+    renew_budget(client);
     gp__client_body(client, stash, false);
     gp__buf_free(&client->stash);
 }
@@ -254,7 +261,6 @@ static void headers_arrived(struct gp__client *client, struct gp_slice bytes)
     if (gp__chain_has(chain, GP_HOOK_HEADERS)) {
         if (gp__chain_has(chain, GP_HOOK_BODY))
             gp__buf_append(&client->stash, body_part(client, bytes));
-        gp__policy_reply_within(client->session->policy, client->entrance->policy.message_ms);
         gp__client_run(client, gp__client_begin_message, headers_ended);
         return;
     }
@@ -268,6 +274,7 @@ void gp__client_data(struct gp__client *client, struct gp_slice bytes)
         .code = 452, .klass = 4, .subject = 3, .detail = 1, .text = {"Out of memory here", 18}};
     struct gp__policy *policy = client->session->transaction->policy;
 
+    renew_budget(client);
     if (gp__content_append(policy->content, bytes) < 0) {
         refuse_message(client, &no_memory);
         return;

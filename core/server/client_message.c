@@ -309,6 +309,13 @@ static enum gp__final merge(struct gp__client *client, struct gp__policy *policy
     return final;
 }
 
+/* All that a message leads to: what becomes visible together, or not at all. */
+struct batch {
+    struct gp__deliveries planned;
+    struct gp__deliveries refused; /* to be held, because their targets refused them */
+    struct gp__drafts drafts;
+};
+
 /* Held mail that could not be held is not held: nobody may say so. */
 static bool holding_failed(const struct gp__deliveries *deliveries)
 {
@@ -318,35 +325,104 @@ static bool holding_failed(const struct gp__deliveries *deliveries)
     return false;
 }
 
+/* Whom a target refused while others were served: their copies go into a bucket, or are dropped. */
+static void prepare_refused(struct gp__client *client, struct batch *batch,
+                            const enum gp__disposal *disposals, enum gp_outcome *outcomes)
+{
+    struct gp__policy *policy = batch->planned.policy;
+    struct gp__arena *arena = policy->transaction->arena;
+    enum gp__disposal *late = GP__ARENA_ARRAY(arena, enum gp__disposal, policy->n_recipients);
+    struct gp__reply *told = GP__ARENA_ARRAY(arena, struct gp__reply, policy->n_recipients);
+
+    for (size_t i = 0; i < policy->n_recipients; i++) {
+        enum gp__fate fate = policy->recipients[i]->fate;
+
+        told[i] = policy->recipients[i]->reply;
+        if (disposals[i] == GP__DISPOSE_TARGET &&
+            (fate == GP__FATE_HELD || fate == GP__FATE_BOUNCED))
+            late[i] = GP__DISPOSE_HOLD;
+    }
+    gp__deliveries_plan(&batch->refused, late);
+    for (size_t i = 0; i < batch->refused.count; i++) {
+        struct gp_delivery *delivery = batch->refused.items[i];
+
+        delivery->id = gp__arena_printf(arena, GP_FMT ".%zu", GP_ARG(delivery->copy->id),
+                                        batch->planned.count + i + 1);
+    }
+    gp__deliveries_prepare(&batch->refused, client->session, outcomes);
+    /* The record says why it is held. */
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        if (late[i] && outcomes[i] == GP_OUTCOME_DELIVERED)
+            policy->recipients[i]->reply = told[i];
+}
+
+/* False: it is all to be given back. Drafts come last: the client's message counts for more. */
+static bool commit(struct gp__client *client, struct batch *batch)
+{
+    struct gp_session *session = client->session;
+
+    return !holding_failed(&batch->planned) && !holding_failed(&batch->refused) &&
+           gp__drafts_prepare(client, batch->planned.policy, &batch->drafts) == 0 &&
+           !client_left(client) && gp__deliveries_publish(&batch->planned, session) == 0 &&
+           gp__deliveries_publish(&batch->refused, session) == 0 &&
+           gp__drafts_publish(client, &batch->drafts) == 0;
+}
+
+static void give_back(struct gp__client *client, struct batch *batch)
+{
+    size_t doubled;
+
+    gp__deliveries_revoke(&batch->planned, client->session);
+    gp__deliveries_revoke(&batch->refused, client->session);
+    doubled = batch->planned.doubled + batch->refused.doubled +
+              gp__drafts_revoke(client, &batch->drafts);
+    if (doubled)
+        gp__log(client->runtime->log, GP_LOG_WARNING, "delivery.doubled",
+                GP__F_S("transaction", gp__transaction_id(batch->planned.policy->transaction)),
+                GP__F_I("recipients", doubled));
+}
+
+static void accept(struct gp__client *client, struct gp__policy *policy)
+{
+    struct gp__reply reply = accepted_reply(policy);
+
+    client->answer.reply = reply;
+    client->hang_up = wants_disconnect(policy);
+    if (options_of(client).per_recipient)
+        answer_each(client, policy, &reply);
+}
+
 static void deliver(struct gp__client *client, struct gp__policy *policy,
                     const enum gp__disposal *disposals)
 {
-    struct gp__deliveries deliveries = {.policy = policy, .hold_path = client->entrance->hold_path};
+    struct gp_slice hold = client->entrance->hold_path;
+    struct batch batch = {.planned = {.policy = policy, .hold_path = hold},
+                          .refused = {.policy = policy, .hold_path = hold}};
     enum gp_outcome *outcomes = GP__ARENA_ARRAY(policy->transaction->arena, enum gp_outcome,
                                                 policy->n_recipients);
     struct gp__reply reply;
     enum gp__final final;
+    bool committed;
 
-    gp__deliveries_plan(&deliveries, disposals);
-    gp__deliveries_prepare(&deliveries, client->session, outcomes);
+    gp__deliveries_plan(&batch.planned, disposals);
+    gp__deliveries_prepare(&batch.planned, client->session, outcomes);
     final = merge(client, policy, disposals, outcomes);
-    if (holding_failed(&deliveries) || client_left(client) ||
-        (final == GP__FINAL_ACCEPT && gp__deliveries_publish(&deliveries, client->session) < 0))
-        final = GP__FINAL_DEFER;
-    if (final == GP__FINAL_ACCEPT) {
-        reply = accepted_reply(policy);
-        client->answer.reply = reply;
-        if (options_of(client).per_recipient)
-            answer_each(client, policy, &reply);
-        return;
+    if (final == GP__FINAL_ACCEPT)
+        prepare_refused(client, &batch, disposals, outcomes);
+    committed = final == GP__FINAL_ACCEPT && commit(client, &batch);
+    if (!committed)
+        give_back(client, &batch);
+    gp__drafts_done(&batch.drafts);
+    if (committed) {
+        accept(client, policy);
+    } else if (final != GP__FINAL_ACCEPT && options_of(client).per_recipient) {
+        reply = refusal_of(policy, final);
+        gp__client_refuse(client, wants_disconnect(policy) ? GP__DISCONNECT : GP__REFUSE, &reply);
+        answer_each(client, policy, &reply);
+    } else {
+        reply = refusal_of(policy, final == GP__FINAL_REJECT ? final : GP__FINAL_DEFER);
+        refuse_all(client, policy, &reply);
     }
-    gp__deliveries_revoke(&deliveries, client->session);
-    if (deliveries.doubled)
-        gp__log(client->runtime->log, GP_LOG_WARNING, "delivery.doubled",
-                GP__F_S("transaction", gp__transaction_id(policy->transaction)),
-                GP__F_I("recipients", deliveries.doubled));
-    reply = refusal_of(policy, final);
-    refuse_all(client, policy, &reply);
 }
 
 /* ---- the task ---- */
@@ -407,7 +483,9 @@ void gp__client_ask_message(struct gp__client *client)
     gp__content_end(policy->content);
     gp__client_spill_end(client);
     gp__client_begin_message(client);
-    gp__client_body(client, seen ? GP_S("") : late_body(policy->content), true);
+    if (!seen)
+        gp__client_body(client, late_body(policy->content), false);
+    gp__client_body(client, GP_S(""), true);
     if (client->refusal.code)
         refuse_all(client, policy, &client->refusal);
     else

@@ -129,7 +129,7 @@ static void accept(struct gp_recipient *recipient)
     for (size_t i = recipient->index; i < policy->n_recipients; i++) {
         struct gp_recipient *each = policy->recipients[i];
 
-        /* What a policy hook added was not routed yet: gp__rcpt_added(). */
+        /* What a policy hook added was not routed yet: take_added(). */
         if (each->dropped || (each != recipient && !each->route))
             continue;
         if (is_duplicate(each))
@@ -188,15 +188,14 @@ static enum gp__decision judge(struct gp__client *client, struct gp_recipient *r
     return policy.stop ? refused_by(policy.stop, reply_r) : GP__PROCEED;
 }
 
-void gp__rcpt_added(struct gp__client *client)
+static void take_added(struct gp__client *client, struct gp__policy *policy, size_t first)
 {
-    struct gp__policy *policy = client->session->transaction->policy;
     struct gp_call call;
 
     if (client->session->gone)
         return;
     route_call_init(&call, client, policy);
-    for (size_t i = 0; i < policy->n_recipients; i++) {
+    for (size_t i = first; i < policy->n_recipients; i++) {
         struct gp_recipient *added = policy->recipients[i];
 
         if (!added->added || added->accepted || added->dropped || added->replaced)
@@ -208,6 +207,11 @@ void gp__rcpt_added(struct gp__client *client)
         added->stop = policy->discarded;
     }
     gp__call_end(&call);
+}
+
+void gp__rcpt_added(struct gp__client *client)
+{
+    take_added(client, client->session->transaction->policy, 0);
 }
 
 enum gp__decision gp__rcpt(struct gp__client *client, const struct gp__rcpt *rcpt,
@@ -223,7 +227,7 @@ enum gp__decision gp__rcpt(struct gp__client *client, const struct gp__rcpt *rcp
     decision = judge(client, recipient, reply_r);
     if (decision == GP__PROCEED) {
         accept(recipient);
-        gp__rcpt_added(client);
+        take_added(client, transaction->policy, recipient->index);
         return decision;
     }
     log_refusal(client, recipient, reply_r);

@@ -42,10 +42,11 @@ static struct {
 
     /* What they saw. */
     unsigned calls[GP_HOOK_COUNT], ended[GP_HOOK_COUNT];
-    int slept;
+    int slept[GP_HOOK_COUNT]; /* what gp_sleep() said at last */
     unsigned delivers, publishes, revokes, lookups;
     struct gp__buf body;
     unsigned last_chunks;
+    struct gp__buf to; /* local parts that the target was asked for, each with a space */
 } seen;
 
 static enum gp_verdict probe_on(struct gp_call *call, void *self)
@@ -54,9 +55,9 @@ static enum gp_verdict probe_on(struct gp_call *call, void *self)
 
     (void)self;
     seen.calls[point]++;
-    seen.slept = seen.sleep_ms[point] ? gp_sleep(call, seen.sleep_ms[point]) : 0;
+    seen.slept[point] = seen.sleep_ms[point] ? gp_sleep(call, seen.sleep_ms[point]) : 0;
     seen.ended[point]++;
-    if (seen.slept)
+    if (seen.slept[point])
         return point == GP_HOOK_REJECTED ? GP_OVERRIDE : GP_REJECT;
     return seen.fn[point] ? seen.fn[point](call) : seen.verdict[point];
 }
@@ -87,6 +88,10 @@ static int box_deliver(struct gp_call *call, void *self, struct gp_delivery *del
         error = gp_file_put_message(call, path, GP_S(""), gp_delivery_message(delivery));
     if (!error && seen.deliver_ms)
         error = gp_sleep(call, seen.deliver_ms);
+    for (size_t i = 0; i < gp_delivery_rcpt_count(delivery); i++) {
+        gp__buf_append(&seen.to, gp_rcpt_local(gp_delivery_rcpt_at(delivery, i)));
+        gp__buf_append(&seen.to, GP_S(" "));
+    }
     for (size_t i = 0; !error && !seen.deliver && i < gp_delivery_rcpt_count(delivery); i++)
         gp_delivery_result(delivery, i, GP_OUTCOME_DELIVERED, NULL, NULL);
     return error;
@@ -304,6 +309,7 @@ static void world_free(struct world **world_)
     gp__buf_free(&world->lines);
     gp__buf_free(&world->said);
     gp__buf_free(&seen.body);
+    gp__buf_free(&seen.to);
     gp__content_pool_free();
     gp__free(world);
 }
@@ -319,6 +325,19 @@ static inline size_t world_files(const struct world *world, const char *prefix)
 {
     return gp__sim_file_count(world->rt, gp_slice_of(prefix));
 }
+
+/* Whether the target was asked for just these. */
+static inline void check_to(const char *expected, const char *file, int line)
+{
+    struct gp_slice to = gp__buf_slice(&seen.to);
+
+    if (gp_slice_eq(to, gp_slice_of(expected)))
+        return;
+    print_error("delivered to \"" GP_FMT "\", expected \"%s\"\n", GP_ARG(to), expected);
+    _fail(file, line);
+}
+
+#define assert_to(expected) check_to((expected), __FILE__, __LINE__)
 
 /* ---- talking ---- */
 
