@@ -14,6 +14,8 @@
 #include <ltdl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define BUILT_IN "built in"
@@ -127,12 +129,15 @@ static void add_dirs_of_executable(struct gp__plugins *plugins)
 {
     char path[PATH_BYTES_MAX];
     ssize_t len = readlink("/proc/self/exe", path, sizeof path);
-    size_t end = len > 0 && (size_t)len < sizeof path
-                     ? gp_slice_rfind(gp_slice(path, (size_t)len), '/')
-                     : 0;
+    const char *executed = (const char *)getauxval(AT_EXECFN);
+    size_t end;
 
-    if (end == 0)
+    /* A bare chroot has no /proc: how we were started will do. */
+    if ((len <= 0 || (size_t)len >= sizeof path) && executed && realpath(executed, path))
+        len = (ssize_t)strlen(path);
+    if (len <= 0 || (size_t)len >= sizeof path)
         return;
+    end = gp_slice_rfind(gp_slice(path, (size_t)len), '/');
     add_dir(plugins, gp__arena_printf(plugins->arena, "%.*s/plugins", (int)end, path));
     add_dir(plugins,
             gp__arena_printf(plugins->arena, "%.*s/../lib/gatepost/plugins", (int)end, path));
