@@ -92,6 +92,22 @@ class Server:
         self.process = None
         self.ended = False  # by the test
         self.listeners = []
+        self.program = self._readable_program() if user else GATEPOST
+
+    def _readable_program(self):
+        """A copy of the build for another user, who may not look into ours (/root)."""
+        copy = self.directory / "program"
+        copy.mkdir(mode=0o755, exist_ok=True)
+        for file in [GATEPOST, *BUILD.glob("libgatepost.so*")]:
+            shutil.copy2(file, copy, follow_symlinks=True)
+        shutil.copytree(BUILD / "plugins", copy / "plugins", dirs_exist_ok=True)
+        return copy / "gatepost"
+
+    def _environment(self):
+        environment = dict(os.environ)
+        if self.user:
+            environment["LD_LIBRARY_PATH"] = str(self.program.parent)
+        return environment
 
     def _prepare(self):
         """In the child: budgets and rights of the process."""
@@ -108,9 +124,9 @@ class Server:
         self.ended = False
         with open(self.errors, "ab") as errors:
             self.process = subprocess.Popen(
-                [*self.wrapper, str(GATEPOST), "serve", "--config", str(self.config)],
+                [*self.wrapper, str(self.program), "serve", "--config", str(self.config)],
                 stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL,
-                cwd=self.directory, preexec_fn=self._prepare)
+                cwd=self.directory, preexec_fn=self._prepare, env=self._environment())
         return self
 
     def start(self, listeners=1):

@@ -14,7 +14,7 @@ file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
 file(COPY "${SOURCE}/" DESTINATION "${WORK}/source")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${prefix}")
-run("${CMAKE_COMMAND}" -S "${WORK}/source" -B "${WORK}/build" "-DCMAKE_PREFIX_PATH=${prefix}"
+run("${CMAKE_COMMAND}" -G Ninja -S "${WORK}/source" -B "${WORK}/build" "-DCMAKE_PREFIX_PATH=${prefix}"
     "-DCMAKE_C_COMPILER=${COMPILER}" -DCMAKE_C_FLAGS=-Werror)
 run("${CMAKE_COMMAND}" --build "${WORK}/build")
 execute_process(
