@@ -26,6 +26,7 @@ struct gp__fiber;
 struct gp__log;
 struct gp__runtime;
 struct gp__spill;
+struct gp__tasks;
 
 /* ---- operations ---- */
 
@@ -166,6 +167,7 @@ struct gp__runtime_ops {
 struct gp__runtime {
     const struct gp__runtime_ops *ops;
     struct gp__log *log;
+    struct gp__tasks *tasks; /* fibers and deferred calls: core/runtime/tasks.h */
 };
 
 #endif

@@ -30,7 +30,7 @@
 
 void gp__live_settle(struct gp__live *live)
 {
-    if (!gp__tasks_settle(live->tasks))
+    if (!gp__tasks_settle(live->base.tasks))
         uv_async_send(&live->wakeup);
 }
 
@@ -122,36 +122,6 @@ static void on_prepare(uv_prepare_t *handle)
     arm(live);
 }
 
-/* ---- fibers ---- */
-
-static void defer(struct gp__runtime *rt, void (*fn)(void *arg), void *arg)
-{
-    gp__tasks_defer(gp__live(rt)->tasks, fn, arg);
-}
-
-static int run(struct gp__runtime *rt, void (*fn)(void *arg), void (*done)(void *arg), void *arg,
-               size_t stack)
-{
-    return gp__tasks_run(gp__live(rt)->tasks, fn, done, arg, stack);
-}
-
-static struct gp__fiber *current(struct gp__runtime *rt)
-{
-    (void)rt;
-    return gp__fiber_current();
-}
-
-static void park(struct gp__runtime *rt)
-{
-    (void)rt;
-    gp__fiber_park();
-}
-
-static void wake(struct gp__runtime *rt, struct gp__fiber *fiber)
-{
-    gp__tasks_wake(gp__live(rt)->tasks, fiber);
-}
-
 const struct gp__runtime_ops gp__live_ops = {
     .name = "live",
     .now_ms = now_ms,
@@ -160,11 +130,11 @@ const struct gp__runtime_ops gp__live_ops = {
     .random = random_bytes,
     .timer_start = timer_start,
     .timer_stop = timer_stop,
-    .defer = defer,
-    .run = run,
-    .fiber = current,
-    .park = park,
-    .wake = wake,
+    .defer = gp__tasks_op_defer,
+    .run = gp__tasks_op_run,
+    .fiber = gp__tasks_op_fiber,
+    .park = gp__tasks_op_park,
+    .wake = gp__tasks_op_wake,
     .sleep = gp__live_sleep,
     .dns = gp__live_dns,
     .work = gp__live_work,
@@ -244,14 +214,14 @@ struct gp__runtime *gp__live_create(const struct gp__live_options *options, stru
     options = options ? options : &defaults;
     (void)signal(SIGPIPE, SIG_IGN);
     live->base = (struct gp__runtime){.ops = &gp__live_ops, .log = log};
-    live->tasks = gp__tasks_create(options->fibers);
-    if (!live->tasks) {
+    live->base.tasks = gp__tasks_create(options->fibers);
+    if (!live->base.tasks) {
         gp__free(live);
         return NULL;
     }
     result = uv_loop_init(&live->loop);
     if (result < 0) {
-        gp__tasks_free(&live->tasks);
+        gp__tasks_free(&live->base.tasks);
         gp__free(live);
         errno = -result;
         return NULL;
@@ -274,7 +244,7 @@ void gp__live_turn(struct gp__runtime *rt)
 {
     struct gp__live *live = gp__live(rt);
 
-    uv_run(&live->loop, gp__tasks_pending(live->tasks) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    uv_run(&live->loop, gp__tasks_pending(live->base.tasks) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
 }
 
 void gp__live_stop(struct gp__runtime *rt)
@@ -300,7 +270,7 @@ void gp__live_before_wait(struct gp__runtime *rt, void (*fn)(void *arg), void *a
 
 struct gp__fiber_pool *gp__live_fibers(struct gp__runtime *rt)
 {
-    return gp__tasks_fibers(gp__live(rt)->tasks);
+    return gp__tasks_fibers(rt->tasks);
 }
 
 void gp__live_free(struct gp__runtime **rt_)
@@ -323,7 +293,7 @@ void gp__live_free(struct gp__runtime **rt_)
     for (int turns = 0; uv_loop_alive(&live->loop) && turns < CLOSING_TURNS; turns++)
         uv_run(&live->loop, UV_RUN_NOWAIT);
     must(uv_loop_close(&live->loop), "a handle is still open at the end");
-    gp__tasks_free(&live->tasks);
+    gp__tasks_free(&live->base.tasks);
     gp__timers_free(&live->timers);
     gp__free(live->read_buffer);
     gp__free(live);

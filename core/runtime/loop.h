@@ -21,7 +21,6 @@ struct gp__pool;
 struct gp__live {
     struct gp__runtime base;
     uv_loop_t loop;
-    struct gp__tasks *tasks;
     struct gp__timers timers;
     uint64_t timer_armed; /* what the uv_timer stands at; UINT64_MAX: not armed */
     uv_timer_t timer;

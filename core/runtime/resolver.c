@@ -253,7 +253,7 @@ struct gp__dns_query *gp__dns_ask(struct gp__dns *dns, struct gp_slice name, enu
     dns->n_queries++;
     gp__timers_start(&dns->live->timers, &query->timer,
                      uv_now(&dns->live->loop) + dns->options.timeout_ms);
-    gp__tasks_defer(dns->live->tasks, ask, query);
+    gp__tasks_defer(dns->live->base.tasks, ask, query);
     return query;
 }
 

@@ -29,7 +29,7 @@ void gp__sim_settle(struct gp__runtime *rt)
     struct gp__timer *timer;
 
     for (;;) {
-        if (!gp__tasks_settle(sim->tasks))
+        if (!gp__tasks_settle(sim->base.tasks))
             return; /* called from within, or calls that defer themselves for ever */
         timer = gp__timers_due(&sim->timers, sim->now_ms);
         if (!timer)
@@ -122,36 +122,6 @@ static void random_bytes(struct gp__runtime *rt, void *bytes, size_t len)
 
     for (size_t i = 0; i < len; i++)
         at[i] = (unsigned char)(gp__sim_random(gp__sim(rt)) >> 56);
-}
-
-/* ---- fibers ---- */
-
-static void defer(struct gp__runtime *rt, void (*fn)(void *arg), void *arg)
-{
-    gp__tasks_defer(gp__sim(rt)->tasks, fn, arg);
-}
-
-static int run(struct gp__runtime *rt, void (*fn)(void *arg), void (*done)(void *arg), void *arg,
-               size_t stack)
-{
-    return gp__tasks_run(gp__sim(rt)->tasks, fn, done, arg, stack);
-}
-
-static struct gp__fiber *current(struct gp__runtime *rt)
-{
-    (void)rt;
-    return gp__fiber_current();
-}
-
-static void park(struct gp__runtime *rt)
-{
-    (void)rt;
-    gp__fiber_park();
-}
-
-static void wake(struct gp__runtime *rt, struct gp__fiber *fiber)
-{
-    gp__tasks_wake(gp__sim(rt)->tasks, fiber);
 }
 
 /* ---- what was asked ---- */
@@ -281,11 +251,11 @@ const struct gp__runtime_ops gp__sim_ops = {
     .random = random_bytes,
     .timer_start = timer_start,
     .timer_stop = timer_stop,
-    .defer = defer,
-    .run = run,
-    .fiber = current,
-    .park = park,
-    .wake = wake,
+    .defer = gp__tasks_op_defer,
+    .run = gp__tasks_op_run,
+    .fiber = gp__tasks_op_fiber,
+    .park = gp__tasks_op_park,
+    .wake = gp__tasks_op_wake,
     .sleep = op_sleep,
     .dns = gp__sim_op_dns,
     .work = op_work,
@@ -305,8 +275,8 @@ struct gp__runtime *gp__sim_create(uint64_t seed, struct gp__log *log)
     struct gp__sim *sim = gp__alloc(sizeof *sim);
 
     sim->base = (struct gp__runtime){.ops = &gp__sim_ops, .log = log};
-    sim->tasks = gp__tasks_create(NULL);
-    if (!sim->tasks)
+    sim->base.tasks = gp__tasks_create(NULL);
+    if (!sim->base.tasks)
         abort();
     sim->random = seed;
     sim->arena = gp__arena_create();
@@ -324,7 +294,7 @@ void gp__sim_free(struct gp__runtime **rt_)
     sim = gp__sim(*rt_);
     *rt_ = NULL;
     gp__sim_clients_free(sim);
-    gp__tasks_free(&sim->tasks);
+    gp__tasks_free(&sim->base.tasks);
     gp__timers_free(&sim->timers);
     gp__sim_disk_free(&sim->disk);
     gp__map_free(&sim->names);

@@ -105,7 +105,7 @@ static void queue(struct sim_conn *conn)
     if (conn->queued)
         return;
     conn->queued = true;
-    gp__tasks_defer(conn->sim->tasks, deliver, conn);
+    gp__tasks_defer(conn->sim->base.tasks, deliver, conn);
 }
 
 static void deliver(void *arg)
@@ -316,7 +316,7 @@ void gp__sim_clients_free(struct gp__sim *sim)
         if (client->conn)
             close_conn(&client->conn->base);
     }
-    (void)gp__tasks_settle(sim->tasks);
+    (void)gp__tasks_settle(sim->base.tasks);
     while (sim->clients) {
         struct gp__sim_client *client = sim->clients;
 

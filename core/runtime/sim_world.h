@@ -14,7 +14,6 @@ struct gp__sim_disk;
 
 struct gp__sim {
     struct gp__runtime base;
-    struct gp__tasks *tasks;
     struct gp__timers timers;
     uint64_t now_ms, random;
     struct gp__arena *arena; /* of tables and scripts */

@@ -7,6 +7,8 @@
  */
 #include "core/runtime/tasks.h"
 
+#include "core/hook/runtime.h"
+
 #include "core/base/alloc.h"
 
 /* More than any burst of work of one turn; a bound against calls that defer themselves for ever. */
@@ -200,4 +202,34 @@ bool gp__tasks_pending(const struct gp__tasks *tasks)
 struct gp__fiber_pool *gp__tasks_fibers(struct gp__tasks *tasks)
 {
     return tasks->fibers;
+}
+
+/* ---- the table's operations ---- */
+
+void gp__tasks_op_defer(struct gp__runtime *rt, void (*fn)(void *arg), void *arg)
+{
+    gp__tasks_defer(rt->tasks, fn, arg);
+}
+
+int gp__tasks_op_run(struct gp__runtime *rt, void (*fn)(void *arg), void (*done)(void *arg),
+                     void *arg, size_t stack)
+{
+    return gp__tasks_run(rt->tasks, fn, done, arg, stack);
+}
+
+struct gp__fiber *gp__tasks_op_fiber(struct gp__runtime *rt)
+{
+    (void)rt;
+    return gp__fiber_current();
+}
+
+void gp__tasks_op_park(struct gp__runtime *rt)
+{
+    (void)rt;
+    gp__fiber_park();
+}
+
+void gp__tasks_op_wake(struct gp__runtime *rt, struct gp__fiber *fiber)
+{
+    gp__tasks_wake(rt->tasks, fiber);
 }

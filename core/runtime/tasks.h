@@ -26,6 +26,15 @@ int gp__tasks_run(struct gp__tasks *tasks, void (*fn)(void *arg), void (*done)(v
                   void *arg, size_t stack);
 void gp__tasks_wake(struct gp__tasks *tasks, struct gp__fiber *fiber);
 
+/* Those operations of a runtime's table, the same in all: on rt->tasks. */
+struct gp__runtime;
+void gp__tasks_op_defer(struct gp__runtime *rt, void (*fn)(void *arg), void *arg);
+int gp__tasks_op_run(struct gp__runtime *rt, void (*fn)(void *arg), void (*done)(void *arg),
+                     void *arg, size_t stack);
+struct gp__fiber *gp__tasks_op_fiber(struct gp__runtime *rt);
+void gp__tasks_op_park(struct gp__runtime *rt);
+void gp__tasks_op_wake(struct gp__runtime *rt, struct gp__fiber *fiber);
+
 /* Runs what is there and what it leads to, in order, up to a bound: true: all done, false: some is
  * left for the next turn. Does nothing when it is already at it further up the stack. */
 bool gp__tasks_settle(struct gp__tasks *tasks);
