@@ -108,6 +108,7 @@ struct gp_stream {
     struct gp_stream *next; /* of the call's streams */
     struct gp__buf input;   /* read ahead; of the plugin layer, as is: */
     bool reading;           /* a call waits for bytes */
+    uint64_t timeout_ms;    /* how long an operation of it may wait; 0: as long as its call */
 };
 
 /* ---- timers ---- */
@@ -156,6 +157,9 @@ struct gp__runtime_ops {
                         void *bytes, size_t size); /* result: bytes read, 0 at the end */
     void (*stream_write)(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
                          struct gp_slice bytes);
+    /* Without an operation: how many bytes could leave at once, or GP_ECLOSED. */
+    int64_t (*stream_write_now)(struct gp__runtime *rt, struct gp_stream *stream,
+                                struct gp_slice bytes);
     void (*stream_close)(struct gp__runtime *rt, struct gp_stream *stream);
     void (*wait_fd)(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
 

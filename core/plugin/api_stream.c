@@ -51,7 +51,34 @@ static void unlink_from_call(struct gp_stream *stream)
     stream->next = NULL;
 }
 
+/* Waits for an operation, but at most ms (0: no bound of its own): GP_ETEMP when that was not
+ * enough. The operation is forgotten then. */
+static int wait_within(struct gp_call *call, struct gp_op *op, uint64_t ms)
+{
+    struct gp_op *ops[2] = {op, NULL};
+    int first;
+
+    if (!op || op->done || ms == 0)
+        return gp__api_wait(call, op);
+    ops[1] = gp_sleep_start(call, ms);
+    if (!ops[1])
+        return gp__api_wait(call, NULL);
+    first = gp_wait_any(call, ops, 2);
+    gp_op_cancel(ops[1]);
+    if (first == 1)
+        gp__op_cancel(op);
+    if (first < 0)
+        return first;
+    return first == 0 ? op->result : GP_ETEMP;
+}
+
 int gp_connect(struct gp_call *call, struct gp_slice address, struct gp_stream **stream_r)
+{
+    return gp_connect_within(call, address, 0, stream_r);
+}
+
+int gp_connect_within(struct gp_call *call, struct gp_slice address, uint64_t ms,
+                      struct gp_stream **stream_r)
 {
     int result = gp__api_may_use(call, "gp_connect", GP_NEEDS_NETWORK);
     struct gp_op *op;
@@ -68,13 +95,19 @@ int gp_connect(struct gp_call *call, struct gp_slice address, struct gp_stream *
     op = gp__op_create(call);
     if (op)
         call->runtime->ops->connect(call->runtime, op, gp__arena_dup(op->arena, address));
-    result = gp__api_wait(call, op);
+    result = wait_within(call, op, ms);
     /* It may be there although the deadline came first: then the call's end closes it. */
     if (op && op->stream)
         link_to_call(call, op->stream);
     if (result == 0)
         *stream_r = op->stream;
     return result;
+}
+
+void gp_stream_timeout(struct gp_stream *stream, uint64_t ms)
+{
+    if (stream)
+        stream->timeout_ms = ms;
 }
 
 void gp_stream_keep(struct gp_stream *stream)
@@ -117,7 +150,7 @@ static int fill(struct gp_call *call, struct gp_stream *stream)
         stream->reading = true;
         call->runtime->ops->stream_read(call->runtime, op, stream, to, room);
     }
-    result = gp__api_wait(call, op);
+    result = wait_within(call, op, stream->timeout_ms);
     if (result == GP_ECANCELED && !call->root->sticky)
         return GP_ECLOSED; /* another call of the instance closed it: it is gone */
     if (op)
@@ -197,7 +230,7 @@ static int write_stable(struct gp_call *call, struct gp_stream *stream, struct g
 
     if (op)
         call->runtime->ops->stream_write(call->runtime, op, stream, bytes);
-    return gp__api_wait(call, op);
+    return wait_within(call, op, stream->timeout_ms);
 }
 
 int gp_stream_write(struct gp_call *call, struct gp_stream *stream, struct gp_slice bytes)
@@ -239,6 +272,19 @@ int gp_stream_write_message(struct gp_call *call, struct gp_stream *stream,
         }
     }
     return result;
+}
+
+int gp_stream_write_now(struct gp_stream *stream, struct gp_slice bytes)
+{
+    struct gp__runtime *rt = stream ? stream->runtime : NULL;
+    int64_t written;
+
+    if (!rt || !gp__api_slice_ok(bytes))
+        return GP_EINVAL;
+    written = rt->ops->stream_write_now(rt, stream, bytes);
+    if (written < 0)
+        return (int)written;
+    return (size_t)written == bytes.len ? 0 : GP_ETEMP;
 }
 
 /* ---- descriptors ---- */

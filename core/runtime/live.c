@@ -142,6 +142,7 @@ const struct gp__runtime_ops gp__live_ops = {
     .connect = gp__live_connect,
     .stream_read = gp__live_stream_read,
     .stream_write = gp__live_stream_write,
+    .stream_write_now = gp__live_stream_write_now,
     .stream_close = gp__live_stream_close,
     .wait_fd = gp__live_wait_fd,
     .cancel = gp__job_cancel,

@@ -67,6 +67,8 @@ void gp__live_stream_read(struct gp__runtime *rt, struct gp_op *op, struct gp_st
                           void *bytes, size_t size);
 void gp__live_stream_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
                            struct gp_slice bytes);
+int64_t gp__live_stream_write_now(struct gp__runtime *rt, struct gp_stream *stream,
+                                  struct gp_slice bytes);
 void gp__live_stream_close(struct gp__runtime *rt, struct gp_stream *stream);
 void gp__live_wait_fd(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
 void gp__live_sleep(struct gp__runtime *rt, struct gp_op *op, uint64_t ms);

@@ -263,6 +263,7 @@ const struct gp__runtime_ops gp__sim_ops = {
     .connect = gp__sim_op_connect,
     .stream_read = gp__sim_op_read,
     .stream_write = gp__sim_op_write,
+    .stream_write_now = gp__sim_write_now,
     .stream_close = gp__sim_op_close,
     .wait_fd = op_wait_fd,
     .cancel = gp__job_cancel,

@@ -313,20 +313,24 @@ static void no_cancel(struct gp__job *job)
     (void)job;
 }
 
+int64_t gp__sim_write_now(struct gp__runtime *rt, struct gp_stream *base, struct gp_slice bytes)
+{
+    struct sim_stream *stream = (struct sim_stream *)base;
+
+    gp__sim_call(gp__sim(rt), "write " GP_FMT " %zu", GP_ARG(stream->peer->address), bytes.len);
+    if (stream->reset || stream->ended || gp__buf_append(&stream->out, bytes) < 0)
+        return GP_ECLOSED;
+    move_soon(stream);
+    return (int64_t)bytes.len;
+}
+
 void gp__sim_op_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *base,
                       struct gp_slice bytes)
 {
-    struct sim_stream *stream = (struct sim_stream *)base;
     struct gp__job job;
 
-    gp__sim_call(gp__sim(rt), "write " GP_FMT " %zu", GP_ARG(stream->peer->address), bytes.len);
     gp__job_start(&job, op, no_cancel);
-    if (stream->reset || stream->ended || gp__buf_append(&stream->out, bytes) < 0) {
-        gp__job_finish(&job, GP_ECLOSED);
-        return;
-    }
-    move_soon(stream);
-    gp__job_finish(&job, 0);
+    gp__job_finish(&job, gp__sim_write_now(rt, base, bytes) < 0 ? GP_ECLOSED : 0);
 }
 
 /* What a script still waited for when its connection was closed. */

@@ -49,6 +49,7 @@ void gp__sim_op_read(struct gp__runtime *rt, struct gp_op *op, struct gp_stream 
                      void *bytes, size_t size);
 void gp__sim_op_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
                       struct gp_slice bytes);
+int64_t gp__sim_write_now(struct gp__runtime *rt, struct gp_stream *stream, struct gp_slice bytes);
 void gp__sim_op_close(struct gp__runtime *rt, struct gp_stream *stream);
 
 #endif

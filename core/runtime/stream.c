@@ -179,24 +179,43 @@ static int queue(struct write *write, struct gp_slice rest)
     return 0;
 }
 
-/* 1: written. 0: under way. Or an error. */
-static int write_start(struct write *write, struct gp_slice bytes)
+/* How many bytes left at once, or GP_ECLOSED. */
+static int try_write(struct gp__live_stream *stream, struct gp_slice bytes)
 {
-    struct gp__live_stream *stream = write->stream;
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.data,
                                (unsigned)(bytes.len < INT_MAX ? bytes.len : INT_MAX));
     int n;
 
     if (stream->broken || stream->closing)
         return GP_ECLOSED;
-    if (bytes.len == 0)
-        return 1;
-    n = uv_try_write(&stream->handle.stream, &buf, 1);
-    if (n < 0 && n != UV_EAGAIN) {
-        stream->broken = true;
-        return GP_ECLOSED;
-    }
-    bytes = gp_slice_sub(bytes, n > 0 ? (size_t)n : 0, bytes.len);
+    n = bytes.len > 0 ? uv_try_write(&stream->handle.stream, &buf, 1) : 0;
+    if (n == UV_EAGAIN)
+        return 0;
+    stream->broken = n < 0;
+    return n < 0 ? GP_ECLOSED : n;
+}
+
+int64_t gp__live_stream_write_now(struct gp__runtime *rt, struct gp_stream *base,
+                                  struct gp_slice bytes)
+{
+    struct gp__live_stream *stream = live_stream(base);
+    int n = try_write(stream, bytes);
+
+    (void)rt;
+    /* Whoever writes on would begin in the middle of what did not leave. */
+    stream->broken = stream->broken || (n >= 0 && (size_t)n < bytes.len);
+    return n;
+}
+
+/* 1: written. 0: under way. Or an error. */
+static int write_start(struct write *write, struct gp_slice bytes)
+{
+    struct gp__live_stream *stream = write->stream;
+    int n = try_write(stream, bytes);
+
+    if (n < 0)
+        return n;
+    bytes = gp_slice_sub(bytes, (size_t)n, bytes.len);
     n = bytes.len > 0 ? queue(write, bytes) : 1;
     stream->broken = stream->broken || n < 0;
     return n;

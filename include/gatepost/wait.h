@@ -127,6 +127,14 @@ GP_API int gp_work(struct gp_call *call, void (*fn)(void *block), void *block, s
  */
 GP_API int gp_connect(struct gp_call *call, struct gp_slice address, struct gp_stream **stream_r);
 
+/* The same, but GP_ETEMP when the connection is not there after ms (0: as long as the call). */
+GP_API int gp_connect_within(struct gp_call *call, struct gp_slice address, uint64_t ms,
+                             struct gp_stream **stream_r);
+
+/* How long each later read or write of the stream may wait (0, as at first: as long as the call).
+ * Then it is GP_ETEMP, and a write may have sent a part: close the stream. */
+GP_API void gp_stream_timeout(struct gp_stream *stream, uint64_t ms);
+
 /* Up to size bytes: how many, 0 at the end of the stream, or an error. */
 GP_API int64_t gp_stream_read(struct gp_call *call, struct gp_stream *stream, void *bytes,
                               size_t size);
@@ -144,7 +152,19 @@ GP_API int gp_stream_write(struct gp_call *call, struct gp_stream *stream, struc
 GP_API int gp_stream_write_message(struct gp_call *call, struct gp_stream *stream,
                                    struct gp_message *message);
 
-/* Keeps the stream past this call: the instance owns it until it closes it. */
+/*
+ * Writes what may leave without waiting, and so may be used where no hook waits: by observers, at
+ * the end of a slot, by destroy(). 0: all of it. GP_ETEMP: there was no room, a part may have left.
+ * GP_ECLOSED. After an error close the stream.
+ */
+GP_API int gp_stream_write_now(struct gp_stream *stream, struct gp_slice bytes);
+
+/*
+ * Keeps the stream past this call: the instance owns it until it closes it. A stream that belongs
+ * to a session is kept in its slot and closed by session_slot_end(), which runs when the session is
+ * over and nothing waits for it any more. A call that was told to unwind while it waited for a kept
+ * stream leaves it in the middle of something: close it.
+ */
 GP_API void gp_stream_keep(struct gp_stream *stream);
 GP_API void gp_stream_close(struct gp_stream **stream_);
 

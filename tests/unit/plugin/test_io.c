@@ -113,6 +113,50 @@ static void hangs(struct kit *kit, struct gp_call *call)
     assert_int_equal(gp_stream_write(call, stream, GP_S("x")), GP_ETIMEDOUT);
 }
 
+/* Patience of its own: the call goes on, and may use the stream again. */
+static void impatient(struct kit *kit, struct gp_call *call)
+{
+    uint64_t before = gp_now(call);
+    struct gp_stream *stream;
+    struct gp_slice line;
+
+    assert_int_equal(gp_connect_within(call, GP_S("silent.example:25"), 500, &stream), GP_ETEMP);
+    assert_null(stream);
+    assert_int_equal(gp_now(call), before + 500);
+    assert_int_equal(gp_connect_within(call, GP_S("slow.example:25"), 500, &stream), 0);
+    gp_stream_timeout(NULL, 1);
+    gp_stream_timeout(stream, 1000);
+    assert_int_equal(gp_stream_read_line(call, stream, 100, &line), GP_ETEMP);
+    assert_int_equal(gp_now(call), before + 1500);
+    assert_int_equal(gp_stream_write(call, stream, GP_S("x")), 0);
+    gp_stream_timeout(stream, 0);
+    assert_int_equal(gp_stream_read_line(call, stream, 100, &line), 1);
+    assert_slice(line, GP_S("late"));
+    assert_int_equal(gp_now(call), before + 5000);
+    assert_clean(call);
+    assert_null(call->ops); /* nothing is left under way */
+    (void)kit;
+}
+
+static void keeps_for_the_end(struct kit *kit, struct gp_call *call)
+{
+    (void)kit;
+    assert_int_equal(gp_connect(call, GP_S("quit.example:25"), &kept), 0);
+    gp_stream_keep(kept);
+}
+
+/* Where nobody may wait. */
+static void says_goodbye(struct kit *kit, struct gp_call *call)
+{
+    (void)kit;
+    assert_int_equal(gp_stream_write_now(kept, GP_S("QU")), 0);
+    assert_int_equal(gp_stream_write_now(kept, GP_S("IT")), 0);
+    assert_int_equal(gp_stream_write_now(kept, BAD), GP_EINVAL);
+    assert_int_equal(gp_stream_write_now(NULL, GP_S("x")), GP_EINVAL);
+    assert_clean(call);
+    gp_stream_close(&kept);
+}
+
 static void peer(struct kit *kit, const char *address, const struct gp__sim_step *steps, size_t n)
 {
     gp__sim_peer(kit->rt, gp_slice_of(address), steps, n);
@@ -132,10 +176,17 @@ static void test_streams(void **state)
     static const struct gp__sim_step refuse[] = {{.type = GP__SIM_REFUSE}};
     static const struct gp__sim_step hang[] = {{GP__SIM_DELAY, {NULL, 0}, 1},
                                                {.type = GP__SIM_HANG}};
+    static const struct gp__sim_step slow[] = {{GP__SIM_DELAY, {NULL, 0}, 4500},
+                                               {GP__SIM_SEND, {"late\r\n", 6}, 0}};
+    static const struct gp__sim_step silent[] = {{.type = GP__SIM_HANG}};
+    static const struct gp__sim_step quit[] = {{GP__SIM_EXPECT, {"QUIT", 4}, 0}};
     struct kit kit;
 
     (void)state;
     kit_begin(&kit);
+    peer(&kit, "slow.example:25", slow, COUNT(slow));
+    peer(&kit, "silent.example:25", silent, COUNT(silent));
+    peer(&kit, "quit.example:25", quit, COUNT(quit));
     peer(&kit, "peer.example:25", talk, COUNT(talk));
     peer(&kit, "long.example:25", lines, COUNT(lines));
     peer(&kit, "sink.example:25", sink, COUNT(sink));
@@ -144,6 +195,9 @@ static void test_streams(void **state)
     kit_run(&kit, GP_HOOK_MESSAGE, talks);
     kit_run(&kit, GP_HOOK_MESSAGE, long_lines);
     kit_run(&kit, GP_HOOK_MESSAGE, sends_message);
+    kit_run(&kit, GP_HOOK_MAIL, impatient);
+    kit_run(&kit, GP_HOOK_MAIL, keeps_for_the_end);
+    kit_run(&kit, GP_HOOK_DISCONNECT, says_goodbye);
     assert_slice(gp__sim_failures(kit.rt), GP_S(""));
     kit_run(&kit, GP_HOOK_MESSAGE, refused);
     kit_run(&kit, GP_HOOK_MAIL, keeps);

@@ -230,6 +230,26 @@ static void test_write_waits(void **state)
     free(bytes);
 }
 
+/* Without waiting: all of a little, a part of too much, and nothing after that. */
+static void test_write_now(void **state)
+{
+    enum { SIZE = 64 << 20 };
+    struct fixture *f = *state;
+    struct gp_stream *stream = connect_to(f);
+    const struct gp__runtime_ops *ops = f->rt->ops;
+    char *bytes = calloc(1, SIZE), got[2];
+
+    assert_int_equal(ops->stream_write_now(f->rt, stream, gp_slice(NULL, 0)), 0);
+    assert_int_equal(ops->stream_write_now(f->rt, stream, GP_S("hi")), 2);
+    assert_int_equal(recv(f->peer, got, 2, MSG_WAITALL), 2);
+    assert_memory_equal(got, "hi", 2);
+    assert_true(ops->stream_write_now(f->rt, stream, gp_slice(bytes, SIZE)) < SIZE);
+    assert_int_equal(ops->stream_write_now(f->rt, stream, GP_S("x")), GP_ECLOSED);
+    assert_int_equal(write_all(f, stream, GP_S("x")), GP_ECLOSED);
+    ops->stream_close(f->rt, stream);
+    free(bytes);
+}
+
 /* A peer that floods: reading stops at the bound, and goes on when the hook has read. */
 static void test_read_ahead_is_bounded(void **state)
 {
@@ -280,6 +300,7 @@ int main(void)
         TEST(test_reset),
         TEST(test_read_cancelled),
         TEST(test_write_waits),
+        TEST(test_write_now),
         TEST(test_read_ahead_is_bounded),
         TEST(test_connect_cancelled),
     };
