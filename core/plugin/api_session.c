@@ -107,6 +107,36 @@ struct gp_slice gp_tls_server_name(struct gp_call *call)
     return call->session ? call->session->tls_server_name : ABSENT;
 }
 
+struct gp_slice gp_tls_client_name(struct gp_call *call)
+{
+    return call->session ? call->session->tls_client_name : ABSENT;
+}
+
+bool gp_tls_client_verified(struct gp_call *call)
+{
+    return call->session && call->session->tls_client_verified;
+}
+
+struct gp_slice gp_tls_client_subject(struct gp_call *call)
+{
+    return call->session ? call->session->tls_client_subject : ABSENT;
+}
+
+struct gp_slice gp_tls_client_fingerprint(struct gp_call *call)
+{
+    return call->session ? call->session->tls_client_fingerprint : ABSENT;
+}
+
+struct gp_slice gp_tls_exporter(struct gp_call *call)
+{
+    return call->session ? call->session->tls_exporter : ABSENT;
+}
+
+struct gp_slice gp_tls_server_end_point(struct gp_call *call)
+{
+    return call->session ? call->session->tls_server_end_point : ABSENT;
+}
+
 struct gp_slice gp_auth_user(struct gp_call *call)
 {
     return call->session ? call->session->auth_user : ABSENT;

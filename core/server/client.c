@@ -221,6 +221,9 @@ static void step(struct gp__client *client)
     case GP__SMTP_RESET:
         gp__client_reset(client, &event);
         return;
+    case GP__SMTP_STARTTLS: /* no listener offers it yet */
+        gp__smtp_abort(client->smtp, NULL);
+        return;
     case GP__SMTP_CLOSE:
         client->ended = true;
         return;

@@ -64,9 +64,12 @@ static enum gp_hook_point point_of(enum gp__smtp_ask ask)
         return GP_HOOK_DATA;
     case GP__ASK_MESSAGE:
         return GP_HOOK_MESSAGE;
+    case GP__ASK_TLS:
+        return GP_HOOK_TLS;
     case GP__ASK_COMMAND:
     case GP__ASK_VRFY:
     case GP__ASK_EXPN:
+    case GP__ASK_STARTTLS:
     case GP__ASK_COUNT:
         break;
     }
@@ -169,6 +172,8 @@ static uint64_t budget_of(const struct gp__policy_settings *settings, enum gp__s
     case GP__ASK_COMMAND:
     case GP__ASK_VRFY:
     case GP__ASK_EXPN:
+    case GP__ASK_STARTTLS:
+    case GP__ASK_TLS:
     case GP__ASK_COUNT:
         break;
     }
@@ -187,6 +192,7 @@ void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *even
         start_if_asked(client);
         return;
     case GP__ASK_CONNECT:
+    case GP__ASK_TLS:
     case GP__ASK_COMMAND:
         start_if_asked(client);
         return;
@@ -207,6 +213,7 @@ void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *even
         return;
     case GP__ASK_VRFY:
     case GP__ASK_EXPN:
+    case GP__ASK_STARTTLS:
     case GP__ASK_COUNT:
         give_answer(client);
     }

@@ -30,6 +30,8 @@ static const struct gp__reply out_of_sync = GP__REPLY_INIT(
 static const struct gp__reply no_argument = GP__REPLY_INIT(501, 5, 5, 4,
                                                            "Command takes no argument");
 static const struct gp__reply need_helo = GP__REPLY_INIT(503, 5, 5, 1, "Say EHLO first");
+static const struct gp__reply need_tls = GP__REPLY_INIT(530, 5, 7, 0,
+                                                        "Must issue a STARTTLS command first");
 static const struct gp__reply need_lhlo = GP__REPLY_INIT(503, 5, 5, 1, "Say LHLO first");
 
 /* A browser, or a header field, that was talked into speaking to us: whoever sent it does not
@@ -108,6 +110,23 @@ static void run(struct gp__smtp *smtp, const struct gp__verb *verb, struct gp_sl
         gp__smtp_close(smtp, &out_of_sync, GP__RESET_CLOSED);
 }
 
+static bool needs_tls(const struct gp__smtp *smtp, const struct gp__verb *verb)
+{
+    return smtp->settings->starttls == GP__STARTTLS_REQUIRED && !gp__smtp_encrypted(smtp) &&
+           !(verb && (verb->flags & GP__VERB_PLAIN));
+}
+
+/* What follows is content if it is there already, or if BDAT says so: it must not be read as
+ * commands. */
+static void refuse_plaintext(struct gp__smtp *smtp, const struct gp__verb *verb)
+{
+    bool content = verb && (verb->flags & GP__VERB_CONTENT) && gp__smtp_pending(smtp);
+
+    gp__smtp_refuse(smtp, &need_tls);
+    if (content || (verb && verb->check == gp__bdat_check))
+        gp__smtp_close(smtp, NULL, GP__RESET_CLOSED);
+}
+
 static struct gp_slice without_blanks(struct gp_slice s)
 {
     while (s.len && s.data[0] == ' ')
@@ -135,7 +154,9 @@ void gp__command_dispatch(struct gp__smtp *smtp, struct gp_slice line)
     } else if (smtp->unwelcome && !(verb && (verb->flags & GP__VERB_ALWAYS))) {
         gp__smtp_refuse(smtp, &unwelcome);
     } else if (in_sync(smtp, verb ? verb->flags : 0)) {
-        if (!verb)
+        if (needs_tls(smtp, verb))
+            refuse_plaintext(smtp, verb);
+        else if (!verb)
             gp__unknown_check(smtp, name, argument);
         else if (not_idle(smtp, verb->flags))
             run(smtp, verb, argument);

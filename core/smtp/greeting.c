@@ -19,7 +19,7 @@ static void greet(struct gp__smtp *smtp, uint16_t code, const struct gp__reply *
     gp__smtp_reply(smtp, &reply);
 }
 
-void gp__connect_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
+static void welcome(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
     struct gp_slice said = smtp->settings->greeting;
     bool lmtp = smtp->settings->protocol == GP__PROTOCOL_LMTP;
@@ -31,6 +31,41 @@ void gp__connect_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
     greet(smtp, 220, reply, said);
     if (smtp->state == GP__STATE_GREETING)
         smtp->state = GP__STATE_COMMAND;
+}
+
+/* With TLS from the start (RFC 8314) there is one more question before the greeting. */
+void gp__connect_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
+{
+    struct gp__command *command;
+
+    if (!gp__smtp_encrypted(smtp)) {
+        welcome(smtp, reply);
+        return;
+    }
+    command = gp__smtp_command(smtp);
+    command->welcome = *reply;
+    command->welcome.text = gp__arena_dup(smtp->scratch, reply->text);
+    gp__smtp_ask(smtp, GP__ASK_TLS);
+}
+
+void gp__tls_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
+{
+    (void)reply;
+    if (smtp->state == GP__STATE_GREETING)
+        welcome(smtp, &smtp->command->welcome);
+}
+
+/* After STARTTLS it is the client's turn: what it gets stands for the answer to its EHLO. */
+void gp__tls_refused(struct gp__smtp *smtp, const struct gp__reply *reply)
+{
+    struct gp__reply last = *reply;
+
+    if (smtp->state == GP__STATE_GREETING) {
+        gp__connect_refused(smtp, reply);
+        return;
+    }
+    last.code = reply->code < 500 ? 421 : 554;
+    gp__smtp_close(smtp, &last, GP__RESET_CLOSED);
 }
 
 void gp__connect_refused(struct gp__smtp *smtp, const struct gp__reply *reply)

@@ -53,7 +53,8 @@ static int hold(struct gp__smtp *smtp, size_t n)
 
 void gp__smtp_feed(struct gp__smtp *smtp, struct gp_slice bytes)
 {
-    if (smtp->state >= GP__STATE_CLOSING || bytes.len == 0)
+    /* Nothing of the plaintext side reaches the engine once STARTTLS was answered. */
+    if (smtp->state >= GP__STATE_STARTTLS || bytes.len == 0)
         return;
     gp__smtp_settle(smtp);
     smtp->fed = bytes;
@@ -270,6 +271,9 @@ static const struct {
                       gp__smtp_refuse},
     [GP__ASK_EXPN] = {'2', GP__REPLY_INIT(252, 2, 5, 0, "Cannot expand that"), gp__smtp_reply,
                       gp__smtp_refuse},
+    [GP__ASK_STARTTLS] = {'2', GP__REPLY_INIT(220, 2, 0, 0, "Ready to start TLS"),
+                          gp__starttls_proceed, gp__smtp_refuse},
+    [GP__ASK_TLS] = {'2', {0}, gp__tls_proceed, gp__tls_refused},
 };
 
 /* Checks a reply of the host and completes it: each line shall have an enhanced code. */
@@ -291,8 +295,8 @@ static int check_reply(struct gp__reply *reply, bool refusal, char digit)
 static void disconnect(struct gp__smtp *smtp, const struct gp__answer *answer,
                        const struct gp__reply *reply)
 {
-    if (smtp->ask == GP__ASK_CONNECT)
-        gp__connect_refused(smtp, reply);
+    if (smtp->ask == GP__ASK_CONNECT || smtp->ask == GP__ASK_TLS)
+        asks[smtp->ask].refused(smtp, reply);
     else if (smtp->ask == GP__ASK_MESSAGE)
         gp__message_answered(smtp, answer, reply);
     else
@@ -359,6 +363,8 @@ uint64_t gp__smtp_deadline(const struct gp__smtp *smtp)
         return 0;
     if (smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK)
         return idle < whole ? idle : whole;
+    if (smtp->state == GP__STATE_STARTTLS) /* the handshake has its own budget */
+        return smtp->handshaking ? UINT64_MAX : 0;
     return smtp->mark + limits->command_timeout;
 }
 

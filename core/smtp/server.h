@@ -14,7 +14,7 @@
  * never allocates per command: a command is parsed in a scratch arena that is reset after it, a
  * transaction has its own arena.
  *
- * Follows RFC 5321 (5321bis where stricter), 1870, 2034, 2920, 3030, 3461, 6152, 6531, 9422.
+ * Follows RFC 5321 (5321bis where stricter), 1870, 2034, 2920, 3030, 3207, 3461, 6152, 6531, 9422.
  */
 #ifndef GP_SMTP_SERVER_H
 #define GP_SMTP_SERVER_H
@@ -32,6 +32,13 @@ enum gp__line_endings {
 enum gp__pipelining {
     GP__PIPELINING_ENFORCE = 0, /* input after a synchronising command: 554 5.5.0 and close */
     GP__PIPELINING_NOTE,        /* only counted, as a fact of the session */
+};
+
+/* STARTTLS (RFC 3207). Whether the session is encrypted is a fact of it: session->tls_version. */
+enum gp__starttls {
+    GP__STARTTLS_OFF = 0,  /* 502; also where TLS is there from the start */
+    GP__STARTTLS_OFFERED,  /* announced while the session is in plaintext */
+    GP__STARTTLS_REQUIRED, /* and in plaintext 530 5.7.0 to all but EHLO, NOOP, STARTTLS, QUIT */
 };
 
 enum gp__extension {
@@ -58,6 +65,7 @@ struct gp__smtp_settings {
     unsigned extensions;      /* enum gp__extension */
     enum gp__line_endings line_endings;
     enum gp__pipelining pipelining;
+    enum gp__starttls starttls;
     struct gp__limits limits;
 };
 
@@ -67,6 +75,7 @@ enum gp__smtp_event_type {
     GP__SMTP_DATA,      /* bytes of the message; valid until the next step or settle */
     GP__SMTP_RESET,     /* a transaction ended without a message: the host gets its reference */
     GP__SMTP_CLOSE,     /* flush the output and close; the last event */
+    GP__SMTP_STARTTLS,  /* flush the output, do the handshake, then gp__smtp_secured() */
 };
 
 /* What the host is asked. The default answer (decision 0, code 0) is the usual positive reply. */
@@ -81,6 +90,8 @@ enum gp__smtp_ask {
     GP__ASK_COMMAND,      /* an unknown verb: event.verb, event.argument */
     GP__ASK_VRFY,         /* event.argument */
     GP__ASK_EXPN,
+    GP__ASK_STARTTLS, /* to refuse with 454 when TLS is not to be had now */
+    GP__ASK_TLS,      /* the session is encrypted now: after CONNECT, or after a STARTTLS */
     GP__ASK_COUNT
 };
 
@@ -93,6 +104,7 @@ enum gp__reset_reason {
     GP__RESET_QUIT,
     GP__RESET_CLOSED,
     GP__RESET_TIMEOUT,
+    GP__RESET_STARTTLS,
 };
 
 struct gp__smtp_event {
@@ -159,6 +171,13 @@ void gp__smtp_drain(struct gp__smtp *smtp);
  * a reply (421 …) it is written first; NULL: none. */
 void gp__smtp_abort(struct gp__smtp *smtp, const struct gp__reply *reply);
 
+/*
+ * After GP__SMTP_STARTTLS: the handshake is done, the facts of the session say so, and what is fed
+ * from now on came through TLS. All that was known before is forgotten (RFC 3207 4.2). A handshake
+ * that fails ends the session instead: gp__smtp_abort().
+ */
+void gp__smtp_secured(struct gp__smtp *smtp);
+
 /* Replies to write; the host consumes what it wrote. */
 struct gp__buf *gp__smtp_output(struct gp__smtp *smtp);
 
@@ -178,6 +197,7 @@ bool gp__smtp_idle(const struct gp__smtp *smtp);
 struct gp__smtp_counts {
     uint64_t commands, errors, unknown, bytes_in, messages, recipients;
     bool pipelined_early; /* input after a synchronising command was seen */
+    bool injected;        /* plaintext came after STARTTLS in one piece with it: an attack */
 };
 const struct gp__smtp_counts *gp__smtp_counts(const struct gp__smtp *smtp);
 

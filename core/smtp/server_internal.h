@@ -18,6 +18,7 @@
     X(COMMAND, "command", gp__command_step)                                                        \
     X(DATA, "data", gp__data_step)                                                                 \
     X(CHUNK, "chunk", gp__chunk_step)                                                              \
+    X(STARTTLS, "starttls", gp__starttls_step)                                                     \
     X(CLOSING, "closing", gp__closing_step)                                                        \
     X(CLOSED, "closed", gp__closed_step)
 
@@ -47,6 +48,7 @@ struct gp__command {
     struct gp__buf lines; /* CAPABILITIES */
     struct gp__saved_helo helo;
     struct gp__reply trouble; /* a refusal of the host that waits for the end of a chunk */
+    struct gp__reply welcome; /* the answer to CONNECT, while TLS is asked about */
 };
 
 struct gp__smtp {
@@ -79,6 +81,7 @@ struct gp__smtp {
     uint8_t state, ask, reset;
     bool asking, ask_open; /* the question is to be put; was put */
     bool rearm;            /* mark is to be set by the next step */
+    bool handshaking;      /* STARTTLS was told to the host */
     bool unwelcome;        /* refused at CONNECT: 503 until QUIT */
     bool draining;         /* the host wants no more of the message */
     bool chunk_last, chunk_keep;
@@ -121,6 +124,7 @@ enum gp__step gp__greeting_step(struct gp__smtp *smtp, struct gp__smtp_event *ev
 enum gp__step gp__command_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__data_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__chunk_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
+enum gp__step gp__starttls_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__closing_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__closed_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 
@@ -158,6 +162,7 @@ void gp__quit_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__vrfy_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__expn_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__help_check(struct gp__smtp *smtp, struct gp_slice argument);
+void gp__starttls_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__not_implemented_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__unknown_check(struct gp__smtp *smtp, struct gp_slice verb, struct gp_slice argument);
 
@@ -172,10 +177,18 @@ gp__answer_fn gp__mail_proceed, gp__mail_refused;
 gp__answer_fn gp__rcpt_proceed, gp__rcpt_refused;
 gp__answer_fn gp__data_proceed, gp__data_refused;
 gp__answer_fn gp__unknown_proceed;
+gp__answer_fn gp__starttls_proceed;
+gp__answer_fn gp__tls_proceed, gp__tls_refused;
 /* Whether a reply may answer one recipient of a message (LMTP). */
 bool gp__message_reply_ok(const struct gp__reply *reply);
 void gp__message_answered(struct gp__smtp *smtp, const struct gp__answer *answer,
                           const struct gp__reply *reply);
+
+/* ---- TLS (cmd_starttls.c) ---- */
+
+/* Whether the session is encrypted; whether STARTTLS can be said now. */
+bool gp__smtp_encrypted(const struct gp__smtp *smtp);
+bool gp__smtp_offers_tls(const struct gp__smtp *smtp);
 
 /* ---- shared by MAIL and RCPT (cmd_mail.c) ---- */
 

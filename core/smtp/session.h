@@ -42,7 +42,14 @@ struct gp_session {
     bool talked_early;
 
     struct gp_slice tls_version, tls_cipher, tls_server_name; /* absent without TLS */
-    struct gp_slice auth_user, auth_mechanism;                /* absent without AUTH */
+    /* Of the client's certificate: its name if it was verified; subject and SHA-256 if there is
+     * one. */
+    struct gp_slice tls_client_name, tls_client_subject, tls_client_fingerprint;
+    bool tls_client_verified;
+    /* Channel bindings: 32 bytes (RFC 9266), absent unless TLS 1.3 or with extended master secret;
+     * the hash of our certificate (RFC 5929). */
+    struct gp_slice tls_exporter, tls_server_end_point;
+    struct gp_slice auth_user, auth_mechanism; /* absent without AUTH */
 
     struct gp_transaction *transaction; /* the current one, or NULL */
     unsigned transactions;              /* begun so far */

@@ -52,6 +52,25 @@ GP_API struct gp_slice gp_tls_version(struct gp_call *call);
 GP_API struct gp_slice gp_tls_cipher(struct gp_call *call);
 GP_API struct gp_slice gp_tls_server_name(struct gp_call *call);
 
+/*
+ * The certificate that the client showed, where the listener asks for one. Its name (the e-mail
+ * address of its subjectAltName, else the common name, else the DNS name) is absent unless it was
+ * verified against the listener's CAs; subject (RFC 4514, control characters and what is not ASCII
+ * escaped) and SHA-256 fingerprint (64 hex digits) are there for any: for matching, not for trust.
+ */
+GP_API struct gp_slice gp_tls_client_name(struct gp_call *call);
+GP_API bool gp_tls_client_verified(struct gp_call *call);
+GP_API struct gp_slice gp_tls_client_subject(struct gp_call *call);
+GP_API struct gp_slice gp_tls_client_fingerprint(struct gp_call *call);
+
+/*
+ * Channel bindings of this TLS connection, as octets: tls-exporter (RFC 9266; 32 of them, absent
+ * where it would not be unique: TLS 1.2 without extended master secret) and tls-server-end-point
+ * (RFC 5929). Absent without TLS.
+ */
+GP_API struct gp_slice gp_tls_exporter(struct gp_call *call);
+GP_API struct gp_slice gp_tls_server_end_point(struct gp_call *call);
+
 /* The authenticated login and the mechanism; absent without. */
 GP_API struct gp_slice gp_auth_user(struct gp_call *call);
 GP_API struct gp_slice gp_auth_mechanism(struct gp_call *call);

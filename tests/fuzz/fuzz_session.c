@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine under random input, random splits and random answers. The first eight bytes choose settings and seed
 // the rest; what follows is what the client sends. Asserts that output is nothing but reply lines, that each
-// transaction ends exactly once, that what the host gets is canonical, and that nothing comes after the end.
+// transaction ends exactly once, that what the host gets is canonical, that nothing said before TLS lives on in it,
+// and that nothing comes after the end.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct host {
     enum gp__smtp_ask ask;
     size_t message_bytes;
     char last; /* of the message */
-    bool asked, closed, drained;
+    bool asked, closed, drained, handshaking;
 };
 
 static unsigned dice(struct host *host, unsigned sides)
@@ -151,6 +152,13 @@ static void on_ask(struct host *host, const struct gp__smtp_event *event)
     case GP__ASK_HELO:
         CHECK(!host->open);
         break;
+    case GP__ASK_STARTTLS:
+        CHECK(!gp_slice_present(host->session->tls_version));
+        break;
+    case GP__ASK_TLS:
+        CHECK(!host->open && gp_slice_present(host->session->tls_version));
+        CHECK(!gp_slice_present(gp__session_helo(host->session)));
+        break;
     case GP__ASK_COUNT:
         abort();
     }
@@ -182,6 +190,13 @@ static void on_reset(struct host *host, struct gp__smtp_event *event)
     gp__transaction_unref(&host->open);
 }
 
+static void on_starttls(struct host *host)
+{
+    CHECK(!host->handshaking && !host->open && !host->session->helo_seen);
+    CHECK(gp__smtp_pending(host->smtp) == 0);
+    host->handshaking = true;
+}
+
 static void crank(struct host *host)
 {
     struct gp__smtp_event event;
@@ -198,6 +213,8 @@ static void crank(struct host *host)
             on_reset(host, &event);
             if (gp__smtp_deadline(host->smtp) != 0)
                 host->asked = false;
+        } else if (event.type == GP__SMTP_STARTTLS) {
+            on_starttls(host);
         } else {
             host->closed = true;
             host->asked = false;
@@ -224,6 +241,7 @@ static void choose_settings(struct host *host, const uint8_t *data)
     host->settings.protocol = data[0] & 2 ? GP__PROTOCOL_LMTP : GP__PROTOCOL_SMTP;
     host->settings.line_endings = (enum gp__line_endings)((data[0] >> 2) % 3);
     host->settings.pipelining = data[0] & 16 ? GP__PIPELINING_ENFORCE : GP__PIPELINING_NOTE;
+    host->settings.starttls = (enum gp__starttls)(data[1] % 3);
     if (data[0] & 32) {
         limits->message_size = 64;
         limits->drain = 128;
@@ -245,13 +263,19 @@ static void send_some(struct host *host, struct gp_slice *rest)
     CHECK(copy);
     memcpy(copy, part.data, part.len);
     *rest = gp_slice_sub(*rest, part.len, rest->len);
-    if (!host->closed)
+    if (!host->closed && !host->handshaking) /* then it is dropped */
         host->fed += part.len;
     gp__smtp_feed(host->smtp, gp_slice(copy, part.len));
     crank(host);
     free(copy);
     if (host->asked && dice(host, 3)) {
         answer(host);
+        crank(host);
+    }
+    if (host->handshaking && dice(host, 2)) {
+        host->handshaking = false;
+        host->session->tls_version = GP_S("TLSv1.3");
+        gp__smtp_secured(host->smtp);
         crank(host);
     }
     if (dice(host, 500) == 0)
@@ -269,6 +293,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     choose_settings(&host, data);
     rest = gp_slice((const char *)data + SEED_BYTES, size - SEED_BYTES);
     host.session = gp__session_create("0123456789abcdef");
+    if (data[1] % 16 == 15)
+        host.session->tls_version = GP_S("TLSv1.3");
     host.smtp = gp__smtp_create(&host.settings, host.session, 0);
     if (dice(&host, 10))
         crank(&host);

@@ -51,6 +51,7 @@ static void on_event(struct host *host, struct gp__smtp_event *event)
         host->closed = true;
         break;
     case GP__SMTP_INPUT:
+    case GP__SMTP_STARTTLS:
         break;
     }
 }

@@ -52,9 +52,9 @@ struct run {
 
 static const char *const asks[GP__ASK_COUNT] = {"connect", "helo", "capabilities", "mail",
                                                 "rcpt",    "data", "message",      "command",
-                                                "vrfy",    "expn"};
-static const char *const resets[] = {"none", "rset",   "helo",   "refused",
-                                     "quit", "closed", "timeout"};
+                                                "vrfy",    "expn", "starttls",     "tls"};
+static const char *const resets[] = {"none", "rset",   "helo",    "refused",
+                                     "quit", "closed", "timeout", "starttls"};
 
 static void fail_at(const struct run *run, const char *format, ...) GP_PRINTF(2, 3);
 static void fail_at(const struct run *run, const char *format, ...)
@@ -201,6 +201,8 @@ static void turn_crank(struct run *run)
         } else if (event.type == GP__SMTP_RESET) {
             note_event(run, "reset", resets[event.reset]);
             gp__transaction_unref(&event.transaction);
+        } else if (event.type == GP__SMTP_STARTTLS) {
+            note_event(run, "starttls", "");
         } else {
             note_event(run, "close", "");
             run->closed = true;
@@ -353,6 +355,11 @@ static void set(struct run *run, struct gp_slice text)
                                                                    : GP__PIPELINING_ENFORCE;
     else if (gp_slice_eq(name, GP_S("greeting")))
         run->settings.greeting = gp__arena_dup(run->arena, text);
+    else if (gp_slice_eq(name, GP_S("starttls")))
+        run->settings.starttls = gp_slice_eq(text, GP_S("required")) ? GP__STARTTLS_REQUIRED
+                                                                     : GP__STARTTLS_OFFERED;
+    else if (gp_slice_eq(name, GP_S("tls")))
+        run->session->tls_version = GP_S("TLSv1.3");
     else if (gp_slice_eq(name, GP_S("extensions")))
         set_extension(run, text);
     else if (!set_limit(run, name, text))
@@ -405,6 +412,10 @@ static void check_fact(struct run *run, struct gp_slice text)
         have = run->session->talked_early;
     else if (gp_slice_eq(name, GP_S("pipelined_early")))
         have = counts->pipelined_early;
+    else if (gp_slice_eq(name, GP_S("injected")))
+        have = counts->injected;
+    else if (gp_slice_eq(name, GP_S("extended")))
+        have = run->session->extended;
     else if (gp_slice_eq(name, GP_S("messages")))
         have = (int64_t)counts->messages;
     else if (gp_slice_eq(name, GP_S("recipients")))
@@ -454,6 +465,14 @@ static void abort_session(struct run *run, struct gp_slice text)
     turn_crank(run);
 }
 
+/* The handshake is the host's: the engine only learns that it is done. */
+static void secured(struct run *run)
+{
+    run->session->tls_version = GP_S("TLSv1.3");
+    gp__smtp_secured(run->smtp);
+    turn_crank(run);
+}
+
 static void directive(struct run *run, struct gp_slice key, struct gp_slice text)
 {
     if (gp_slice_eq(key, GP_S("set")))
@@ -483,6 +502,8 @@ static void directive(struct run *run, struct gp_slice key, struct gp_slice text
         expect_event(run, text);
     else if (gp_slice_eq(key, GP_S("wait")))
         wait_for(run, text);
+    else if (gp_slice_eq(key, GP_S("secured")))
+        secured(run);
     else if (gp_slice_eq(key, GP_S("abort")))
         abort_session(run, text);
     else if (gp_slice_eq(key, GP_S("answer")))
