@@ -79,21 +79,25 @@ void gp__deliveries_plan(struct gp__deliveries *all, const enum gp__disposal *di
 
 /* ---- asking targets ---- */
 
-static uint64_t deadline_of(const struct gp_delivery *delivery, struct gp_session *session)
+#define HOLD_DEADLINE_MS 60000
+
+/* Its own deadline, or what is left for the reply and `late_ms` more. */
+static uint64_t deadline_of(const struct gp_delivery *delivery, struct gp_session *session,
+                            uint64_t late_ms)
 {
     struct gp__runtime *rt = session->policy->runtime;
-    uint64_t own = delivery->target ? delivery->target->instance->deadline_ms : 60000;
-    uint64_t at = rt->ops->now_ms(rt) + own;
+    uint64_t own = delivery->target ? delivery->target->instance->deadline_ms : HOLD_DEADLINE_MS;
+    uint64_t at = rt->ops->now_ms(rt) + own, reply_by = session->policy->reply_by_ms;
 
-    return at < session->policy->reply_by_ms ? at : session->policy->reply_by_ms;
+    return reply_by < UINT64_MAX - late_ms && reply_by + late_ms < at ? reply_by + late_ms : at;
 }
 
 static void call_init(struct gp_call *call, struct gp_delivery *delivery,
-                      struct gp_session *session)
+                      struct gp_session *session, uint64_t late_ms)
 {
     gp__call_init(call, session->policy->runtime,
                   delivery->target ? delivery->target->instance : NULL, GP_HOOK_ATTEMPT,
-                  deadline_of(delivery, session));
+                  deadline_of(delivery, session, late_ms));
     call->session = session;
     call->transaction = delivery->policy->transaction;
     call->policy = delivery->policy;
@@ -157,26 +161,51 @@ static void settle(struct gp_delivery *delivery, int error)
 }
 
 static void steadfast_init(struct gp_call *call, struct gp_delivery *delivery,
-                           struct gp_session *session)
+                           struct gp_session *session, uint64_t late_ms)
 {
-    call_init(call, delivery, session);
+    call_init(call, delivery, session, late_ms);
     call->steadfast = true;
-    call->deadline_ms = UINT64_MAX;
 }
 
-static void revoke(struct gp_delivery *delivery, struct gp_session *session)
+/* Whoever broke a rule, or went on when the time was up, did not succeed, whatever it returns. */
+static int result_of(const struct gp_call *call, int error)
+{
+    if (error || call->sticky)
+        return error ? error : call->sticky;
+    return gp_slice_present(call->fault) ? GP_ETEMP : 0;
+}
+
+static int take_back(struct gp_call *call, struct gp_delivery *delivery)
+{
+    int error;
+
+    if (!delivery->target) {
+        gp__hold_revoke(call, delivery);
+        return 0;
+    }
+    if (!role_of(delivery)->revoke)
+        return GP_ENOTALLOWED;
+    error = gp__serial_enter(call);
+    if (error)
+        return error;
+    role_of(delivery)->revoke(call, delivery->target->instance->self, delivery);
+    gp__serial_leave(delivery->target->instance);
+    return 0;
+}
+
+/* 0, or -1: nobody knows what is left of it. */
+static int revoke(struct gp_delivery *delivery, struct gp_session *session)
 {
     struct gp_call call;
+    int error;
 
-    steadfast_init(&call, delivery, session);
-    if (!delivery->target) {
-        gp__hold_revoke(&call, delivery);
-    } else if (role_of(delivery)->revoke && gp__serial_enter(&call) == 0) {
-        role_of(delivery)->revoke(&call, delivery->target->instance->self, delivery);
-        gp__serial_leave(delivery->target->instance);
-    }
+    steadfast_init(&call, delivery, session, GP__REVOKE_LATE_MS);
+    error = result_of(&call, take_back(&call, delivery));
+    if (error)
+        log_failure(delivery, &call, error, "revoke");
     delivery->prepared = false;
     gp__call_end(&call);
+    return error ? -1 : 0;
 }
 
 static int ask(struct gp_call *call, struct gp_delivery *delivery, struct gp_slice hold_path)
@@ -202,15 +231,13 @@ static void prepare(struct gp_delivery *delivery, struct gp_session *session,
     struct gp_call call;
     int error;
 
-    call_init(&call, delivery, session);
+    call_init(&call, delivery, session, 0);
     if (session->gone)
         error = GP_ECANCELED;
     else if (call.deadline_ms <= call.runtime->ops->now_ms(call.runtime))
         error = GP_ETIMEDOUT;
     else
-        error = ask(&call, delivery, hold_path);
-    if (!error && gp_slice_present(call.fault))
-        error = GP_ETEMP;
+        error = result_of(&call, ask(&call, delivery, hold_path));
     if (error)
         log_failure(delivery, &call, error, "prepare");
     delivery->prepared = !error || !has_second_step(delivery);
@@ -275,10 +302,11 @@ static int publish(struct gp_delivery *delivery, struct gp_session *session)
     struct gp_call call;
     int error;
 
-    steadfast_init(&call, delivery, session);
-    error = show(&call, delivery);
+    steadfast_init(&call, delivery, session, GP__PUBLISH_LATE_MS);
+    error = result_of(&call, show(&call, delivery));
     if (error) {
         log_failure(delivery, &call, error, "publish");
+        delivery->in_doubt = count_delivered(delivery);
         defer_all(delivery, error);
     }
     delivery->published = !error;
@@ -311,7 +339,7 @@ void gp__deliveries_revoke(struct gp__deliveries *all, struct gp_session *sessio
 
         if (delivery->published || !has_second_step(delivery))
             all->doubled += count_delivered(delivery);
-        else if (delivery->prepared)
-            revoke(delivery, session);
+        else if (delivery->prepared && revoke(delivery, session) != 0)
+            all->doubled += delivery->in_doubt;
     }
 }

@@ -25,15 +25,24 @@ struct gp_delivery {
     struct gp_slice hostname;
     void *data; /* the target's, between the steps */
     bool asked, prepared, published;
+    size_t in_doubt; /* recipients whom a publish() that failed may have shown it */
 };
+
+/*
+ * Every step has the deadline of its instance, and no more than is left for the reply. Only what has
+ * begun to show may overrun that, and the taking back of what failed a little more: half done is
+ * worse than a late reply. So a reply is at most GP__REVOKE_LATE_MS late, whatever targets do.
+ */
+#define GP__PUBLISH_LATE_MS 10000
+#define GP__REVOKE_LATE_MS 20000
 
 struct gp__deliveries {
     struct gp__policy *policy;
     struct gp_slice hold_path; /* absent: nothing can be held */
     struct gp_delivery **items;
     size_t count, cap;
-    size_t doubled; /* recipients who have it and can't be made to give it back, though the client
-                       keeps it: they get it twice */
+    size_t doubled; /* recipients who have it, or may have it, and can't be made to give it back,
+                       though the client keeps it: they get it twice */
 };
 
 /* Groups the recipients by copy and target (TARGET) or bucket (HOLD, BOUNCE). disposals goes by
@@ -49,7 +58,7 @@ void gp__deliveries_prepare(struct gp__deliveries *deliveries, struct gp_session
                             enum gp_outcome *outcomes_r);
 
 /*
- * Makes what recipients got visible: 0, or -1 when a target failed to. Nobody is asked after that,
+ * Makes what recipients got visible: 0, or -1 when a target failed to in time. Nobody is asked after that,
  * and the transaction is to be given back: gp__deliveries_revoke() counts those who have it already.
  * Recipients of the target that failed are deferred, with a reply. Goes on if the client leaves.
  */

@@ -45,13 +45,15 @@ struct gp_target_role {
 
     /*
      * Optional second step: makes visible what deliver() prepared. Called for all deliveries of a
-     * transaction after every deliver() succeeded; must be quick and nearly sure to succeed.
+     * transaction after every deliver() succeeded; must be quick and nearly sure to succeed. Goes on
+     * when the client leaves. Past its deadline it has failed, whatever it returns.
      */
     int (*publish)(struct gp_call *call, void *self, struct gp_delivery *delivery);
 
     /* With publish(): takes back what deliver() prepared, because the transaction failed. Also
      * called at once after a deliver() that failed or was cancelled, and after a publish() that
-     * failed: it must bear that nothing, or only a part, is there. */
+     * failed: it must bear that nothing, or only a part, is there. Goes on when the client leaves.
+     * Past its deadline what publish() was to show counts as shown. */
     void (*revoke)(struct gp_call *call, void *self, struct gp_delivery *delivery);
 };
 

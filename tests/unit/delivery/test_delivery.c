@@ -14,9 +14,10 @@ struct fake_target {
     bool faults;             /* misuses the API while it delivers */
     enum gp_outcome outcome; /* of recipients, but for those named "later" and "never" */
     uint64_t sleep_ms;
+    const char *hangs; /* the steps at which it never answers: "dpr" */
+    bool lies;         /* claims success when such a wait was ended */
 
     unsigned delivered, published, revoked;
-    char order[32];
 };
 
 static char order[64]; /* of all steps: "d1 d2 p1 p2" */
@@ -27,6 +28,14 @@ static void note_step(const char *step, const struct fake_target *t)
 
     snprintf(order + len, sizeof order - len, "%s%s" GP_FMT, len ? " " : "", step,
              GP_ARG(t->fake.instance.id));
+}
+
+/* 0, or the error that ended a wait for ever. */
+static int hang(struct gp_call *call, const struct fake_target *t, char step)
+{
+    int error = t->hangs && strchr(t->hangs, step) ? gp_sleep(call, 86400000) : 0;
+
+    return t->lies ? 0 : error;
 }
 
 static enum gp_outcome outcome_for(const struct fake_target *t, const struct gp_recipient *r)
@@ -44,7 +53,7 @@ static int deliver(struct gp_call *call, void *self, struct gp_delivery *deliver
 
     note_step("d", t);
     t->delivered++;
-    t->fake.slept = t->sleep_ms ? gp_sleep(call, t->sleep_ms) : 0;
+    t->fake.slept = t->sleep_ms ? gp_sleep(call, t->sleep_ms) : hang(call, t, 'd');
     for (size_t i = 0; i < gp_delivery_rcpt_count(delivery); i++) {
         enum gp_outcome outcome = outcome_for(t, gp_delivery_rcpt_at(delivery, i));
 
@@ -59,13 +68,15 @@ static int deliver(struct gp_call *call, void *self, struct gp_delivery *deliver
 static int publish(struct gp_call *call, void *self, struct gp_delivery *delivery)
 {
     struct fake_target *t = self;
+    int error;
 
     (void)delivery;
     note_step("p", t);
     t->published++;
     if (t->sleep_ms)
         assert_int_equal(gp_sleep(call, 1), 0);
-    return t->publishes;
+    error = hang(call, t, 'p');
+    return error ? error : t->publishes;
 }
 
 static void revoke(struct gp_call *call, void *self, struct gp_delivery *delivery)
@@ -75,7 +86,8 @@ static void revoke(struct gp_call *call, void *self, struct gp_delivery *deliver
     (void)delivery;
     note_step("r", t);
     t->revoked++;
-    assert_int_equal(gp_sleep(call, 1), 0);
+    if (hang(call, t, 'r') == 0 && !t->lies)
+        assert_int_equal(gp_sleep(call, 1), 0);
 }
 
 struct setup {
@@ -506,6 +518,124 @@ static void serial_target(void **unused)
     finish(&s);
 }
 
+/* ---- targets that never answer ---- */
+
+/* Two targets, a recipient each; the time for the reply is up after 20 s. */
+struct silence {
+    const char *one, *two; /* where they hang */
+    uint64_t deadline_ms;  /* of both */
+    uint64_t ends_ms;      /* when the session can go on; a revoke() that answers takes 1 ms */
+    const char *order;
+    size_t doubled;
+};
+
+static const struct silence silences[] = {
+    /* until their own deadline */
+    {"d", "", 3000, 3002, "d1 r1 d2 r2", 0},
+    {"", "d", 3000, 3002, "d1 d2 r2 r1", 0},
+    {"dr", "", 3000, 6001, "d1 r1 d2 r2", 0},
+    {"p", "", 3000, 3002, "d1 d2 p1 r1 r2", 0},
+    {"", "p", 3000, 3001, "d1 d2 p1 p2 r2", 1},
+    {"pr", "", 3000, 6001, "d1 d2 p1 r1 r2", 1}, /* shown or not: nobody knows */
+    {"", "pr", 3000, 6000, "d1 d2 p1 p2 r2", 2},
+    /* until the reply is due, or a little later when that saves from doing it by halves */
+    {"d", "", 600000, 20001, "d1 r1", 0}, /* two is not asked any more */
+    {"dr", "", 600000, 40000, "d1 r1", 0},
+    {"p", "", 600000, 30002, "d1 d2 p1 r1 r2", 0},
+    {"", "p", 600000, 30001, "d1 d2 p1 p2 r2", 1},
+    {"pr", "r", 600000, 40000, "d1 d2 p1 r1 r2", 1},
+    {"", "pr", 600000, 40000, "d1 d2 p1 p2 r2", 2},
+};
+
+/* The steps as the end of a message takes them. */
+static void all_fiber(void *arg)
+{
+    struct setup *s = arg;
+    bool ready;
+
+    gp__deliveries_prepare(&s->all, s->world->session, s->outcomes);
+    ready = s->outcomes[0] == GP_OUTCOME_DELIVERED && s->outcomes[1] == GP_OUTCOME_DELIVERED;
+    s->published = ready ? gp__deliveries_publish(&s->all, s->world->session) : -1;
+    if (s->published)
+        gp__deliveries_revoke(&s->all, s->world->session);
+    s->ended = true;
+}
+
+static void hang_setup(struct setup *s, const struct silence *row, bool lies)
+{
+    setup(s, true, true);
+    add(s, "a@x.example", &s->one);
+    add(s, "b@x.example", &s->two);
+    s->one.hangs = row->one;
+    s->two.hangs = row->two;
+    s->one.lies = s->two.lies = lies;
+    s->one.fake.instance.deadline_ms = s->two.fake.instance.deadline_ms = row->deadline_ms;
+    gp__policy_reply_within(s->world->session->policy, 20000);
+    plan(s);
+}
+
+static void hang_check(struct setup *s, const struct silence *row)
+{
+    struct gp_recipient **recipients = s->world->tx->policy->recipients;
+
+    assert_true(s->ended);
+    assert_int_equal(s->published, -1);
+    assert_int_equal(s->all.doubled, row->doubled);
+    /* somebody's reply says so to the client */
+    assert_true(recipients[0]->reply.code == 451 || recipients[1]->reply.code == 451);
+    assert_true(world_logged(s->world, "delivery.failed"));
+    assert_null(s->world->session->policy->parked);
+    finish(s);
+}
+
+static void never_answers(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT(silences); i++) {
+        struct setup s;
+
+        print_message("hangs at %s, %s\n", silences[i].one, silences[i].two);
+        hang_setup(&s, &silences[i], false);
+        run(&s, all_fiber);
+        assert_int_equal(s.world->rt->ops->now_ms(s.world->rt), silences[i].ends_ms);
+        assert_string_equal(order, silences[i].order);
+        hang_check(&s, &silences[i]);
+    }
+}
+
+/* A wait that was ended is no success, though the target says so. */
+static void claims_success(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT(silences); i++) {
+        struct setup s;
+
+        print_message("lies after %s, %s\n", silences[i].one, silences[i].two);
+        hang_setup(&s, &silences[i], true);
+        run(&s, all_fiber);
+        hang_check(&s, &silences[i]);
+    }
+}
+
+/* The client leaves while they hang: who delivers is told, the others go on to their deadlines. */
+static void never_answers_and_client_leaves(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT(silences); i++) {
+        struct setup s;
+
+        print_message("left at %s, %s\n", silences[i].one, silences[i].two);
+        hang_setup(&s, &silences[i], false);
+        start(&s, all_fiber);
+        gp__sim_advance(s.world->rt, 1000);
+        assert_false(s.ended);
+        gp__session_cancel_calls(s.world->session);
+        assert_true(gp__sim_run(s.world->rt, 86400000));
+        assert_true(s.world->rt->ops->now_ms(s.world->rt) <= silences[i].ends_ms);
+        hang_check(&s, &silences[i]);
+    }
+}
+
 /* ---- hostile results ---- */
 
 static void results(void **unused)
@@ -641,6 +771,9 @@ int main(void)
         cmocka_unit_test(one_step_is_visible),
         cmocka_unit_test(partial),
         cmocka_unit_test(serial_target),
+        cmocka_unit_test(never_answers),
+        cmocka_unit_test(claims_success),
+        cmocka_unit_test(never_answers_and_client_leaves),
         cmocka_unit_test(results),
         cmocka_unit_test(getters),
         cmocka_unit_test(json),

@@ -61,6 +61,72 @@ static void test_replies_in_time(void **state)
     }
 }
 
+/* ---- targets that never answer ---- */
+
+#define TWO_TARGETS                                                                                \
+    "hostname: mx.example.test\nanswer_within: {message: 5s}\n"                                    \
+    "targets: {box: {box: {}}, other: {box: {}}}\n"                                                \
+    "routes: [{name: box, match: {recipient: [b@example.test]}, to: box, mode: direct}, "          \
+    "{name: other, match: {recipient: [example.test]}, to: other, mode: direct}]\n" CONFIG_CHAIN   \
+        CONFIG_LISTENER
+
+#define FOR_EVER 500000
+
+static const struct {
+    const char *name;
+    uint64_t deliver_ms, publish_ms, revoke_ms, ms; /* the last: until the reply */
+    unsigned slow_publish;
+    size_t doubled;
+} hangs[] = {
+    {"deliver", FOR_EVER, 0, 0, 5000, 0, 0},
+    {"deliver and revoke", FOR_EVER, 0, FOR_EVER, 25000, 0, 0},
+    {"publish", 0, FOR_EVER, 0, 15000, 1, 0},
+    {"second publish", 0, FOR_EVER, 0, 15000, 2, 1},
+    {"publish and revoke", 0, FOR_EVER, FOR_EVER, 25000, 1, 1},
+};
+
+/* The session goes on, or ends if the client went away meanwhile. */
+static void check_hang(size_t i, bool leaves)
+{
+    struct world *world = world_create(TWO_TARGETS, OBSERVERS);
+
+    print_message("hangs at %s, leaves %d\n", hangs[i].name, leaves);
+    seen.deliver_ms = hangs[i].deliver_ms;
+    seen.publish_ms = hangs[i].publish_ms;
+    seen.slow_publish = hangs[i].slow_publish;
+    seen.revoke_ms = hangs[i].revoke_ms;
+    world_connect(world);
+    say_lines(world, HELLO MAIL RCPT RCPT2 "DATA\r\n");
+    replies(world, 0);
+    say(world, MESSAGE);
+    if (leaves) {
+        gp__sim_advance(world->rt, 1000);
+        gp__sim_client_reset(world->client);
+        gp__sim_advance(world->rt, hangs[i].ms);
+        assert_int_equal(world->server.n_clients, 0);
+    } else {
+        assert_replies(world, hangs[i].ms - 1, "");
+        assert_replies(world, 1, "451");
+        say(world, "NOOP\r\n");
+        assert_replies(world, 0, "250");
+    }
+    assert_true(world_logged(world, "delivery.failed"));
+    assert_int_equal(world_logged(world, "delivery.doubled"), hangs[i].doubled > 0);
+    assert_int_equal(world_files(world, "/box/new"), hangs[i].slow_publish == 2);
+    assert_int_equal(seen.calls[GP_HOOK_RESET], 1);
+    assert_int_equal(seen.calls[GP_HOOK_ACCEPTED], 0);
+    world_free(&world);
+}
+
+static void test_target_never_answers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(hangs); i++) {
+        check_hang(i, false);
+        check_hang(i, true);
+    }
+}
+
 /* Hooks before the data leave nothing of their time to those after it, nor does a slow client. */
 static enum gp_verdict nothing(struct gp_call *call)
 {
@@ -369,11 +435,17 @@ static void test_no_fiber(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_replies_in_time), cmocka_unit_test(test_slow_client_is_no_slow_hook),
-        cmocka_unit_test(test_sessions),        cmocka_unit_test(test_pipeline),
-        cmocka_unit_test(test_unread_replies),  cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_drain),           cmocka_unit_test(test_recipients),
-        cmocka_unit_test(test_early_talk),      cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_replies_in_time),
+        cmocka_unit_test(test_slow_client_is_no_slow_hook),
+        cmocka_unit_test(test_target_never_answers),
+        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_pipeline),
+        cmocka_unit_test(test_unread_replies),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_recipients),
+        cmocka_unit_test(test_early_talk),
+        cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_no_fiber),
     };
 

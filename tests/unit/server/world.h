@@ -37,7 +37,8 @@ static struct {
     uint64_t sleep_ms[GP_HOOK_COUNT];
     enum gp_verdict verdict[GP_HOOK_COUNT];
     enum gp_verdict (*fn[GP_HOOK_COUNT])(struct gp_call *call);
-    uint64_t deliver_ms, publish_ms, lookup_ms;
+    uint64_t deliver_ms, publish_ms, revoke_ms, lookup_ms;
+    unsigned slow_publish; /* the how manieth is slow; 0: all */
     int (*deliver)(struct gp_call *call, struct gp_delivery *delivery);
 
     /* What they saw. */
@@ -104,7 +105,9 @@ static int box_publish(struct gp_call *call, void *self, struct gp_delivery *del
 
     (void)self;
     seen.publishes++;
-    error = seen.publish_ms ? gp_sleep(call, seen.publish_ms) : 0;
+    error = seen.publish_ms && (!seen.slow_publish || seen.slow_publish == seen.publishes)
+                ? gp_sleep(call, seen.publish_ms)
+                : 0;
     if (!error)
         error = box_path(call, "/box/tmp", delivery, &from);
     if (!error)
@@ -118,6 +121,8 @@ static void box_revoke(struct gp_call *call, void *self, struct gp_delivery *del
 
     (void)self;
     seen.revokes++;
+    if (seen.revoke_ms && gp_sleep(call, seen.revoke_ms) != 0)
+        return;
     if (box_path(call, "/box/tmp", delivery, &path) == 0)
         assert_int_equal(gp_file_remove(call, path), 0);
 }
