@@ -63,13 +63,13 @@ static inline uint64_t lower(uint64_t m)
     return m | (((from_a ^ past_z) & ~m & 0x80 * each) >> 2);
 }
 
-static inline uint64_t siphash(struct gp_slice s, bool nocase)
+static inline uint64_t siphash(struct gp_slice s, uint64_t key0, uint64_t key1, bool nocase)
 {
     struct sip sip = {
-        .v0 = k0 ^ 0x736f6d6570736575,
-        .v1 = k1 ^ 0x646f72616e646f6d,
-        .v2 = k0 ^ 0x6c7967656e657261,
-        .v3 = k1 ^ 0x7465646279746573,
+        .v0 = key0 ^ 0x736f6d6570736575,
+        .v1 = key1 ^ 0x646f72616e646f6d,
+        .v2 = key0 ^ 0x6c7967656e657261,
+        .v3 = key1 ^ 0x7465646279746573,
     };
     size_t whole = s.len & ~(size_t)7;
     uint64_t m;
@@ -89,12 +89,17 @@ static inline uint64_t siphash(struct gp_slice s, bool nocase)
 
 uint64_t gp__hash(struct gp_slice s)
 {
-    return siphash(s, false);
+    return siphash(s, k0, k1, false);
 }
 
 uint64_t gp__hash_nocase(struct gp_slice s)
 {
-    return siphash(s, true);
+    return siphash(s, k0, k1, true);
+}
+
+uint64_t gp__hash_fixed(struct gp_slice s, uint64_t key)
+{
+    return siphash(s, key, 0x67617465706f7374, false);
 }
 
 void gp__hash_seed(const uint8_t key[16])

@@ -14,6 +14,9 @@ uint64_t gp__hash(struct gp_slice s);
 /* The same for all spellings that differ only in the case of ASCII letters. */
 uint64_t gp__hash_nocase(struct gp_slice s);
 
+/* The same in every process: for keys that are kept. */
+uint64_t gp__hash_fixed(struct gp_slice s, uint64_t key);
+
 /* Sets the key; before the first table is made. Without it a fixed key is used (tests). */
 void gp__hash_seed(const uint8_t key[16]);
 

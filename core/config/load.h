@@ -58,6 +58,18 @@ int gp__load_table_ref(void *arg, const struct gp__node *node, struct gp_slice r
                        struct gp_table **table_r);
 int gp__load_target_ref(void *arg, const struct gp__node *node, struct gp_slice name);
 
+/* A plugin by the kind of a service: PREFIX_KIND, else KIND. NULL after a diagnostic. */
+const struct gp_plugin *gp__load_kind(struct gp__load *load, const struct gp__node *at,
+                                      const char *prefix, struct gp_slice kind);
+
+/* ---- settings_state.c ---- */
+
+/* The section `state`. */
+void gp__load_state(struct gp__load *load);
+
+/* Whether every instance that needs a state has one, and none that is only a shadow shares its. */
+void gp__load_state_check(struct gp__load *load);
+
 /* ---- settings_when.c ---- */
 
 enum gp__when_place {

@@ -307,6 +307,25 @@ static json_t *table_schema(const struct gp_plugin *const *plugins, size_t count
                      one_of_plugins(plugins, count, false));
 }
 
+/* {KIND: options}, where KIND may leave out "state_". */
+static json_t *state_schema(const struct gp_plugin *const *plugins, size_t count)
+{
+    static const char prefix[] = "state_";
+    json_t *properties = json_object();
+
+    for (size_t i = 0; i < count; i++) {
+        const char *name = plugins[i]->name;
+
+        if (!plugins[i]->state)
+            continue;
+        set(properties, name, plugin_name(plugins[i]));
+        if (strncmp(name, prefix, sizeof prefix - 1) == 0)
+            set(properties, name + sizeof prefix - 1, plugin_name(plugins[i]));
+    }
+    return json_pack("{s:[s,s],s:o,s:b,s:i}", "type", "object", "null", "properties", properties,
+                     "additionalProperties", count == 0, "maxProperties", 1);
+}
+
 static json_t *item_schema(struct maker *m, const struct gp_plugin *const *plugins, size_t count)
 {
     json_t *item = rows_schema(m, gp__use_rows, 0, 0);
@@ -377,6 +396,7 @@ static json_t *whole(struct maker *m, const struct gp_plugin *const *plugins, si
     set(properties, "include", list_of(typed("string"), false));
     set(properties, "tables", map_of(ref("table")));
     set(properties, "targets", map_of(ref("target")));
+    set(properties, "state", state_schema(plugins, count));
     set(properties, "chains", map_of(ref("chain")));
     set(properties, "listeners", map_of(listener_schema(m)));
     set(properties, "routes", routes_schema(m));

@@ -133,11 +133,11 @@ const struct gp_option gp__top_rows[] = {
     GP_OPTIONS_END,
 };
 
-const char *const gp__top_own[] = {"include",   "tables", "targets", "chains",
+const char *const gp__top_own[] = {"include",   "tables", "targets", "state", "chains",
                                    "listeners", "routes", "buckets", NULL};
 
-static const char *const later_sections[] = {"tls",   "auth",    "queue",  "bounces", "spool",
-                                             "state", "metrics", "milter", "console", NULL};
+static const char *const later_sections[] = {"tls",     "auth",   "queue",   "bounces", "spool",
+                                             "metrics", "milter", "console", NULL};
 static const char *const later_bucket_keys[] = {"expire", "then", "release", NULL};
 
 /* ---- helpers of all sections ---- */
@@ -380,7 +380,9 @@ static void load_sections(struct gp__load *load)
     collect_names(load);
     load_buckets(load);
     gp__load_services(load);
+    gp__load_state(load);
     gp__load_chains(load);
+    gp__load_state_check(load);
     gp__load_listeners(load);
     gp__load_routes(load);
     if (gp__diag_count(load->diag, GP__ERROR) == 0)

@@ -45,7 +45,7 @@ struct gp__config_host {
     void *arg;
 };
 
-/* A use of a plugin as a service: of a table or a target. */
+/* A use of a plugin as a service: of a table, a target or the state. */
 struct gp__service {
     struct gp_slice name; /* of an anonymous table: "(FILE:LINE)" */
     size_t index;         /* in the array it stands in */
@@ -88,6 +88,7 @@ struct gp__use {
     bool has_refuse_at; /* else the listener's */
     enum gp__refuse_at refuse_at;
     bool even_authenticated;     /* AUTH does not clear its refusals */
+    struct gp_slice state_name;  /* namespace of its state: its id, or one that it shares */
     const struct gp__when *when; /* NULL: always */
     const struct gp__node *node;
 };
@@ -186,6 +187,7 @@ struct gp__settings {
     size_t n_tables;
     struct gp__target_settings *const *targets;
     size_t n_targets;
+    const struct gp__service *state;        /* NULL: there is none */
     const struct gp__use *const *instances; /* of all chains */
     size_t n_instances;
     const struct gp__chain_settings *const *chains;

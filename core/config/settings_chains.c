@@ -13,7 +13,7 @@
 
 /* What the rows of an item fill. */
 struct item {
-    struct gp_slice id;
+    struct gp_slice id, state;
     uint64_t deadline;
     int on_error, mode, isolation, refuse_at;
     bool even_authenticated;
@@ -40,6 +40,9 @@ const struct gp_option gp__use_rows[] = {
                    "When its refusals before RCPT are answered; the listener states the default."),
     GP_OPTION_BOOL("even_authenticated", struct item, even_authenticated, "false",
                    "Its refusals hold also after a successful AUTH."),
+    GP_OPTION_STRING("state", struct item, state, GP_OPTIONAL,
+                     "Namespace of what it keeps in the state: instances with the same share it. "
+                     "Its id by default, and always in shadow mode."),
     GP_OPTIONS_END,
 };
 
@@ -147,6 +150,22 @@ static void set_id(struct gp__load *load, struct gp__use *instance, const struct
                      "\"" GP_FMT "\" is used twice, first in " GP_FMT
                      ":%u: give this one an `id` of its own",
                      GP_ARG(instance->id), GP_ARG(before->node->source->name), before->node->line);
+}
+
+/* A shadow writes nothing that others read; its own is warm on the day it is enforced. */
+static void set_state_name(struct gp__load *load, struct gp__use *instance,
+                           const struct gp__node *node, struct gp_slice name)
+{
+    const struct gp__node *at = gp__node_get(node, GP_S("state"));
+
+    instance->state_name = instance->id;
+    if (!gp_slice_present(name) || !gp__load_name(load, at, "namespace"))
+        return;
+    if (!(instance->plugin->needs & GP_NEEDS_STATE))
+        gp__diag_add(load->diag, GP__WARNING, at, "the plugin \"%s\" keeps no state",
+                     instance->plugin->name);
+    if (instance->mode != GP__MODE_SHADOW)
+        instance->state_name = name;
 }
 
 static void check_on_error(struct gp__load *load, const struct gp__use *instance,
@@ -265,6 +284,7 @@ static void load_item(struct scope *scope, const struct gp__node *node,
     fill(instance, &item, node);
     set_id(load, instance, node, pair, item.id);
     instance->options = gp__load_options(load, plugin, pair->value, pair->key, &options);
+    set_state_name(load, instance, node, item.state);
     own = gp__load_when(load, gp__node_get(node, GP_S("when")), GP__WHEN_OF_INSTANCE);
     gp__load_when_check(load, own, plugin, instance->id, GP__ERROR, true);
     gp__load_when_check(load, outer, plugin, instance->id, GP__WARNING, false);

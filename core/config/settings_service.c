@@ -79,6 +79,21 @@ const struct gp_plugin *gp__load_plugin(struct gp__load *load, const struct gp__
     return plugin;
 }
 
+const struct gp_plugin *gp__load_kind(struct gp__load *load, const struct gp__node *at,
+                                      const char *prefix, struct gp_slice kind)
+{
+    struct gp_slice longer = gp__arena_printf(load->arena, "%s_" GP_FMT, prefix, GP_ARG(kind));
+    const char *error;
+    const struct gp_plugin *plugin = find_plugin(load, longer, &error);
+
+    if (plugin)
+        return plugin;
+    if (!error)
+        return gp__load_plugin(load, at, kind);
+    report_plugin(load, at, longer, error);
+    return NULL;
+}
+
 const void *gp__load_options(struct gp__load *load, const struct gp_plugin *plugin,
                              const struct gp__node *node, const struct gp__node *at,
                              const struct gp__node **shown_r)

@@ -37,6 +37,7 @@ struct gp__counter {
 #define GP__COUNTERS_MAX 32
 
 struct gp__shadow_job;
+struct gp__state;
 
 struct gp__call_queue {
     struct gp_call *first, *last;
@@ -56,6 +57,10 @@ struct gp__instance {
     enum gp__refuse_at refuse_at;
     bool even_authenticated;
     const struct gp__when *when;
+
+    struct gp__state *state;    /* NULL: the configuration has none */
+    struct gp_slice state_name; /* namespace of its keys */
+    unsigned state_later;       /* changes under way that nobody waits for */
 
     bool busy;                     /* SERIAL: a call is under way */
     struct gp__call_queue waiting; /* SERIAL: those that wait for it */

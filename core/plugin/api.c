@@ -14,6 +14,7 @@ static const struct {
     {GP_NEEDS_EDIT_BODY, "GP_NEEDS_EDIT_BODY"},
     {GP_NEEDS_GRANT_RELAY, "GP_NEEDS_GRANT_RELAY"},
     {GP_NEEDS_DRAFT, "GP_NEEDS_DRAFT"},
+    {GP_NEEDS_STATE, "GP_NEEDS_STATE"},
 };
 
 static const char *name_of(unsigned need)

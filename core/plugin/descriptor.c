@@ -19,7 +19,7 @@
 
 #define NEEDS_ALL                                                                                  \
     (GP_NEEDS_NETWORK | GP_NEEDS_FILES | GP_NEEDS_EDIT_ENVELOPE | GP_NEEDS_EDIT_HEADERS |          \
-     GP_NEEDS_EDIT_BODY | GP_NEEDS_GRANT_RELAY | GP_NEEDS_DRAFT)
+     GP_NEEDS_EDIT_BODY | GP_NEEDS_GRANT_RELAY | GP_NEEDS_DRAFT | GP_NEEDS_STATE)
 #define FLAGS_ALL (GP_PLUGIN_SERIAL | GP_PLUGIN_SIGNS)
 
 #define MEMORY_MAX ((size_t)1 << 20) /* of an instance, of a slot */
@@ -232,7 +232,8 @@ static bool check_state(struct check *check, struct gp_plugin *plugin)
     role = plugin->state = copy_role(check, "state", plugin->state, STATE_ROLE_1_0, sizeof *role);
     if (!role)
         return false;
-    return (role->get && role->put && role->put_if_new && role->add && role->each) ||
+    return (role->get && role->put && role->put_if_new && role->add && role->each &&
+            role->remove) ||
            refuse(check, "has the role state without all of its functions");
 }
 

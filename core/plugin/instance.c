@@ -119,6 +119,8 @@ static struct gp__instance *make(const struct gp__instance_settings *settings)
         .refuse_at = settings->refuse_at,
         .even_authenticated = settings->even_authenticated,
         .when = settings->when,
+        .state = settings->state,
+        .state_name = settings->state_name,
     };
     if (plugin->instance_size) {
         instance->self = gp__alloc(plugin->instance_size);

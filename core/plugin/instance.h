@@ -25,6 +25,8 @@ struct gp__instance_settings {
     enum gp__refuse_at refuse_at;
     bool even_authenticated;
     const struct gp__when *when; /* NULL: always */
+    struct gp__state *state;     /* NULL: there is none */
+    struct gp_slice state_name;
 };
 
 /*

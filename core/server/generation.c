@@ -35,11 +35,17 @@ static struct gp__instance_settings of_service(const struct gp__service *service
     };
 }
 
-static struct gp__instance_settings of_use(const struct gp__use *use, size_t index)
+static struct gp__state *state_of(struct gp__generation *generation)
+{
+    return generation->state.instance ? &generation->state : NULL;
+}
+
+static struct gp__instance_settings of_use(struct gp__generation *generation,
+                                           const struct gp__use *use)
 {
     return (struct gp__instance_settings){
         .id = use->id,
-        .index = index,
+        .index = generation->n_instances,
         .plugin = use->plugin,
         .options = use->options,
         .deadline_ms = use->deadline_ms,
@@ -49,7 +55,38 @@ static struct gp__instance_settings of_use(const struct gp__use *use, size_t ind
         .refuse_at = use->refuse_at,
         .even_authenticated = use->even_authenticated,
         .when = use->when,
+        .state = state_of(generation),
+        .state_name = use->state_name,
     };
+}
+
+static void hold(void *owner)
+{
+    gp__generation_ref(owner);
+}
+
+static void release(void *owner)
+{
+    struct gp__generation *generation = owner;
+
+    gp__generation_unref(&generation);
+}
+
+static int open_state(struct gp__generation *generation, struct gp__buf *error_r)
+{
+    const struct gp__service *service = generation->settings->state;
+    struct gp__instance_settings one;
+
+    if (!service)
+        return 0;
+    one = of_service(service, generation->n_instances);
+    generation->state = (struct gp__state){
+        .instance = remember(generation, &one, error_r),
+        .hold = hold,
+        .release = release,
+        .owner = generation,
+    };
+    return generation->state.instance ? 0 : -1;
 }
 
 static int open_tables(struct gp__generation *generation, struct gp__buf *error_r)
@@ -95,7 +132,7 @@ static int open_chain(struct gp__generation *generation, struct gp__chain *chain
                                                   settings->count);
 
     for (size_t i = 0; i < settings->count; i++) {
-        struct gp__instance_settings one = of_use(settings->items[i], generation->n_instances);
+        struct gp__instance_settings one = of_use(generation, settings->items[i]);
 
         items[i] = remember(generation, &one, error_r);
         if (!items[i])
@@ -227,10 +264,10 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
     generation->runtime = runtime;
     *settings_ = NULL;
     generation->instances = GP__ARENA_ARRAY(arena, struct gp__instance *,
-                                            settings->n_tables + settings->n_targets +
+                                            1 + settings->n_tables + settings->n_targets +
                                                 settings->n_instances);
-    if (open_tables(generation, error_r) < 0 || open_targets(generation, error_r) < 0 ||
-        open_chains(generation, error_r) < 0) {
+    if (open_state(generation, error_r) < 0 || open_tables(generation, error_r) < 0 ||
+        open_targets(generation, error_r) < 0 || open_chains(generation, error_r) < 0) {
         destroy(generation);
         return NULL;
     }

@@ -8,6 +8,7 @@
 #define GP_SERVER_GENERATION_H
 
 #include "core/config/settings.h"
+#include "core/hook/state.h"
 #include "core/plugin/tick.h"
 #include "core/server/entrance.h"
 
@@ -17,10 +18,12 @@ struct gp__generation {
     struct gp__settings *settings;
     struct gp__runtime *runtime;
 
-    /* Made in this order, closed in the reverse: a filter's options may name tables. */
+    /* Made in this order, closed in the reverse: a filter's options may name tables, and the state
+     * comes first of all. */
     struct gp__instance **instances;
     size_t n_instances;
     struct gp__instance **targets_by_index; /* of settings->targets */
+    struct gp__state state;                 /* no instance: there is none */
     struct gp__target *targets;
     struct gp__chain *chains;
     struct gp__routes routes;

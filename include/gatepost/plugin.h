@@ -42,6 +42,7 @@
 #include <gatepost/role.h>
 #include <gatepost/session.h>
 #include <gatepost/slice.h>
+#include <gatepost/state.h>
 #include <gatepost/text.h>
 #include <gatepost/types.h>
 #include <gatepost/wait.h>
@@ -63,6 +64,7 @@ enum gp_needs {
     GP_NEEDS_EDIT_BODY = 1 << 4,
     GP_NEEDS_GRANT_RELAY = 1 << 5,
     GP_NEEDS_DRAFT = 1 << 6,
+    GP_NEEDS_STATE = 1 << 7, /* gp_state_*: the configuration must have a `state:` */
 };
 
 enum gp_plugin_flags {

@@ -112,21 +112,33 @@ struct gp_auth_role {
 
 /* ---- state: shared keys and counters with expiry ---- */
 
+/*
+ * What is behind <gatepost/state.h>, which says what each means. The host gives keys with their
+ * namespace in front ("greylist/…"): 1 to 480 bytes; values of at most 16 KiB; ttl_ms 0: for ever.
+ * Each function is atomic among all processes that use the same store, and answers GP_ENOSPC when
+ * it is full; an error it does not state counts as GP_ETEMP. Values are in the call's memory
+ * (gp_alloc). A change that was begun is made, also when the call is told to unwind.
+ */
 struct gp_state_role {
     size_t size; /* sizeof(struct gp_state_role) */
 
+    /* GP_ENOTFOUND. */
     int (*get)(struct gp_call *call, void *self, struct gp_slice key, struct gp_slice *value_r);
     int (*put)(struct gp_call *call, void *self, struct gp_slice key, struct gp_slice value,
-               uint64_t expire_ms);
-    /* GP_EEXIST and the value that is there already. */
+               uint64_t ttl_ms);
+    /* GP_EEXIST and the value that is there already, else 0 and the one given. */
     int (*put_if_new)(struct gp_call *call, void *self, struct gp_slice key, struct gp_slice value,
-                      uint64_t expire_ms, struct gp_slice *value_r);
-    /* Adds to a number (from 0) and gives the sum. */
-    int (*add)(struct gp_call *call, void *self, struct gp_slice key, int64_t n, uint64_t expire_ms,
+                      uint64_t ttl_ms, struct gp_slice *value_r);
+    /* Adds to a number (from 0, with this time to live) and gives the sum. GP_EINVAL: no number;
+     * GP_ELIMIT: out of range. */
+    int (*add)(struct gp_call *call, void *self, struct gp_slice key, int64_t n, uint64_t ttl_ms,
                int64_t *sum_r);
-    /* Calls fn for each key with the prefix until it returns false. */
+    /* Calls fn for each key with the prefix, in order of bytes, until it returns false. fn may
+     * wait, and call the role again: what is shown to it is a copy. */
     int (*each)(struct gp_call *call, void *self, struct gp_slice prefix,
                 bool (*fn)(void *arg, struct gp_slice key, struct gp_slice value), void *arg);
+    /* GP_ENOTFOUND. Not `delete`: the word is taken in C++. */
+    int (*remove)(struct gp_call *call, void *self, struct gp_slice key);
 };
 
 GP_END_C

@@ -268,17 +268,20 @@ static int read_dns(struct reader *reader)
     return result;
 }
 
-/* file KIND NTH HOW */
+/* file|state KIND NTH HOW */
 static int read_fault(struct reader *reader)
 {
-    static const char *const what[] = {"file", NULL};
+    static const char *const what[] = {"file", "state", NULL};
     struct gp__kit_step *step = reader->step;
     int choice;
 
-    if (gp__kit_choose(reader->parser, gp__kit_word(&reader->rest), what, "kind of fault") < 0)
+    choice = gp__kit_choose(reader->parser, gp__kit_word(&reader->rest), what, "kind of fault");
+    if (choice < 0)
         return -1;
-    step->choice = gp__kit_choose(reader->parser, gp__kit_word(&reader->rest), gp__kit_file_words,
-                                  "kind of file operation");
+    step->of_state = choice == 1;
+    step->choice = gp__kit_choose(reader->parser, gp__kit_word(&reader->rest),
+                                  step->of_state ? gp__kit_state_words : gp__kit_file_words,
+                                  "kind of operation");
     if (step->choice < 0)
         return -1;
     if (read_number(reader) <= 0 || step->number == 0)

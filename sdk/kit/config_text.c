@@ -159,6 +159,8 @@ static void write_rest(struct gp__kit_text *text, const struct gp__kit_file *fil
         add_own(text, "hostname: mx.example.test");
     if (!has_key(file, config, GP_S("hold")))
         add_own(text, "hold: {path: /kit/held}");
+    if (!has_key(file, config, GP_S("state")))
+        add_own(text, "state: {kit: {}}");
     add_own(text, "targets: {kit: {kit: {}}}");
     if (!has_key(file, config, GP_S("routes")))
         add_own(text, "routes: [{name: kit, to: kit, mode: direct}]");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the world is like: DNS, files, peers. */
+/* What the world is like: DNS, files, peers, the state; and what became of the last. */
 #include "sdk/kit/kit.h"
 #include "sdk/kit/parser.h"
 
@@ -55,6 +55,11 @@ void gp__kit_given_fault(struct gp__kit *kit, const struct gp__kit_step *step)
 {
     static const int errors[] = {GP_ENOSPC, GP_EIO}; /* as gp__kit_fault_words */
 
+    if (step->of_state) {
+        kit->state.faults[step->choice].nth = (uint64_t)step->number;
+        kit->state.faults[step->choice].error = errors[step->code];
+        return;
+    }
     gp__sim_file_fault(kit->rt, (enum gp__file_kind)step->choice, (unsigned)step->number,
                        errors[step->code]);
 }
@@ -67,4 +72,44 @@ void gp__kit_given_slow_files(struct gp__kit *kit, const struct gp__kit_step *st
 void gp__kit_given_peer(struct gp__kit *kit, const struct gp__kit_step *step)
 {
     gp__sim_peer(kit->rt, step->args[0], step->script, step->n_script);
+}
+
+/* ---- the state ---- */
+
+static struct gp_slice state_key(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    return GP__ARENA_JOIN(kit->arena, step->args[0], GP_S("/"), step->args[1]);
+}
+
+void gp__kit_given_state(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    int64_t now = kit->rt->ops->wall_ms(kit->rt);
+
+    gp__kit_state_set(&kit->state, state_key(kit, step), step->args[2],
+                      step->ms ? now + (int64_t)step->ms : INT64_MAX);
+}
+
+void gp__kit_given_slow_state(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    kit->state.delay_ms = step->ms;
+}
+
+void gp__kit_expect_state(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    struct gp_slice found = gp__kit_state_find(&kit->state, state_key(kit, step),
+                                               kit->rt->ops->wall_ms(kit->rt));
+    bool fits = gp_slice_present(found) &&
+                (!gp_slice_present(step->args[2]) || gp_slice_eq(found, step->args[2]));
+
+    if (fits != step->negated)
+        return;
+    if (gp_slice_present(found)) {
+        gp__kit_fail(kit, step, "\"" GP_FMT "\"", GP_ARG(found));
+        return;
+    }
+    gp__kit_fail(kit, step, "there is none; these are:");
+    for (size_t i = 0; i < kit->state.count && i < 100; i++)
+        gp__buf_printf(&kit->report, "      %.*s = %.*s\n", (int)kit->state.entries[i].key_len,
+                       kit->state.entries[i].key, (int)kit->state.entries[i].value_len,
+                       kit->state.entries[i].value);
 }

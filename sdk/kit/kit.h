@@ -14,6 +14,7 @@
 #include "sdk/kit/config_text.h"
 #include "sdk/kit/run.h"
 #include "sdk/kit/scenario.h"
+#include "sdk/kit/state.h"
 
 /* A message that reached the built-in target, or a bucket. */
 struct gp__kit_capture {
@@ -72,6 +73,7 @@ struct gp__kit {
 
     struct gp__log log;
     struct gp__runtime *rt;
+    struct gp__kit_state state;
     struct gp__kit_config config;
     struct gp__generation *generation;
     const struct gp__entrance *entrance;
@@ -176,7 +178,7 @@ struct gp_slice gp__kit_stuffed(struct gp__arena *arena, struct gp_slice bytes);
 
 /* ---- the plugin of the kit (plugin.c) ---- */
 
-/* Target of the default route, and observer at the end of the chain. */
+/* Target of the default route, observer at the end of the chain, and the state. */
 extern const struct gp_plugin gp__kit_plugin;
 
 /* ---- given, when, expect ---- */
@@ -188,6 +190,8 @@ GP__KIT_RUN(gp__kit_given_file);
 GP__KIT_RUN(gp__kit_given_fault);
 GP__KIT_RUN(gp__kit_given_slow_files);
 GP__KIT_RUN(gp__kit_given_peer);
+GP__KIT_RUN(gp__kit_given_state);
+GP__KIT_RUN(gp__kit_given_slow_state);
 
 GP__KIT_RUN(gp__kit_when_bdat);
 GP__KIT_RUN(gp__kit_when_command);
@@ -227,6 +231,7 @@ GP__KIT_RUN(gp__kit_expect_note);
 GP__KIT_RUN(gp__kit_expect_reject);
 GP__KIT_RUN(gp__kit_expect_replies);
 GP__KIT_RUN(gp__kit_expect_reply);
+GP__KIT_RUN(gp__kit_expect_state);
 GP__KIT_RUN(gp__kit_expect_took);
 GP__KIT_RUN(gp__kit_expect_verdict);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The kit's own plugin: the target of the default route, which keeps what it gets, and an observer
- * at the end of the chain, which keeps what was known of a transaction when it ended. As part of
+ * The kit's own plugin: the target of the default route, which keeps what it gets, an observer at
+ * the end of the chain, which keeps what was known of a transaction when it ended, and the state
+ * (state.c). As part of
  * the kit it looks behind the plugin API. The kit of a call is the one whose log the runtime has.
  */
 #include "sdk/kit/kit.h"
@@ -136,4 +137,5 @@ const struct gp_plugin gp__kit_plugin = {
     .summary = "What the test kit sees and keeps",
     .hooks = hooks,
     .target = &role,
+    .state = &gp__kit_state_role,
 };

@@ -26,7 +26,7 @@ struct gp__kit_step {
     struct gp_slice recipient;              /* after "for" */
     struct gp_slice block;                  /* what stood after <<WORD; lines end with LF */
     const struct gp_regex *regex;
-    bool has_number, under;
+    bool has_number, under, of_state;
     int64_t number;
     unsigned code; /* of a reply; 0: any */
     int choice;    /* of a list of words */

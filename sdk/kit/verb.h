@@ -47,6 +47,7 @@ const char *gp__kit_kind_name(enum gp__kit_kind kind);
 extern const char *const gp__kit_dns_words[];   /* enum gp__kit_dns */
 extern const char *const gp__kit_fault_words[]; /* nospace, io */
 extern const char *const gp__kit_file_words[];  /* enum gp__file_kind */
+extern const char *const gp__kit_state_words[]; /* enum gp__kit_state_op */
 
 enum gp__kit_dns {
     GP__KIT_DNS_NXDOMAIN = 0, /* as enum gp__sim_dns_outcome … */

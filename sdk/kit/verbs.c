@@ -11,6 +11,16 @@ const char *const gp__kit_file_words[] = {
     [GP__DIR_SYNC] = "sync",  [GP__FILE_SPILL] = "spill",     NULL,
 };
 
+const char *const gp__kit_state_words[] = {
+    [GP__KIT_STATE_GET] = "get",
+    [GP__KIT_STATE_PUT] = "put",
+    [GP__KIT_STATE_PUT_IF_NEW] = "put_if_new",
+    [GP__KIT_STATE_ADD] = "add",
+    [GP__KIT_STATE_DELETE] = "delete",
+    [GP__KIT_STATE_EACH] = "each",
+    NULL,
+};
+
 const char *gp__kit_kind_name(enum gp__kit_kind kind)
 {
     static const char *const names[] = {"given", "when", "expect", "scenario"};
@@ -40,9 +50,11 @@ const struct gp__kit_verb gp__kit_verbs[] = {
     GIVEN("dns", "D", "NAME TYPE DATA, or nxdomain nodata servfail bogus timeout secure, or "
           "delay TIME, or ttl SECONDS", dns),
     GIVEN("file", "pb", "PATH <<END", file),
-    GIVEN("fault", "F", "file OPERATION NTH nospace|io", fault),
+    GIVEN("fault", "F", "file|state OPERATION NTH nospace|io", fault),
     GIVEN("slow-files", "d", "TIME", slow_files),
     GIVEN("peer", "qP", "HOST:PORT <<END", peer),
+    GIVEN("state", "wqqd?", "NAMESPACE KEY VALUE [TIME]", state),
+    GIVEN("slow-state", "d", "TIME", slow_state),
 
     WHEN(connect, "A", "[ADDRESS] [port N] [early \"BYTES\"] [as NAME]", OUTSIDE),
     WHEN(use, "w", "NAME", OUTSIDE),
@@ -83,6 +95,7 @@ const struct gp__kit_verb gp__kit_verbs[] = {
     EXPECT(log, "r", "/EXPRESSION/", NOT),
     EXPECT(file, "pr?", "PATH [/EXPRESSION/]", NOT),
     EXPECT(files, "pn", "PREFIX NUMBER", 0),
+    EXPECT(state, "wqq?", "NAMESPACE KEY [VALUE]", NOT),
     EXPECT(config, "wr?", "error|warning [/EXPRESSION/]", NOT),
     {GP__KIT_KIND_COUNT, NULL, NULL, NULL, 0, NULL},
     // clang-format on

@@ -124,6 +124,7 @@ void gp__kit_destroy(struct gp__kit *kit)
 {
     end_generation(kit);
     gp__sim_free(&kit->rt);
+    gp__kit_state_free(&kit->state);
     gp__kit_config_free(&kit->config);
     gp__buf_free(&kit->log.line);
     gp__buf_free(&kit->log_text);

@@ -19,7 +19,7 @@ ROOT = HERE.parent.parent
 PLACE = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
 # The order in which somebody reads them.
 HEADERS = ("plugin", "option", "hook", "session", "envelope", "message", "mime", "note", "wait",
-           "text", "log", "file", "role", "slice", "types")
+           "state", "text", "log", "file", "role", "slice", "types")
 
 
 def headers():

@@ -88,6 +88,7 @@ static int fake_deliver(struct gp_call *call, void *self, struct gp_delivery *de
     return 0;
 }
 
+static const struct gp_state_role fake_state_role = {.size = sizeof fake_state_role};
 static const struct gp_table_role fake_table_role = {sizeof fake_table_role, fake_lookup};
 static const struct gp_target_role fake_target_role = {.size = sizeof fake_target_role,
                                                        .deliver = fake_deliver};
@@ -190,6 +191,9 @@ static const struct gp_plugin fake_plugins[] = {
      .instance_size = sizeof(struct fake_smart), .target = &fake_target_role},
     {FAKE_HEAD, .name = "granter", .hooks = fake_rcpt_hooks, .needs = GP_NEEDS_GRANT_RELAY},
     {FAKE_HEAD, .name = "nothing"},
+    {FAKE_HEAD, .name = "remembers", .hooks = fake_rcpt_hooks, .needs = GP_NEEDS_STATE},
+    {FAKE_HEAD, .name = "state_box", .options = fake_path_rows,
+     .instance_size = sizeof(struct fake_path), .state = &fake_state_role},
 };
 
 #define FAKE_PLUGINS (sizeof fake_plugins / sizeof fake_plugins[0])

@@ -53,6 +53,43 @@ static const struct report_case refused[] = {
      "at most 64\n"
      "    tables: {\"a b\": [x]}\n"
      "             ^\n"},
+    {"state of two kinds", true, "state: {box: {path: x}, box2: {}}\n",
+     "F:5:8: error: the state is {KIND: options}\n"
+     "    state: {box: {path: x}, box2: {}}\n"
+     "           ^\n"},
+    {"state kind unknown", true, "state: {bix: {}}\n",
+     "F:5:9: error: there is no plugin \"bix\"\n"
+     "    state: {bix: {}}\n"
+     "            ^\n"},
+    {"not a state", true, "state: {maildir: {path: x}}\n",
+     "F:5:9: error: the plugin \"maildir\" is not a state\n"
+     "    state: {maildir: {path: x}}\n"
+     "            ^\n"},
+    {"no state", true,
+     "state:\n"
+     "chains: {c: [{remembers: {}}]}\n",
+     "F:6:15: error: \"remembers\" keeps a state, but there is none: write `state: {lmdb: "
+     "{path: DIR}}`\n"
+     "    chains: {c: [{remembers: {}}]}\n"
+     "                  ^\n"},
+    {"state of a shadow", true,
+     "state: {box: {path: x}}\n"
+     "chains:\n"
+     "  c:\n"
+     "    - {remembers: {}, id: a, mode: shadow}\n"
+     "    - {remembers: {}, id: b, state: a}\n"
+     "    - {remembers: {}, id: d, state: a, mode: shadow}\n",
+     "F:9:8: error: \"b\" would share the state of \"a\", which is in shadow mode: nobody may read "
+     "what a shadow writes\n"
+     "        - {remembers: {}, id: b, state: a}\n"
+     "           ^\n"},
+    {"state name", true,
+     "state: {box: {path: x}}\n"
+     "chains: {c: [{remembers: {}, state: a/b}]}\n",
+     "F:6:37: error: \"a/b\" cannot name a namespace: use letters, digits, \"_\", \"-\" and "
+     "\".\", at most 64\n"
+     "    chains: {c: [{remembers: {}, state: a/b}]}\n"
+     "                                        ^\n"},
     {"target form", false,
      "hostname: mx.example\n"
      "targets: {a: maildir}\n"
@@ -513,6 +550,19 @@ static const struct report_case accepted[] = {
      "F:6:3: warning: no listener uses the chain \"c\"\n"
      "      c:\n"
      "      ^\n"},
+    {"state shared", true,
+     "state: {state_box: {path: x}}\n"
+     "chains:\n"
+     "  c:\n"
+     "    - {remembers: {}, id: a}\n"
+     "    - {remembers: {}, id: b, state: a}\n"
+     "    - {sign: {}, state: a}\n",
+     "F:7:3: warning: no listener uses the chain \"c\"\n"
+     "      c:\n"
+     "      ^\n"
+     "F:10:25: warning: the plugin \"sign\" keeps no state\n"
+     "        - {sign: {}, state: a}\n"
+     "                            ^\n"},
     {"target unused", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
