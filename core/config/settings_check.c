@@ -67,6 +67,20 @@ static void check_addresses(struct gp__load *load)
     gp__map_free(&seen);
 }
 
+/* RFC 2033 section 5: who finds LMTP on port 25 takes it for SMTP. */
+static void check_lmtp_port(struct gp__load *load)
+{
+    for (size_t i = 0; i < load->settings->n_listeners; i++) {
+        const struct gp__listener_settings *listener = load->settings->listeners[i];
+
+        for (size_t j = 0; j < listener->n_addresses; j++)
+            if (listener->smtp.protocol == GP__PROTOCOL_LMTP && listener->addresses[j].port == 25)
+                gp__diag_add(load->diag, GP__ERROR, listener->node,
+                             "\"" GP_FMT "\" speaks LMTP, which must not be on port 25",
+                             GP_ARG(listener->name));
+    }
+}
+
 /* ---- targets that are ourselves ---- */
 
 static bool is_any(const struct gp__ip *ip)
@@ -200,6 +214,7 @@ void gp__load_check(struct gp__load *load)
 
     check_used(load);
     check_addresses(load);
+    check_lmtp_port(load);
     for (size_t i = 0; i < settings->n_targets; i++)
         check_loop(load, settings->targets[i]);
     for (size_t i = 0; i < settings->n_routes; i++) {

@@ -23,6 +23,8 @@
     X(dsn, DSN, "true")                                                                            \
     X(limits, LIMITS, "true")                                                                      \
     X(help, HELP, "true")                                                                          \
+    X(prdr, PRDR, "true")                                                                          \
+    X(requiretls, REQUIRETLS, "true")                                                              \
     X(vrfy, VRFY, "false")                                                                         \
     X(expn, EXPN, "false")
 
@@ -283,6 +285,8 @@ static unsigned extension_bits(const struct extensions *on)
         GP__EXT_DSN,
         GP__EXT_LIMITS,
         GP__EXT_HELP,
+        GP__EXT_PRDR,
+        GP__EXT_REQUIRETLS,
         GP__EXT_VRFY,
         GP__EXT_EXPN,
     };
@@ -322,12 +326,12 @@ static void check_greeting(struct gp__load *load, const struct gp__node *node, s
 static void set_protocol(struct gp__load *load, struct gp__listener_settings *listener,
                          const struct raw *raw, const struct gp__node *node)
 {
-    if (raw->protocol != PROTOCOL_SMTP)
+    if (raw->protocol == PROTOCOL_MILTER)
         gp__diag_add(load->diag, GP__ERROR, place_of(node, "protocol"),
                      "\"protocol: %s\" is not available in this version",
                      protocol_names[raw->protocol]);
     listener->smtp = (struct gp__smtp_settings){
-        .protocol = GP__PROTOCOL_SMTP,
+        .protocol = raw->protocol == PROTOCOL_LMTP ? GP__PROTOCOL_LMTP : GP__PROTOCOL_SMTP,
         .hostname = gp_slice_present(raw->hostname) ? raw->hostname : load->settings->hostname,
         .greeting = raw->greeting,
         .extensions = extension_bits(&raw->extensions),

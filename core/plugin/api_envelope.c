@@ -150,6 +150,11 @@ bool gp_mail_smtputf8(struct gp_call *call)
     return call->transaction && call->transaction->mail.smtputf8;
 }
 
+bool gp_mail_requiretls(struct gp_call *call)
+{
+    return call->transaction && call->transaction->mail.requiretls;
+}
+
 /* ---- recipients ---- */
 
 struct gp_recipient *gp_rcpt(struct gp_call *call)

@@ -27,10 +27,12 @@ static enum gp_verdict stop_of(const struct gp_recipient *recipient)
     return recipient->stop->reply.code < 500 ? GP_DEFER : GP_REJECT;
 }
 
-static struct gp__fate_options options_of(const struct gp__client *client)
+static struct gp__fate_options options_of(const struct gp__client *client,
+                                          const struct gp__policy *policy)
 {
     return (struct gp__fate_options){
-        .per_recipient = client->session->protocol == GP__PROTOCOL_LMTP,
+        .per_recipient = client->session->protocol == GP__PROTOCOL_LMTP ||
+                         gp__transaction_prdr(policy->transaction),
         .mixed = client->entrance->policy.mixed_reject,
     };
 }
@@ -43,7 +45,7 @@ enum gp__final gp__client_plan(struct gp__client *client, struct gp__policy *pol
     struct gp__fate_input *inputs = GP__ARENA_ARRAY(arena, struct gp__fate_input, all);
     enum gp__disposal *packed = GP__ARENA_ARRAY(arena, enum gp__disposal, all);
     enum gp__disposal *disposals = GP__ARENA_ARRAY(arena, enum gp__disposal, all);
-    struct gp__fate_options options = options_of(client);
+    struct gp__fate_options options = options_of(client, policy);
     enum gp__final final;
 
     for (size_t i = 0; i < all; i++) {
@@ -182,7 +184,7 @@ static void refuse_all(struct gp__client *client, struct gp__policy *policy,
     gp__client_refuse(client, wants_disconnect(policy) ? GP__DISCONNECT : GP__REFUSE, reply);
 }
 
-/* ---- a reply for each recipient (LMTP) ---- */
+/* ---- a reply for each recipient (LMTP, PRDR) ---- */
 
 static struct gp__reply own_reply(const struct gp_recipient *recipient,
                                   const struct gp__reply *accepted)
@@ -273,7 +275,7 @@ static void refuse_planned(struct gp__client *client, struct gp__policy *policy,
     struct gp__reply reply = refusal_of(policy, final);
 
     refuse_all(client, policy, &reply);
-    if (options_of(client).per_recipient)
+    if (options_of(client, policy).per_recipient)
         refuse_each(client, policy, disposals);
 }
 
@@ -293,7 +295,7 @@ static enum gp__final merge(struct gp__client *client, struct gp__policy *policy
     enum gp__disposal *packed = GP__ARENA_ARRAY(arena, enum gp__disposal, all);
     enum gp_outcome *results = GP__ARENA_ARRAY(arena, enum gp_outcome, all);
     enum gp__fate *fates = GP__ARENA_ARRAY(arena, enum gp__fate, all);
-    struct gp__fate_options options = options_of(client);
+    struct gp__fate_options options = options_of(client, policy);
     enum gp__final final;
 
     for (size_t i = 0; i < all; i++) {
@@ -388,7 +390,7 @@ static void accept(struct gp__client *client, struct gp__policy *policy)
 
     client->answer.reply = reply;
     client->hang_up = wants_disconnect(policy);
-    if (options_of(client).per_recipient)
+    if (options_of(client, policy).per_recipient)
         answer_each(client, policy, &reply);
 }
 
@@ -415,7 +417,7 @@ static void deliver(struct gp__client *client, struct gp__policy *policy,
     gp__drafts_done(&batch.drafts);
     if (committed) {
         accept(client, policy);
-    } else if (final != GP__FINAL_ACCEPT && options_of(client).per_recipient) {
+    } else if (final != GP__FINAL_ACCEPT && options_of(client, policy).per_recipient) {
         reply = refusal_of(policy, final);
         gp__client_refuse(client, wants_disconnect(policy) ? GP__DISCONNECT : GP__REFUSE, &reply);
         answer_each(client, policy, &reply);

@@ -92,7 +92,7 @@ void gp__bdat_check(struct gp__smtp *smtp, struct gp_slice argument)
     uint64_t size = 0;
     bool last = false;
 
-    if (!(gp__extension_mask(smtp->settings) & GP__EXT_CHUNKING)) {
+    if (!(gp__extension_mask(smtp->settings, smtp->session) & GP__EXT_CHUNKING)) {
         gp__smtp_refuse(smtp, &no_chunking);
         return;
     }

@@ -9,6 +9,8 @@ static const struct gp__reply in_chunks = GP__REPLY_INIT(503, 5, 5, 1,
                                                          "DATA and BDAT cannot be mixed");
 static const struct gp__reply binary = GP__REPLY_INIT(
     503, 5, 5, 1, "BODY=BINARYMIME needs BDAT"); /* RFC 3030 section 3 */
+static const struct gp__reply each_follows = GP__REPLY_INIT(353, 0, 0, 0,
+                                                            "A reply for each recipient follows");
 static const struct gp__reply timeout = GP__REPLY_INIT(421, 4, 4, 2, "The message takes too long");
 
 const struct gp__reply *gp__no_recipients(const struct gp__smtp *smtp)
@@ -105,18 +107,32 @@ static void write_one(struct gp__smtp *smtp, const struct gp__reply *reply)
     gp__smtp_reply(smtp, &one);
 }
 
-/* LMTP: a reply for each accepted recipient, in the order of RCPT (RFC 2033 4.2). */
-static void write_replies(struct gp__smtp *smtp, const struct gp__answer *answer,
-                          const struct gp__reply *reply)
+/* A reply for each accepted recipient, in the order of RCPT (RFC 2033 4.2). */
+static void write_each(struct gp__smtp *smtp, const struct gp__answer *answer,
+                       const struct gp__reply *reply)
 {
     size_t n = smtp->session->transaction->accepted;
 
-    if (smtp->settings->protocol != GP__PROTOCOL_LMTP) {
-        gp__smtp_reply(smtp, reply);
-        return;
-    }
     for (size_t i = 0; i < n; i++)
         write_one(smtp, answer->replies && i < answer->n_replies ? &answer->replies[i] : reply);
+}
+
+/*
+ * With PRDR the replies stand between 353 and the one for the message (draft-hall-prdr). When the
+ * latter says it all, or there is one recipient, it comes alone, as Exim does it.
+ */
+static void write_replies(struct gp__smtp *smtp, const struct gp__answer *answer,
+                          const struct gp__reply *reply)
+{
+    bool lmtp = smtp->settings->protocol == GP__PROTOCOL_LMTP;
+    bool prdr = gp__transaction_prdr(smtp->session->transaction) && answer->replies;
+
+    if (prdr)
+        gp__smtp_reply(smtp, &each_follows);
+    if (lmtp || prdr)
+        write_each(smtp, answer, reply);
+    if (!lmtp)
+        gp__smtp_reply(smtp, reply);
 }
 
 void gp__message_answered(struct gp__smtp *smtp, const struct gp__answer *answer,

@@ -109,7 +109,7 @@ void gp__helo_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
         gp__smtp_reply(smtp, &hello);
         return;
     }
-    if (gp__extension_lines(smtp->settings, &smtp->command->lines) < 0 ||
+    if (gp__extension_lines(smtp->settings, smtp->session, &smtp->command->lines) < 0 ||
         (gp__smtp_offers_tls(smtp) &&
          gp__buf_append(&smtp->command->lines, GP_S("STARTTLS\n")) < 0))
         gp__smtp_close(smtp, &no_memory, GP__RESET_CLOSED);

@@ -37,6 +37,8 @@ struct gp__mail {
     uint64_t size; /* declared; 0: not */
     enum gp__body_type body;
     bool smtputf8;
+    bool prdr;       /* the reply to the end of data may be one for each recipient */
+    bool requiretls; /* RFC 8689: it goes on over verified TLS only, or comes back */
     enum gp__dsn_ret ret;
     struct gp_slice envid; /* xtext undone; absent if not given */
     struct gp__parameter *parameters;

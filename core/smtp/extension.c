@@ -23,10 +23,13 @@ static const struct {
     {GP__EXT_BINARYMIME, {"BINARYMIME", 10}},
     {GP__EXT_DSN, {"DSN", 3}},
     {GP__EXT_LIMITS, {"LIMITS", 6}},
+    {GP__EXT_PRDR, {"PRDR", 4}},
+    {GP__EXT_REQUIRETLS, {"REQUIRETLS", 10}},
     {GP__EXT_HELP, {"HELP", 4}},
 };
 
-unsigned gp__extension_mask(const struct gp__smtp_settings *settings)
+unsigned gp__extension_mask(const struct gp__smtp_settings *settings,
+                            const struct gp_session *session)
 {
     unsigned mask = settings->extensions;
 
@@ -34,6 +37,10 @@ unsigned gp__extension_mask(const struct gp__smtp_settings *settings)
         mask &= ~(unsigned)GP__EXT_BINARYMIME;
     if (!(mask & GP__EXT_8BITMIME))
         mask &= ~(unsigned)GP__EXT_SMTPUTF8;
+    if (settings->protocol == GP__PROTOCOL_LMTP) /* which always has a reply for each */
+        mask &= ~(unsigned)GP__EXT_PRDR;
+    if (!gp_slice_present(session->tls_version)) /* RFC 8689 section 2 */
+        mask &= ~(unsigned)GP__EXT_REQUIRETLS;
     return mask;
 }
 
@@ -64,9 +71,10 @@ static bool nothing_to_say(unsigned extension, const struct gp__limits *limits)
            limits->transactions > LIMITS_VALUE_MAX;
 }
 
-int gp__extension_lines(const struct gp__smtp_settings *settings, struct gp__buf *lines)
+int gp__extension_lines(const struct gp__smtp_settings *settings, const struct gp_session *session,
+                        struct gp__buf *lines)
 {
-    unsigned mask = gp__extension_mask(settings);
+    unsigned mask = gp__extension_mask(settings, session);
 
     for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
         unsigned extension = keywords[i].extension;

@@ -36,6 +36,9 @@ static const struct gp__reply too_big = GP__REPLY_INIT(
 static const struct gp__reply bad_body = GP__REPLY_INIT(501, 5, 5, 4, "Unknown value of BODY");
 static const struct gp__reply bad_smtputf8 = GP__REPLY_INIT(501, 5, 5, 4,
                                                             "SMTPUTF8 takes no value");
+static const struct gp__reply bad_prdr = GP__REPLY_INIT(501, 5, 5, 4, "PRDR takes no value");
+static const struct gp__reply bad_requiretls = GP__REPLY_INIT(501, 5, 5, 4,
+                                                              "REQUIRETLS takes no value");
 static const struct gp__reply bad_ret = GP__REPLY_INIT(501, 5, 5, 4, "RET is FULL or HDRS");
 static const struct gp__reply bad_envid = GP__REPLY_INIT(
     501, 5, 5, 4, "ENVID is xtext of at most 100 characters");
@@ -80,6 +83,18 @@ static const struct gp__reply *read_smtputf8(struct reading *r, struct gp_slice 
 {
     r->mail->smtputf8 = true;
     return gp_slice_present(value) ? &bad_smtputf8 : NULL;
+}
+
+static const struct gp__reply *read_prdr(struct reading *r, struct gp_slice value)
+{
+    r->mail->prdr = true;
+    return gp_slice_present(value) ? &bad_prdr : NULL;
+}
+
+static const struct gp__reply *read_requiretls(struct reading *r, struct gp_slice value)
+{
+    r->mail->requiretls = true;
+    return gp_slice_present(value) ? &bad_requiretls : NULL;
 }
 
 static const struct gp__reply *read_ret(struct reading *r, struct gp_slice value)
@@ -230,6 +245,8 @@ static const struct row rows[] = {
     {{"SIZE", 4}, GP__EXT_SIZE, false, read_size},
     {{"BODY", 4}, GP__EXT_8BITMIME | GP__EXT_BINARYMIME, false, read_body},
     {{"SMTPUTF8", 8}, GP__EXT_SMTPUTF8, false, read_smtputf8},
+    {{"PRDR", 4}, GP__EXT_PRDR, false, read_prdr},
+    {{"REQUIRETLS", 10}, GP__EXT_REQUIRETLS, false, read_requiretls},
     {{"RET", 3}, GP__EXT_DSN, false, read_ret},
     {{"ENVID", 5}, GP__EXT_DSN, false, read_envid},
     {{"NOTIFY", 6}, GP__EXT_DSN, true, read_notify},

@@ -492,7 +492,7 @@ void gp__smtp_drain(struct gp__smtp *smtp)
 
 unsigned gp__smtp_extensions(const struct gp__smtp *smtp)
 {
-    return smtp->session->extended ? gp__extension_mask(smtp->settings) : 0;
+    return smtp->session->extended ? gp__extension_mask(smtp->settings, smtp->session) : 0;
 }
 
 bool gp__smtp_idle(const struct gp__smtp *smtp)

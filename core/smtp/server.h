@@ -14,7 +14,8 @@
  * never allocates per command: a command is parsed in a scratch arena that is reset after it, a
  * transaction has its own arena.
  *
- * Follows RFC 5321 (5321bis where stricter), 1870, 2034, 2920, 3030, 3207, 3461, 6152, 6531, 9422.
+ * Follows RFC 5321 (5321bis where stricter), 1870, 2033, 2034, 2920, 3030, 3207, 3461, 6152, 6531,
+ * 8689, 9422 and draft-hall-prdr.
  */
 #ifndef GP_SMTP_SERVER_H
 #define GP_SMTP_SERVER_H
@@ -54,7 +55,9 @@ enum gp__extension {
     GP__EXT_VRFY = 1 << 9,  /* announced; the answer is 252 unless the host knows better */
     GP__EXT_EXPN = 1 << 10, /* off by default: 502 */
     GP__EXT_HELP = 1 << 11,
-    GP__EXT_DEFAULT = (1 << 12) - 1 - (1 << 9) - (1 << 10),
+    GP__EXT_PRDR = 1 << 12,       /* SMTP only */
+    GP__EXT_REQUIRETLS = 1 << 13, /* inside TLS only */
+    GP__EXT_DEFAULT = (1 << 14) - 1 - (1 << 9) - (1 << 10),
 };
 
 /* Settings of a listener; immutable, outlives its sessions. */
@@ -131,8 +134,8 @@ struct gp__answer {
     /* Code 0: the usual one of the verb (REFUSE always gives one). A positive one counts at MAIL,
      * RCPT, DATA, MESSAGE, COMMAND, VRFY, EXPN; at CONNECT only its text does; at HELO nothing. */
     struct gp__reply reply;
-    /* LMTP, MESSAGE: a reply for each accepted recipient, in order of RCPT; NULL: `reply` for
-     * all. */
+    /* MESSAGE of LMTP, or of a transaction with PRDR: a reply for each accepted recipient, in order
+     * of RCPT; NULL: `reply` for all. */
     const struct gp__reply *replies;
     size_t n_replies;
 };

@@ -39,6 +39,12 @@ struct gp_transaction *gp__transaction_create(struct gp_session *session);
 struct gp_transaction *gp__transaction_ref(struct gp_transaction *transaction);
 void gp__transaction_unref(struct gp_transaction **transaction_);
 
+/* Whether PRDR gives each recipient a reply of its own: of one recipient it would say nothing new. */
+static inline bool gp__transaction_prdr(const struct gp_transaction *transaction)
+{
+    return transaction->mail.prdr && transaction->accepted > 1;
+}
+
 static inline struct gp_slice gp__transaction_id(const struct gp_transaction *transaction)
 {
     return gp_slice(transaction->id, transaction->id_len);

@@ -40,6 +40,9 @@ GP_API struct gp_slice gp_mail_parameter(struct gp_call *call, struct gp_slice k
 /* Whether the transaction uses SMTPUTF8 (RFC 6531). */
 GP_API bool gp_mail_smtputf8(struct gp_call *call);
 
+/* Whether the sender asks that the message goes on over verified TLS only (RFC 8689). */
+GP_API bool gp_mail_requiretls(struct gp_call *call);
+
 /* ---- recipients ---- */
 
 /* What the route says of a recipient. */

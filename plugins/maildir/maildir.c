@@ -30,6 +30,7 @@ struct drop {
     struct drop *next;
     struct gp_slice folder;
     struct gp_slice name;
+    int error;
     bool written; /* by us: in tmp/, or since publish() in new/ */
 };
 
@@ -221,28 +222,63 @@ static int write_drop(struct gp_call *call, struct gp_delivery *delivery, struct
     return error;
 }
 
+/* Whether the call is over, and so are all that follow. */
+static bool is_over(int error)
+{
+    return error == GP_ECANCELED || error == GP_ETIMEDOUT;
+}
+
+static int prepare(struct gp_call *call, const struct maildir *self, struct gp_delivery *delivery,
+                   const struct plan *plan, struct drop *drop, unsigned number)
+{
+    struct gp_slice fields = fields_of(call, self, delivery, plan, drop);
+    uint64_t size = fields.len + gp_message_size(gp_delivery_message(delivery));
+
+    drop->name = keep(delivery, name_of(call, delivery, number, size));
+    return gp_slice_present(fields) ? write_drop(call, delivery, drop, fields) : GP_ELIMIT;
+}
+
+/* A folder that cannot be written to is the trouble of its recipients alone. */
+static void tell(struct gp_call *call, struct gp_delivery *delivery, const struct plan *plan)
+{
+    for (size_t i = 0; i < gp_delivery_rcpt_count(delivery); i++) {
+        const struct drop *drop = plan->of[i];
+
+        if (drop->written) {
+            gp_delivery_result(delivery, i, GP_OUTCOME_DELIVERED, NULL, NULL);
+            continue;
+        }
+        if (drop->error == GP_ENOSPC)
+            gp_delivery_result(delivery, i, GP_OUTCOME_DEFERRED, "452 4.3.1",
+                               "No space left here, try again later");
+        else
+            gp_delivery_result(delivery, i, GP_OUTCOME_DEFERRED, "451 4.3.0",
+                               "Can't store the message now, try again later");
+        gp_log(call, GP_LOG_ERROR, GP_FMT ": %s", GP_ARG(drop->folder), gp_strerror(drop->error));
+    }
+}
+
 /* What was written by a delivery that fails is removed by revoke(), which the host then calls. */
 static int deliver(struct gp_call *call, void *self, struct gp_delivery *delivery)
 {
     struct plan *plan = plan_create(call, self, delivery);
-    unsigned number = 0;
+    unsigned number = 0, written = 0;
+    int error = GP_OK;
 
     if (!plan)
         return GP_ELIMIT;
     gp_delivery_data_set(delivery, plan);
     for (struct drop *drop = plan->drops; drop; drop = drop->next) {
-        struct gp_slice fields = fields_of(call, self, delivery, plan, drop);
-        uint64_t size = fields.len + gp_message_size(gp_delivery_message(delivery));
-        int error = gp_slice_present(fields) ? GP_OK : GP_ELIMIT;
-
-        drop->name = keep(delivery, name_of(call, delivery, ++number, size));
-        if (!error)
-            error = write_drop(call, delivery, drop, fields);
-        if (error)
+        drop->error = prepare(call, self, delivery, plan, drop, ++number);
+        written += drop->written;
+        if (drop->error)
+            error = drop->error;
+        if (is_over(error))
             return error;
     }
-    for (size_t i = 0; i < gp_delivery_rcpt_count(delivery); i++)
-        gp_delivery_result(delivery, i, GP_OUTCOME_DELIVERED, NULL, NULL);
+    if (!written)
+        return error;
+    tell(call, delivery, plan);
     return GP_OK;
 }
 
@@ -252,9 +288,14 @@ static int publish(struct gp_call *call, void *self, struct gp_delivery *deliver
     unsigned number = 0;
 
     (void)self;
-    for (const struct drop *drop = plan->drops; drop; drop = drop->next, number++) {
+    for (const struct drop *drop = plan->drops; drop; drop = drop->next) {
         struct gp_slice new = gp_format(call, GP_FMT "/new", GP_ARG(drop->folder));
-        int error = gp_file_rename(call, path_in(call, drop, "tmp"), path_in(call, drop, "new"));
+        int error;
+
+        if (!drop->written)
+            continue;
+        number++;
+        error = gp_file_rename(call, path_in(call, drop, "tmp"), path_in(call, drop, "new"));
 
         if (!error)
             error = gp_dir_sync(call, new);

@@ -2,15 +2,12 @@
 """Real clients: what they send arrives as it was, apart from our trace fields."""
 
 import concurrent.futures
-import contextlib
-import os
 import random
-import signal
 import smtplib
-import subprocess
 import unittest
 
 import harness
+import postfix
 
 TEXT = (b"From: a@example.com\r\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n\r\n"
         b".leading dot\r\n..two\r\n.\r\n\r\n caf\xc3\xa9 \xff\xfe 8-bit\r\n")
@@ -276,94 +273,15 @@ class Crowd(harness.TestCase):
         self.assertEqual(len(server.wait_log("message", len(sent))), len(sent))
 
 
-POSTFIX_MAIN = """\
-compatibility_level = 3.6
-queue_directory = {dir}/queue
-data_directory = {dir}/data
-maillog_file = {dir}/maillog
-maillog_file_prefixes = {dir}
-multi_instance_enable = no
-inet_interfaces = loopback-only
-inet_protocols = ipv4
-myhostname = relay.example.com
-mydestination =
-alias_maps =
-alias_database =
-local_recipient_maps =
-mynetworks = 127.0.0.0/8
-relayhost = [127.0.0.1]:{port}
-disable_dns_lookups = yes
-smtp_host_lookup = native
-smtp_tls_security_level = none
-smtp_destination_recipient_limit = 10
-minimal_backoff_time = 1s
-queue_run_delay = 1s
-"""
-POSTFIX_MASTER = """\
-pickup    unix       n - n 1   1 pickup
-cleanup   unix       n - n -   0 cleanup
-qmgr      unix       n - n 300 1 qmgr
-rewrite   unix       - - n -   - trivial-rewrite
-bounce    unix       - - n -   0 bounce
-defer     unix       - - n -   0 bounce
-trace     unix       - - n -   0 bounce
-verify    unix       - - n -   1 verify
-flush     unix       n - n 1000? 0 flush
-proxymap  unix       - - n -   - proxymap
-smtp      unix       - - n -   - smtp
-relay     unix       - - n -   - smtp
-showq     unix       n - n -   - showq
-error     unix       - - n -   - error
-retry     unix       - - n -   - error
-anvil     unix       - - n -   1 anvil
-scache    unix       - - n -   1 scache
-postlog   unix-dgram n - n -   1 postlogd
-"""
+class Postfix(postfix.TestCase):
+    """Another MTA relays its queue to us."""
 
-
-@unittest.skipUnless(harness.has("postfix"), "postfix is not installed")
-@unittest.skipUnless(os.getuid() == 0, "a Postfix of one's own needs root to be started")
-class Postfix(harness.TestCase):
-    """Another MTA relays its queue to us. It is a private instance that listens nowhere."""
-
-    def start(self, port):
-        self.home = self.directory / "postfix"
-        for name in ("", "queue", "data"):
-            (self.home / name).mkdir()
-        self.directory.chmod(0o755)
-        harness.shutil.chown(self.home / "data", "postfix")
-        (self.home / "main.cf").write_text(POSTFIX_MAIN.format(dir=self.home, port=port))
-        (self.home / "master.cf").write_text(POSTFIX_MASTER)
-        with open(self.home / "output", "wb") as output:
-            self.master = subprocess.Popen(
-                ["postfix", "-c", self.home, "start-fg"], stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output, start_new_session=True)
-        self.addCleanup(self.stop)
-        harness.wait_until((self.home / "queue/public/pickup").exists, "Postfix is up", 30)
-
-    def stop(self):
-        harness.run("postfix", "-c", self.home, "stop")
-        try:
-            self.master.wait(20)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.master.pid, signal.SIGKILL)
-            self.master.wait()
-
-    def post(self, body, *recipients):
-        result = harness.run("sendmail", "-C", self.home, "-i", "-f", "s@example.com", *recipients,
-                             stdin=b"Subject: relayed\n\n" + body.replace(b"\r\n", b"\n"))
-        self.assertEqual(result.returncode, 0, result.stderr)
-
-    def arrived(self, server, who, count):
-        harness.wait_until(
-            lambda: not server.is_running() or len(harness.stored(server, who)) >= count,
-            f"{count} messages for {who}", 30)
-        return harness.stored(server, who)
+    def relay_to(self, port):
+        self.start(f"relayhost = [127.0.0.1]:{port}\nsmtp_destination_recipient_limit = 10")
 
     def test_relays_to_us(self):
         server = self.server()
-        self.start(server.port)
+        self.relay_to(server.port)
         rng = random.Random(4)
         bodies = [b"", TEXT, b".\r\n..\r\n", b"x" * 998 + b"\r\n"] + [lines(rng, 9000, 400)
                                                                     for _ in range(16)]
@@ -381,7 +299,7 @@ class Postfix(harness.TestCase):
 
     def test_comes_again_after_a_deferral(self):
         server = self.server()
-        self.start(server.port)
+        self.relay_to(server.port)
         mail = self.directory / "mail"
         mail.write_text("in the way")
         self.post(TEXT, "r@example.test")

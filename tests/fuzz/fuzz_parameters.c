@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct gp__smtp_settings settings = {.extensions = GP__EXT_DEFAULT};
+    static const struct gp_session session = {.tls_version = {"TLSv1.3", 7}};
     struct gp__arena *arena;
     struct gp__mail mail = {0};
     struct gp__rcpt rcpt = {0};
@@ -40,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     gp__limits_default(&settings.limits);
     settings.limits.parameters = 5;
-    extensions = (unsigned)(data[0] | data[1] << 8) & gp__extension_mask(&settings);
+    extensions = (unsigned)(data[0] | data[1] << 8) & gp__extension_mask(&settings, &session);
     text = gp_slice((const char *)data + 2, size - 2);
     arena = gp__arena_create();
     if (!gp__mail_parameters(arena, text, &settings, extensions, &mail)) {

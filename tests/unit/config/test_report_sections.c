@@ -370,11 +370,20 @@ static const struct report_case refused[] = {
      "F:2:61: error: bits of the host are set in 10.1.0.0/8\n"
      "    listeners: {mx: {address: \"[::1]:25\", relay: [autenticated, 10.1.0.0/8]}}\n"
      "                                                                ^\n"},
-    {"lmtp", false,
+    {"lmtp on port 25", false,
      "hostname: mx.example\n"
-     "listeners: {mx: {address: \"[::1]:25\", protocol: lmtp}}\n",
-     "F:2:49: error: \"protocol: lmtp\" is not available in this version\n"
-     "    listeners: {mx: {address: \"[::1]:25\", protocol: lmtp}}\n"
+     "listeners: {mx: {address: [\"[::1]:24\", \"[::1]:25\"], protocol: lmtp}}\n",
+     "F:1:1: warning: there are no routes: every recipient is refused\n"
+     "    hostname: mx.example\n"
+     "    ^\n"
+     "F:2:13: error: \"mx\" speaks LMTP, which must not be on port 25\n"
+     "    listeners: {mx: {address: [\"[::1]:24\", \"[::1]:25\"], protocol: lmtp}}\n"
+     "                ^\n"},
+    {"milter", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:24\", protocol: milter}}\n",
+     "F:2:49: error: \"protocol: milter\" is not available in this version\n"
+     "    listeners: {mx: {address: \"[::1]:24\", protocol: milter}}\n"
      "                                                    ^\n"},
     {"tls later", false,
      "hostname: mx.example\n"

@@ -55,13 +55,15 @@ static int target_answers(struct gp_call *call, struct gp_delivery *delivery)
 
 /* ---- a transaction ---- */
 
-static void begin(struct world *world, bool lmtp)
+enum manner { SMTP, LMTP, PRDR, MANNERS };
+
+static void begin(struct world *world, enum manner manner)
 {
-    if (lmtp)
+    if (manner == LMTP)
         world->entrance.smtp.protocol = GP__PROTOCOL_LMTP;
     world_connect(world);
-    say(world, lmtp ? "LHLO client.example\r\n" : HELLO);
-    say(world, MAIL);
+    say(world, manner == LMTP ? "LHLO client.example\r\n" : HELLO);
+    say(world, manner == PRDR ? MAIL_PRDR : MAIL);
     assert_replies(world, 0, "220 250 250");
 }
 
@@ -107,6 +109,28 @@ static void end(struct world *world)
     world_free(&world);
 }
 
+/* Whether each recipient gets a reply; `each` are the replies then. */
+static bool has_each(enum manner manner, const char *each)
+{
+    return manner == LMTP || (manner == PRDR && strchr(each, ' '));
+}
+
+/* What the client reads at the end of data. */
+static const char *wanted(enum manner manner, const char *one, const char *each)
+{
+    static char text[64];
+
+    if (!has_each(manner, each))
+        return one;
+    if (manner == LMTP)
+        return each;
+    snprintf(text, sizeof text, "353 %s %s", each,
+             strstr(each, "250")   ? "250"
+             : strstr(each, "450") ? "450"
+                                   : one);
+    return text;
+}
+
 #define MIXED(how)                                                                                 \
     CONFIG_HEAD CONFIG_CHAIN                                                                       \
         "listeners: {l: {address: '127.0.0.1:25', chain: c, mixed_reject: " how "}}\n"
@@ -136,30 +160,30 @@ static const struct fates after_data[] = {
     {"qua rej", "250", "250 550", 0, 4, ""},
 };
 
-static void check_fates(const struct fates *fates, enum gp_hook_point stage, bool lmtp)
+static void check_fates(const struct fates *fates, enum gp_hook_point stage, enum manner manner)
 {
     struct world *world = world_create(CONFIG, 1u << stage | OBSERVERS);
+    const char *expected = wanted(manner, fates->smtp, fates->lmtp);
+    bool each = has_each(manner, fates->lmtp);
     size_t held = fates->held;
-    char *expected = gp__strdup(lmtp ? fates->lmtp : fates->smtp);
 
-    print_message("%s at %s, lmtp %d\n", fates->names, gp__points[stage].name, lmtp);
+    print_message("%s at %s, manner %d\n", fates->names, gp__points[stage].name, (int)manner);
     seen.fn[stage] = judge;
-    begin(world, lmtp);
+    begin(world, manner);
     recipients(world, fates->names);
     replies(world, 0);
     /* A refusal of all at DATA is one of the command: any 4xx makes it one. */
-    if (lmtp && stage == GP_HOOK_DATA && !strchr(expected, '2'))
-        memcpy(expected, strstr(expected, "450") ? "450" : "550", 4);
+    if (stage == GP_HOOK_DATA && !strstr(fates->lmtp, "250"))
+        expected = strstr(fates->lmtp, "450") ? "450" : "550";
     send_message(world, expected);
-    if (lmtp && held && strstr(fates->names, "rej"))
+    if (each && held && strstr(fates->names, "rej"))
         held -= 2; /* told so, and not held */
     assert_int_equal(world_files(world, "/box/new"),
-                     lmtp && strcmp(fates->names, "ok def") == 0 ? 1 : fates->delivered);
+                     each && strcmp(fates->names, "ok def") == 0 ? 1 : fates->delivered);
     assert_int_equal(world_files(world, "/held"), held);
     assert_false(world_logged(world, "bad_answer"));
-    if (!lmtp)
+    if (!each)
         assert_to(fates->to);
-    gp__free(expected);
     end(world);
 }
 
@@ -171,8 +195,8 @@ static void test_verdicts_after_data(void **state)
     (void)state;
     for (size_t s = 0; s < COUNT(stages); s++)
         for (size_t i = 0; i < COUNT(after_data); i++)
-            for (int lmtp = 0; lmtp < 2; lmtp++)
-                check_fates(&after_data[i], stages[s], lmtp);
+            for (int manner = 0; manner < MANNERS; manner++)
+                check_fates(&after_data[i], stages[s], (enum manner)manner);
 }
 
 static void test_mixed_discard(void **state)
@@ -181,7 +205,7 @@ static void test_mixed_discard(void **state)
 
     (void)state;
     seen.fn[GP_HOOK_MESSAGE] = judge;
-    begin(world, false);
+    begin(world, SMTP);
     recipients(world, "ok rej");
     replies(world, 0);
     send_message(world, "250");
@@ -198,7 +222,7 @@ static void test_verdicts_at_rcpt(void **state)
 
     (void)state;
     seen.fn[GP_HOOK_RCPT] = judge;
-    begin(world, false);
+    begin(world, SMTP);
     recipients(world, "ok rej def dis qua nobody temp x@elsewhere.test acc");
     assert_replies(world, 0, "250 550 450 250 250 550 451 550 250");
     say(world, "RCPT TO:<Postmaster>\r\n");
@@ -233,7 +257,7 @@ static void test_discard_at_mail(void **state)
     (void)state;
     seen.fn[GP_HOOK_MAIL] = discard;
     seen.fn[GP_HOOK_DATA] = add_extra;
-    begin(world, false);
+    begin(world, SMTP);
     recipients(world, "ok ok2");
     replies(world, 0);
     send_message(world, "250");
@@ -250,7 +274,7 @@ static void test_quarantine_before_rcpt(void **state)
         struct world *world = world_create(CONFIG, 1u << stages[i] | OBSERVERS);
 
         seen.verdict[stages[i]] = GP_QUARANTINE;
-        begin(world, false);
+        begin(world, SMTP);
         recipients(world, "ok");
         replies(world, 0);
         send_message(world, "250");
@@ -272,19 +296,20 @@ static void test_targets(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(by_target); i++) {
-        for (int lmtp = 0; lmtp < 2; lmtp++) {
+        for (int manner = 0; manner < MANNERS; manner++) {
             const struct fates *fates = &by_target[i];
+            bool each = has_each((enum manner)manner, fates->lmtp);
             struct world *world = world_create(CONFIG, OBSERVERS);
 
-            print_message("target: %s, lmtp %d\n", fates->names, lmtp);
+            print_message("target: %s, manner %d\n", fates->names, manner);
             seen.deliver = target_answers;
-            begin(world, lmtp);
+            begin(world, (enum manner)manner);
             recipients(world, fates->names);
             replies(world, 0);
-            send_message(world, lmtp ? fates->lmtp : fates->smtp);
+            send_message(world, wanted((enum manner)manner, fates->smtp, fates->lmtp));
             assert_int_equal(world_files(world, "/box/new"),
-                             lmtp || fates->held ? fates->delivered : 0);
-            assert_int_equal(world_files(world, "/held"), lmtp ? 0 : fates->held);
+                             each || fates->held ? fates->delivered : 0);
+            assert_int_equal(world_files(world, "/held"), each ? 0 : fates->held);
             end(world);
         }
     }
@@ -297,7 +322,7 @@ static void test_target_refuses_and_no_space(void **state)
 
     (void)state;
     seen.deliver = target_answers;
-    begin(world, false);
+    begin(world, SMTP);
     recipients(world, "ok fail");
     replies(world, 0);
     gp__sim_file_fault(world->rt, GP__FILE_PUT, 2, GP_ENOSPC);
@@ -366,7 +391,7 @@ static void test_disconnect_mixed(void **state)
 
     (void)state;
     seen.fn[GP_HOOK_MESSAGE] = bye;
-    begin(world, false);
+    begin(world, SMTP);
     recipients(world, "ok bye");
     replies(world, 0);
     send_message(world, "250");
@@ -423,16 +448,17 @@ static void test_expansions(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(expansions); i++) {
-        for (int lmtp = 0; lmtp < 2; lmtp++) {
+        for (int manner = 0; manner < MANNERS; manner++) {
             struct world *world = world_create(CONFIG, ON(RESOLVE) | OBSERVERS);
 
-            print_message("expands %s, lmtp %d\n", expansions[i].names, lmtp);
+            print_message("expands %s, manner %d\n", expansions[i].names, manner);
             seen.fn[GP_HOOK_RESOLVE] = expand;
             seen.deliver = target_answers;
-            begin(world, lmtp);
+            begin(world, (enum manner)manner);
             recipients(world, expansions[i].names);
             assert_replies(world, 0, expansions[i].rcpt);
-            send_message(world, lmtp ? expansions[i].lmtp : expansions[i].smtp);
+            send_message(world,
+                         wanted((enum manner)manner, expansions[i].smtp, expansions[i].lmtp));
             assert_to(expansions[i].to);
             end(world);
         }
@@ -446,12 +472,12 @@ static void test_additions(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(stages); i++) {
-        for (int lmtp = 0; lmtp < 2; lmtp++) {
+        for (int manner = 0; manner < MANNERS; manner++) {
             struct world *world = world_create(CONFIG, 1u << stages[i] | OBSERVERS);
 
-            print_message("adds at %s, lmtp %d\n", gp__points[stages[i]].name, lmtp);
+            print_message("adds at %s, manner %d\n", gp__points[stages[i]].name, manner);
             seen.fn[stages[i]] = add_extra;
-            begin(world, lmtp);
+            begin(world, (enum manner)manner);
             recipients(world, "ok");
             replies(world, 0);
             send_message(world, "250");
@@ -477,7 +503,7 @@ static void test_addition_refused(void **state)
 
     (void)state;
     seen.fn[GP_HOOK_RCPT] = add_and_reject;
-    begin(world, false);
+    begin(world, SMTP);
     recipients(world, "ok rej ok2");
     assert_replies(world, 0, "250 550 250");
     send_message(world, "250");
@@ -571,7 +597,7 @@ static void check_draft(size_t i, enum gp_hook_point stage)
     draft_to = drafts[i].draft_to;
     seen.fn[stage] = draft_and_judge;
     seen.deliver = target_answers;
-    begin(world, false);
+    begin(world, SMTP);
     recipients(world, drafts[i].names);
     replies(world, 0);
     if (drafts[i].nth)
@@ -605,7 +631,7 @@ static void test_draft_and_client_gone(void **state)
     draft_to = "d@example.test";
     seen.fn[GP_HOOK_MESSAGE] = make_draft;
     seen.deliver_ms = 1000;
-    begin(world, false);
+    begin(world, SMTP);
     recipients(world, "ok");
     say(world, "DATA\r\n");
     say(world, MESSAGE);

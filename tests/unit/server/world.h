@@ -379,6 +379,7 @@ static inline const char *replies(struct world *world, uint64_t ms)
 
 #define HELLO "EHLO client.example\r\n"
 #define MAIL "MAIL FROM:<a@example.com>\r\n"
+#define MAIL_PRDR "MAIL FROM:<a@example.com> PRDR\r\n"
 #define RCPT "RCPT TO:<b@example.test>\r\n"
 #define RCPT2 "RCPT TO:<c@example.test>\r\n"
 #define MESSAGE "Subject: x\r\n\r\nbody\r\n.\r\n"

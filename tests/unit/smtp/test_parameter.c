@@ -18,6 +18,7 @@
 
 static struct gp__arena *arena;
 static struct gp__smtp_settings settings;
+static struct gp_session session;
 
 static int setup(void **state)
 {
@@ -88,6 +89,12 @@ static void test_mail_codes(void **state)
         {" SMTPUTF8", 0},
         {" SMTPUTF8=", 501},
         {" SMTPUTF8=yes", 501},
+        {" PRDR", 0},
+        {" PRDR=", 501},
+        {" PRDR=1", 501},
+        {" prdr PRDR", 501},
+        {" REQUIRETLS", 0},
+        {" REQUIRETLS=yes", 501},
         {" RET=FULL", 0},
         {" RET=hdrs", 0},
         {" RET", 501},
@@ -219,12 +226,22 @@ static void test_keyword_lines(void **state)
     (void)state;
     settings.extensions = GP__EXT_SIZE | GP__EXT_BINARYMIME | GP__EXT_LIMITS | GP__EXT_SMTPUTF8;
     settings.limits.transactions = 1000000;
-    assert_int_equal(gp__extension_lines(&settings, &lines), 0);
+    assert_int_equal(gp__extension_lines(&settings, &session, &lines), 0);
     assert_true(gp_slice_eq(gp__buf_slice(&lines), GP_S("SIZE 52428800\nLIMITS RCPTMAX=1000\n")));
     gp__buf_free(&lines);
+    settings.extensions = GP__EXT_REQUIRETLS | GP__EXT_PRDR;
+    assert_int_equal(gp__extension_lines(&settings, &session, &lines), 0);
+    assert_true(gp_slice_eq(gp__buf_slice(&lines), GP_S("PRDR\n")));
+    gp__buf_free(&lines);
+    session.tls_version = GP_S("TLSv1.3");
+    settings.protocol = GP__PROTOCOL_LMTP;
+    assert_int_equal(gp__extension_lines(&settings, &session, &lines), 0);
+    assert_true(gp_slice_eq(gp__buf_slice(&lines), GP_S("REQUIRETLS\n")));
+    gp__buf_free(&lines);
+    settings.protocol = GP__PROTOCOL_SMTP;
     settings.limits.recipients = 1000000;
     settings.extensions = GP__EXT_LIMITS;
-    assert_int_equal(gp__extension_lines(&settings, &lines), 0);
+    assert_int_equal(gp__extension_lines(&settings, &session, &lines), 0);
     assert_int_equal(lines.len, 0);
     settings.extensions = GP__EXT_DEFAULT;
     gp__limits_default(&settings.limits);

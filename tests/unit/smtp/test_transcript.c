@@ -300,6 +300,8 @@ static void set_extension(struct run *run, struct gp_slice value)
         {{"VRFY", 4}, GP__EXT_VRFY},
         {{"EXPN", 4}, GP__EXT_EXPN},
         {{"HELP", 4}, GP__EXT_HELP},
+        {{"PRDR", 4}, GP__EXT_PRDR},
+        {{"REQUIRETLS", 10}, GP__EXT_REQUIRETLS},
         {{"ENHANCEDSTATUSCODES", 19}, GP__EXT_ENHANCEDSTATUSCODES},
     };
     struct gp_slice name = gp_slice_sub(value, 1, value.len);
