@@ -57,7 +57,7 @@ enum protocol_word {
 
 static const char *const protocol_names[] = {"smtp", "lmtp", "milter", NULL};
 static const char *const refuse_at_names[] = {"rcpt", "now", NULL};
-static const char *const mixed_names[] = {"hold", "discard", "bounce", NULL};
+static const char *const mixed_names[] = {"hold", "discard", "bounce", "refuse_all", NULL};
 static const char *const line_names[] = {"strict", "normalize", "close", NULL};
 static const char *const pipelining_names[] = {"enforce", "note", NULL};
 
@@ -76,8 +76,10 @@ const struct gp_option gp__listener_rows[] = {
     GP_OPTION_ENUM("refuse_at", struct raw, refuse_at, refuse_at_names, "rcpt",
                    "When refusals made before RCPT are answered: rcpt lets AUTH clear them."),
     GP_OPTION_ENUM("mixed_reject", struct raw, mixed_reject, mixed_names, GP_OPTIONAL,
-                   "What becomes of recipients that a filter refuses after others were accepted: "
-                   "hold if there is `hold:`, else discard."),
+                   "What becomes of a message that a filter or a target refuses for some of its "
+                   "recipients: their copy is kept for review (hold), dropped (discard), or the "
+                   "client is told that nobody gets it (refuse_all). By default hold if there is "
+                   "`hold:`, else refuse_all."),
     GP_OPTION_LIST("relay", struct raw, relay, GP_TYPE_STRING, "[]",
                    "Who may relay: networks, and the word authenticated."),
     GP_OPTION_ENUM("line_endings", struct raw, line_endings, line_names, "strict",
@@ -257,18 +259,19 @@ static void set_mixed_reject(struct gp__load *load, struct gp__listener_settings
 
     listener->mixed_reject = (enum gp__mixed_reject)raw->mixed_reject;
     if (!given || given->kind == GP__NODE_NULL) {
-        listener->mixed_reject = can_hold ? GP__MIXED_HOLD : GP__MIXED_DISCARD;
+        listener->mixed_reject = can_hold ? GP__MIXED_HOLD : GP__MIXED_REFUSE_ALL;
         if (!can_hold && listener->chain && listener->chain->count)
             gp__diag_add(load->diag, GP__NOTICE, listener->node,
                          "without `hold:` a message that filters of \"" GP_FMT
-                         "\" refuse for some of its recipients is dropped for those",
+                         "\" refuse for some of its recipients is refused for all of them",
                          GP_ARG(listener->name));
     } else if (listener->mixed_reject == GP__MIXED_BOUNCE) {
         gp__diag_add(load->diag, GP__ERROR, given,
                      "\"mixed_reject: bounce\" is not available in this version");
     } else if (listener->mixed_reject == GP__MIXED_HOLD && !can_hold) {
         gp__diag_add(load->diag, GP__ERROR, given,
-                     "\"mixed_reject: hold\" needs `hold:` to keep mail in");
+                     "\"mixed_reject: hold\" needs `hold: {path: DIR}` to keep mail in; without it "
+                     "say refuse_all");
     }
 }
 

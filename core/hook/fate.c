@@ -10,6 +10,8 @@ static enum gp__disposal of_refused(enum gp__mixed_reject mixed)
         return GP__DISPOSE_DROP;
     case GP__MIXED_BOUNCE:
         return GP__DISPOSE_BOUNCE;
+    case GP__MIXED_REFUSE_ALL:
+        return GP__DISPOSE_REJECT;
     }
     return GP__DISPOSE_HOLD;
 }
@@ -58,8 +60,10 @@ enum gp__final gp__fates_plan(const struct gp__fate_input *inputs, size_t n,
         fill(disposals_r, n, GP__DISPOSE_DEFER);
         return GP__FINAL_DEFER;
     }
-    if (rejected == n)
+    if (rejected == n || (rejected && options->mixed == GP__MIXED_REFUSE_ALL)) {
+        fill(disposals_r, n, GP__DISPOSE_REJECT);
         return GP__FINAL_REJECT;
+    }
     for (size_t i = 0; i < n; i++)
         if (disposals_r[i] == GP__DISPOSE_REJECT)
             disposals_r[i] = of_refused(options->mixed);
@@ -145,7 +149,7 @@ enum gp__final gp__fates_merge(const enum gp__disposal *disposals, const enum gp
         return merge_each(fates_r, n);
     if (deferred && (!kept || !options->spool))
         return give_back(fates_r, n, GP__FINAL_DEFER);
-    if (rejected && !kept)
+    if (rejected && (!kept || options->mixed == GP__MIXED_REFUSE_ALL))
         return give_back(fates_r, n, GP__FINAL_REJECT);
     for (size_t i = 0; i < n; i++) {
         if (fates_r[i] == GP__FATE_DEFERRED)

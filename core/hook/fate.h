@@ -4,8 +4,8 @@
  * and later the answers of direct targets, into the reply and the fate of each recipient.
  *
  * Plain SMTP has one reply for all recipients, so their rulings are merged: any DEFER defers all,
- * all REJECT rejects, otherwise 250 and each recipient has a fate of its own. With a reply for each
- * recipient (LMTP, PRDR) nothing is merged.
+ * all REJECT rejects (with GP__MIXED_REFUSE_ALL any does), otherwise 250 and each recipient has a
+ * fate of its own. With a reply for each recipient (LMTP, PRDR) nothing is merged.
  */
 #ifndef GP_HOOK_FATE_H
 #define GP_HOOK_FATE_H

@@ -17,7 +17,8 @@
 enum gp__mixed_reject {
     GP__MIXED_HOLD = 0, /* the refused recipients' copies are held for review */
     GP__MIXED_DISCARD,
-    GP__MIXED_BOUNCE, /* where a bounce is allowed at all */
+    GP__MIXED_BOUNCE,     /* where a bounce is allowed at all */
+    GP__MIXED_REFUSE_ALL, /* nobody gets it, and the client is told so */
 };
 
 /* Settings of a listener that hooks look at; immutable, outlive the session. */

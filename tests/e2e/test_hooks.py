@@ -169,6 +169,12 @@ class SeveralFates(harness.TestCase):
         self.assertEqual(harness.stored(server, "strict@example.test"), [])
         self.assertEqual(held(server, "held"), [])
 
+    def test_without_hold_refused_for_all(self):
+        server = self.server(harness.config(chain=self.chain("reject")))
+        self.send(server, 550)
+        self.assertEqual(harness.stored(server), [])
+        self.assertEqual(set(self.fates(server).values()), {"rejected"})
+
     def test_all_rejected(self):
         server = self.server(harness.config("mixed_reject: hold", rule("reject"), HOLD))
         self.send(server, 550)

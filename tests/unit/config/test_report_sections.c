@@ -400,7 +400,8 @@ static const struct report_case refused[] = {
     {"mixed_reject hold", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\", mixed_reject: hold}}\n",
-     "F:2:53: error: \"mixed_reject: hold\" needs `hold:` to keep mail in\n"
+     "F:2:53: error: \"mixed_reject: hold\" needs `hold: {path: DIR}` to keep mail in; without it "
+     "say refuse_all\n"
      "    listeners: {mx: {address: \"[::1]:25\", mixed_reject: hold}}\n"
      "                                                        ^\n"},
     {"extension", false,
@@ -590,7 +591,7 @@ static const struct report_case accepted[] = {
      "    - allkinds:\n"
      "      when: {recipient: a.example}\n",
      "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
-     "recipients is dropped for those\n"
+     "recipients is refused for all of them\n"
      "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
      "                ^\n"
      "F:8:14: warning: \"recipient\" is not known yet at mail, where \"allkinds\" also runs: it "
@@ -607,7 +608,7 @@ static const struct report_case accepted[] = {
      "    - when: {none: [recipient: a.example]}\n"
      "      do: [early: ]\n",
      "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
-     "recipients is dropped for those\n"
+     "recipients is refused for all of them\n"
      "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
      "                ^\n"
      "F:7:21: warning: \"recipient\" is never known to \"early\", which runs only at connect\n"
@@ -627,7 +628,7 @@ static const struct report_case accepted[] = {
      "    - sign:\n"
      "      when: {recipient: dom}\n",
      "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
-     "recipients is dropped for those\n"
+     "recipients is refused for all of them\n"
      "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
      "                ^\n"
      "F:9:25: warning: \"dom\" is taken for a local part; did you mean the table \"doms\"?\n"
@@ -643,7 +644,7 @@ static const struct report_case accepted[] = {
      "    - sign:\n"
      "      on_error: continue\n",
      "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
-     "recipients is dropped for those\n"
+     "recipients is refused for all of them\n"
      "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
      "                ^\n"
      "F:8:17: warning: \"sign\" signs or journals: when it fails, mail goes out without\n"

@@ -63,6 +63,11 @@ static size_t with_disposal(const struct state *s, enum gp__disposal disposal)
     return n;
 }
 
+static bool refuses_all(const struct state *s)
+{
+    return s->options.mixed == GP__MIXED_REFUSE_ALL && !s->options.per_recipient;
+}
+
 /* "the rejected ones follow mixed_reject: hold | discard | bounce" */
 static enum gp__disposal place_of_rejected(const struct state *s)
 {
@@ -70,6 +75,7 @@ static enum gp__disposal place_of_rejected(const struct state *s)
         [GP__MIXED_HOLD] = GP__DISPOSE_HOLD,
         [GP__MIXED_DISCARD] = GP__DISPOSE_DROP,
         [GP__MIXED_BOUNCE] = GP__DISPOSE_BOUNCE,
+        [GP__MIXED_REFUSE_ALL] = GP__DISPOSE_REJECT,
     };
 
     return s->options.per_recipient ? GP__DISPOSE_REJECT : places[s->options.mixed];
@@ -130,8 +136,8 @@ static const char *check_plan(const struct state *s)
         MUST(with_disposal(s, GP__DISPOSE_DEFER) == s->n);
         return NULL;
     }
-    /* 2. all REJECT: 5xx */
-    if (with_stop(s, GP_REJECT) == s->n) {
+    /* 2. all REJECT, or one that counts for all: 5xx */
+    if (with_stop(s, GP_REJECT) == s->n || (with_stop(s, GP_REJECT) && refuses_all(s))) {
         MUST(s->planned == GP__FINAL_REJECT);
         MUST(with_disposal(s, GP__DISPOSE_REJECT) == s->n);
         return NULL;
@@ -239,6 +245,10 @@ static const char *check_merge(const struct state *s)
         MUST(s->final == GP__FINAL_DEFER);
         return NULL;
     }
+    if (never && refuses_all(s)) {
+        MUST(s->final == GP__FINAL_REJECT);
+        return NULL;
+    }
     MUST(s->final == GP__FINAL_ACCEPT);
     return check_fates(s);
 }
@@ -273,7 +283,8 @@ static const char *check_promise(const struct state *s, size_t i)
     MUST(fate != GP__FATE_NONE);
     /* nobody is said to have got what no target took, nor the other way round */
     MUST(fate != GP__FATE_DELIVERED || delivered);
-    MUST(!delivered || fate == GP__FATE_DELIVERED || s->final == GP__FINAL_DEFER);
+    MUST(!delivered || fate == GP__FATE_DELIVERED || s->final == GP__FINAL_DEFER ||
+         (s->final == GP__FINAL_REJECT && refuses_all(s)));
     /* nothing is lost that nobody wanted to be lost */
     MUST(fate != GP__FATE_DROPPED || !passed || (refused && s->options.mixed == GP__MIXED_DISCARD));
     /* what is marked is not delivered, what is refused neither */
@@ -290,8 +301,9 @@ static const char *check_promises(const struct state *s)
 
     for (size_t i = 0; i < s->n && !broken; i++)
         broken = check_promise(s, i);
-    /* with a spool nobody gets it twice */
-    if (!broken && s->options.spool && with_outcome(s, GP_OUTCOME_DELIVERED))
+    /* with a spool nobody gets it twice, unless it is to be refused */
+    if (!broken && s->options.spool && with_outcome(s, GP_OUTCOME_DELIVERED) &&
+        !(refuses_all(s) && with_outcome(s, GP_OUTCOME_FAILED)))
         MUST(s->final == GP__FINAL_ACCEPT);
     return broken;
 }
@@ -354,7 +366,7 @@ static const char *check(const struct subject *subject, struct state *s, size_t 
     const char *broken = NULL;
 
     *cases = 0;
-    for (unsigned o = 0; o < 12 && !broken; o++) {
+    for (unsigned o = 0; o < 16 && !broken; o++) {
         s->options = (struct gp__fate_options){
             .per_recipient = o & 1, .spool = o & 2, .mixed = (enum gp__mixed_reject)(o >> 2)};
         for (s->n = 1; s->n <= MOST && !broken; s->n++) {
@@ -387,8 +399,8 @@ static void all_cases_hold(void **unused)
         fail_msg("per_recipient %d spool %d mixed %d final %d: %s", s.options.per_recipient,
                  s.options.spool, s.options.mixed, s.final, broken);
     }
-    /* 12 options of 16 + 256 + 4096 rulings, and the outcomes of those that ask a target */
-    assert_in_range(cases, 12 * 4368 + 20000, 1000000);
+    /* 16 options of 16 + 256 + 4096 rulings, and the outcomes of those that ask a target */
+    assert_in_range(cases, 16 * 4368 + 20000, 1000000);
 }
 
 /* ---- wrong ones: each must be caught ---- */
@@ -467,6 +479,18 @@ static enum gp__final drops_rejected(const struct gp__fate_input *inputs, size_t
     struct gp__fate_options dropping = *options;
 
     dropping.mixed = GP__MIXED_DISCARD;
+    return gp__fates_plan(inputs, n, &dropping, disposals_r);
+}
+
+/* The one who is refused is forgotten, where all should be refused. */
+static enum gp__final nobody_is_told(const struct gp__fate_input *inputs, size_t n,
+                                     const struct gp__fate_options *options,
+                                     enum gp__disposal *disposals_r)
+{
+    struct gp__fate_options dropping = *options;
+
+    if (dropping.mixed == GP__MIXED_REFUSE_ALL)
+        dropping.mixed = GP__MIXED_DISCARD;
     return gp__fates_plan(inputs, n, &dropping, disposals_r);
 }
 
@@ -550,6 +574,18 @@ static enum gp__final with_outcome_as(enum gp_outcome from, enum gp_outcome to,
     return gp__fates_merge(disposals, copy, n, options, fates_r);
 }
 
+static enum gp__final nobody_is_told_late(const enum gp__disposal *disposals,
+                                          const enum gp_outcome *outcomes, size_t n,
+                                          const struct gp__fate_options *options,
+                                          enum gp__fate *fates_r)
+{
+    struct gp__fate_options dropping = *options;
+
+    if (dropping.mixed == GP__MIXED_REFUSE_ALL)
+        dropping.mixed = GP__MIXED_DISCARD;
+    return gp__fates_merge(disposals, outcomes, n, &dropping, fates_r);
+}
+
 static enum gp__final silence_is_delivery(const enum gp__disposal *disposals,
                                           const enum gp_outcome *outcomes, size_t n,
                                           const struct gp__fate_options *options,
@@ -606,6 +642,8 @@ static const struct subject wrong[] = {
     {"marks are forgotten", forgets_marks, gp__fates_merge},
     {"a mark is stronger than discard", mark_before_discard, gp__fates_merge},
     {"the rejected are always dropped", drops_rejected, gp__fates_merge},
+    {"a refusal for one is not told", nobody_is_told, gp__fates_merge},
+    {"a target's refusal for one is not told", gp__fates_plan, nobody_is_told_late},
     {"the first recipient decides", first_decides, gp__fates_merge},
     {"dropped counts as kept", gp__fates_plan, dropped_is_kept},
     {"held does not count as kept", gp__fates_plan, held_is_not_kept},

@@ -214,6 +214,44 @@ static void test_mixed_discard(void **state)
     end(world);
 }
 
+/* Without a place to hold it nobody gets what is refused for one, and the client is told so: nothing
+ * is dropped in silence. The first row is what a configuration says that says nothing. */
+static const struct {
+    const char *config;
+    bool by_target;
+    const char *names, *reply;
+} refused_for_all[] = {
+#define NO_HOLD "hostname: mx.example.test\n" CONFIG_TARGETS CONFIG_CHAIN CONFIG_LISTENER
+    {NO_HOLD, false, "ok rej", "550"},
+    {NO_HOLD, false, "rej ok", "550"},
+    {NO_HOLD, false, "ok rej def", "450"}, /* may be judged otherwise later */
+    {NO_HOLD, true, "ok fail", "552"},
+    {NO_HOLD, true, "ok fail later", "450"},
+    {MIXED("refuse_all"), false, "ok rej qua", "550"},
+    {MIXED("refuse_all"), true, "ok fail", "552"},
+#undef NO_HOLD
+};
+
+static void test_mixed_refuse_all(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(refused_for_all); i++) {
+        struct world *world = world_create(refused_for_all[i].config, ON(MESSAGE) | OBSERVERS);
+
+        print_message("%s: %s\n", refused_for_all[i].names, refused_for_all[i].reply);
+        seen.fn[GP_HOOK_MESSAGE] = refused_for_all[i].by_target ? NULL : judge;
+        seen.deliver = refused_for_all[i].by_target ? target_answers : NULL;
+        begin(world, false);
+        recipients(world, refused_for_all[i].names);
+        replies(world, 0);
+        send_message(world, refused_for_all[i].reply);
+        assert_int_equal(world_files(world, "/box"), 0);
+        assert_int_equal(world_files(world, "/held"), 0);
+        assert_int_equal(seen.calls[GP_HOOK_ACCEPTED], 0);
+        end(world);
+    }
+}
+
 /* ---- at RCPT ---- */
 
 static void test_verdicts_at_rcpt(void **state)
@@ -649,6 +687,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts_after_data),
         cmocka_unit_test(test_mixed_discard),
+        cmocka_unit_test(test_mixed_refuse_all),
         cmocka_unit_test(test_verdicts_at_rcpt),
         cmocka_unit_test(test_discard_at_mail),
         cmocka_unit_test(test_quarantine_before_rcpt),

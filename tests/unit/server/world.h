@@ -217,14 +217,15 @@ static const char *world_env(void *arg, const char *name)
     return NULL;
 }
 
-#define CONFIG_HEAD                                                                                \
-    "hostname: mx.example.test\n"                                                                  \
-    "hold: {path: /held}\n"                                                                        \
-    "buckets: {spam: {}}\n"                                                                        \
+#define CONFIG_TARGETS                                                                             \
     "tables: {users: {list: {}}}\n"                                                                \
     "targets: {box: {box: {}}}\n"                                                                  \
     "routes: [{name: box, match: {recipient: [example.test, mx.example.test]}, valid: users, "     \
     "to: box, mode: direct}, {name: out, match: {relay: true}, to: box, mode: direct}]\n"
+#define CONFIG_HEAD                                                                                \
+    "hostname: mx.example.test\n"                                                                  \
+    "hold: {path: /held}\n"                                                                        \
+    "buckets: {spam: {}}\n" CONFIG_TARGETS
 
 #define CONFIG_CHAIN "chains: {c: [{probe: {}}]}\n"
 #define CONFIG_LISTENER "listeners: {l: {address: '127.0.0.1:25', chain: c}}\n"
