@@ -163,6 +163,9 @@ struct gp__runtime_ops {
     void (*stream_close)(struct gp__runtime *rt, struct gp_stream *stream);
     void (*wait_fd)(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
 
+    /* Fills in the answer; the request (core/hook/http.h) is sound and stands still until then. */
+    void (*http)(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);
+
     /* Forgets an operation that is not done: it is done with GP_ECANCELED when this returns. */
     void (*cancel)(struct gp__runtime *rt, struct gp_op *op);
 };

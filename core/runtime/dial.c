@@ -4,27 +4,23 @@
  * the other, IPv6 first, each for a bounded time. The first that answers wins.
  */
 #include "core/base/alloc.h"
-#include "core/base/arena.h"
 #include "core/runtime/address.h"
-#include "core/runtime/dns_record.h"
 #include "core/runtime/job.h"
+#include "core/runtime/lookup.h"
 #include "core/runtime/loop.h"
-#include "core/runtime/resolver.h"
 #include "core/runtime/stream.h"
 
 #include <stddef.h>
 
-#define ADDRESSES_MAX 8
 #define ATTEMPT_MS 10000
 
 struct dial {
     struct gp__job job;
     struct gp__live *live;
-    struct gp__dns_query *queries[2]; /* AAAA, A; NULL: done */
-    struct gp__ip found[2][ADDRESSES_MAX];
-    size_t n_found[2], family, next;
+    struct gp__lookup *lookup; /* under way, or NULL */
+    struct gp__addresses found;
+    size_t next;
     uint16_t port;
-    bool no_answer;                 /* of DNS: the failure is temporary */
     struct gp__live_stream *stream; /* being connected */
     uv_connect_t *req;              /* its memory goes with the callback */
     struct gp__timer timer;
@@ -46,10 +42,7 @@ static void stop_attempt(struct dial *dial)
 static void dial_free(struct dial *dial)
 {
     stop_attempt(dial);
-    for (int i = 0; i < 2; i++) {
-        if (dial->queries[i])
-            gp__dns_forget(dial->queries[i]);
-    }
+    gp__lookup_forget(&dial->lookup);
     gp__free(dial);
 }
 
@@ -136,11 +129,9 @@ static int try_ip(struct dial *dial, const struct gp__ip *ip)
 /* Tries addresses until one is under way, or none is left. */
 static void try_next(struct dial *dial)
 {
-    for (; dial->family < 2; dial->family++, dial->next = 0) {
-        while (dial->next < dial->n_found[dial->family]) {
-            if (try_ip(dial, &dial->found[dial->family][dial->next++]) == 0)
-                return;
-        }
+    while (dial->next < dial->found.count) {
+        if (try_ip(dial, &dial->found.items[dial->next++]) == 0)
+            return;
     }
     finish(dial, GP_ETEMP);
 }
@@ -161,67 +152,30 @@ static void try_unix(struct dial *dial, struct gp_slice path)
     handle = &dial->stream->handle;
     (void)uv_pipe_init(&dial->live->loop, &handle->pipe, 0);
     handle->handle.data = dial->stream;
-    dial->family = 2; /* nothing to try after it */
     uv_pipe_connect(dial->req, &handle->pipe, name, on_connect);
 }
 
 /* ---- names ---- */
 
-static void keep_addresses(struct dial *dial, int which, const struct gp_dns_answer *answer)
+static void looked_up(void *arg, int error, const struct gp__addresses *addresses)
 {
-    for (size_t i = 0; i < answer->count && dial->n_found[which] < ADDRESSES_MAX; i++) {
-        struct gp__ip *ip = &dial->found[which][dial->n_found[which]];
+    struct dial *dial = arg;
 
-        if (gp__ip_parse(answer->records[i].text, ip) == 0)
-            dial->n_found[which]++;
-    }
-}
-
-static void answered(struct dial *dial, int which, const struct gp__dns_reply *reply)
-{
-    struct gp__arena *arena = gp__arena_create();
-    struct gp_dns_answer *answer = NULL;
-    int result = reply->error;
-
-    dial->queries[which] = NULL;
-    if (result == 0)
-        result = gp__dns_parse(arena, reply->packet, which ? GP_DNS_A : GP_DNS_AAAA, false,
-                               &answer);
-    if (result == 0)
-        keep_addresses(dial, which, answer);
-    else if (result == GP_ETEMP)
-        dial->no_answer = true;
-    gp__arena_free(&arena);
-    if (dial->queries[!which])
-        return;
-    if (dial->n_found[0] + dial->n_found[1] == 0)
-        finish(dial, dial->no_answer ? GP_ETEMP : GP_ENOTFOUND);
+    dial->lookup = NULL;
+    dial->found = *addresses;
+    if (error)
+        finish(dial, error);
     else
         try_next(dial);
 }
 
-static void answered_aaaa(void *arg, const struct gp__dns_reply *reply)
+static void look_up(struct dial *dial, struct gp_slice name)
 {
-    answered(arg, 0, reply);
-}
+    int error;
 
-static void answered_a(void *arg, const struct gp__dns_reply *reply)
-{
-    answered(arg, 1, reply);
-}
-
-static void ask(struct dial *dial, struct gp_slice name)
-{
-    struct gp__dns *dns = dial->live->dns;
-
-    if (!gp__dns_name_valid(name)) {
-        finish(dial, GP_EINVAL);
-        return;
-    }
-    dial->queries[0] = gp__dns_ask(dns, name, GP_DNS_AAAA, answered_aaaa, dial);
-    dial->queries[1] = gp__dns_ask(dns, name, GP_DNS_A, answered_a, dial);
-    if (!dial->queries[0] || !dial->queries[1])
-        finish(dial, GP_ETEMP);
+    dial->lookup = gp__lookup_start(dial->live, name, looked_up, dial, &error);
+    if (!dial->lookup)
+        finish(dial, error);
 }
 
 void gp__live_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice text)
@@ -238,15 +192,14 @@ void gp__live_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice 
     dial->port = address.endpoint.port;
     switch (address.kind) {
     case GP__ADDRESS_IP:
-        dial->found[0][0] = address.endpoint.ip;
-        dial->n_found[0] = 1;
+        dial->found.items[dial->found.count++] = address.endpoint.ip;
         try_next(dial);
         break;
     case GP__ADDRESS_UNIX:
         try_unix(dial, address.name);
         break;
     case GP__ADDRESS_NAME:
-        ask(dial, address.name);
+        look_up(dial, address.name);
         break;
     case GP__ADDRESS_ANY:
         finish(dial, GP_EINVAL);

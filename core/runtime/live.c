@@ -7,6 +7,7 @@
 #include "core/runtime/live.h"
 
 #include "core/base/alloc.h"
+#include "core/runtime/http_multi.h"
 #include "core/runtime/job.h"
 #include "core/runtime/loop.h"
 #include "core/runtime/pool.h"
@@ -95,6 +96,8 @@ static void on_timer(uv_timer_t *handle)
     while ((timer = gp__timers_due(&live->timers, uv_now(&live->loop)))) {
         timer->fn(timer);
         gp__live_settle(live);
+        if (live->turning)
+            uv_async_send(&live->wakeup);
     }
 }
 
@@ -145,6 +148,7 @@ const struct gp__runtime_ops gp__live_ops = {
     .stream_write_now = gp__live_stream_write_now,
     .stream_close = gp__live_stream_close,
     .wait_fd = gp__live_wait_fd,
+    .http = gp__live_http,
     .cancel = gp__job_cancel,
 };
 
@@ -245,7 +249,9 @@ void gp__live_turn(struct gp__runtime *rt)
 {
     struct gp__live *live = gp__live(rt);
 
+    live->turning = true;
     uv_run(&live->loop, gp__tasks_pending(live->base.tasks) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    live->turning = false;
 }
 
 void gp__live_stop(struct gp__runtime *rt)
@@ -286,6 +292,7 @@ void gp__live_free(struct gp__runtime **rt_)
     gp__pool_free(&live->work);
     gp__pool_free(&live->files);
     gp__live_settle(live);
+    gp__http_multi_free(&live->http);
     gp__dns_free(&live->dns);
     uv_close((uv_handle_t *)&live->timer, NULL);
     uv_close((uv_handle_t *)&live->prepare, NULL);

@@ -16,6 +16,7 @@
 #define GP__BEFORE_WAIT_MAX 8
 
 struct gp__dns;
+struct gp__http_multi;
 struct gp__pool;
 
 struct gp__live {
@@ -28,13 +29,15 @@ struct gp__live {
     uv_async_t wakeup, pools;
     struct gp__pool *work, *files;
     struct gp__dns *dns;
-    char *read_buffer; /* GP__READ_BUFFER bytes, of whoever reads right now */
+    struct gp__http_multi *http; /* NULL until the first request */
+    char *read_buffer;           /* GP__READ_BUFFER bytes, of whoever reads right now */
     struct {
         void (*fn)(void *arg);
         void *arg;
     } before_wait[GP__BEFORE_WAIT_MAX];
     size_t n_before_wait;
     bool stopping;
+    bool turning; /* in gp__live_turn(): what a timer did must not be followed by a wait */
 };
 
 static inline struct gp__live *gp__live(struct gp__runtime *rt)
@@ -71,6 +74,7 @@ int64_t gp__live_stream_write_now(struct gp__runtime *rt, struct gp_stream *stre
                                   struct gp_slice bytes);
 void gp__live_stream_close(struct gp__runtime *rt, struct gp_stream *stream);
 void gp__live_wait_fd(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
+void gp__live_http(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);
 void gp__live_sleep(struct gp__runtime *rt, struct gp_op *op, uint64_t ms);
 void gp__live_work(struct gp__runtime *rt, struct gp_op *op, void (*fn)(void *block), void *block,
                    size_t size);

@@ -266,6 +266,7 @@ const struct gp__runtime_ops gp__sim_ops = {
     .stream_write_now = gp__sim_write_now,
     .stream_close = gp__sim_op_close,
     .wait_fd = op_wait_fd,
+    .http = gp__sim_op_http,
     .cancel = gp__job_cancel,
 };
 
@@ -300,6 +301,7 @@ void gp__sim_free(struct gp__runtime **rt_)
     gp__sim_disk_free(&sim->disk);
     gp__map_free(&sim->names);
     gp__map_free(&sim->peers);
+    gp__map_free(&sim->sites);
     gp__buf_free(&sim->calls);
     gp__buf_free(&sim->failures);
     gp__arena_free(&sim->arena);

@@ -39,7 +39,8 @@ bool gp__sim_run(struct gp__runtime *rt, uint64_t max_ms);
 /* ---- what was asked ---- */
 
 /* One line a call, in order: "dns A x.example", "sleep 2000", "file put /m/1 512", "connect h:25",
- * "write h:25 6", "work 16", "wait_fd 1", "cancel". Valid until the next call. */
+ * "write h:25 6", "work 16", "wait_fd 1", "http GET http://h/", "http field Name: value", "http body
+ * 512", "cancel". Valid until the next call. */
 struct gp_slice gp__sim_calls(const struct gp__runtime *rt);
 void gp__sim_calls_clear(struct gp__runtime *rt);
 
@@ -97,6 +98,19 @@ struct gp__sim_step {
  * script of the next connection; the last one is for all that follow. */
 void gp__sim_peer(struct gp__runtime *rt, struct gp_slice address, const struct gp__sim_step *steps,
                   size_t n);
+
+/* ---- web servers ---- */
+
+struct gp__sim_answer {
+    unsigned status; /* 0: nobody listens there */
+    uint64_t delay_ms;
+    struct gp_slice fields; /* "Name: value" lines, ended by LF */
+    struct gp_slice body;
+};
+
+/* What a request to exactly this URL gets. Called again for the same one: what the next request
+ * gets; the last one is for all that follow. Nobody listens at other URLs. */
+void gp__sim_http(struct gp__runtime *rt, struct gp_slice url, const struct gp__sim_answer *answer);
 
 /* ---- files: a disk that forgets what was not synced ---- */
 

@@ -20,6 +20,7 @@ struct gp__sim {
     struct gp__buf calls, failures;
     struct gp__map names; /* of DNS */
     struct gp__map peers; /* by address */
+    struct gp__map sites; /* by URL */
     struct gp__sim_disk *disk;
     struct gp__sim_client *clients;
 };
@@ -44,6 +45,7 @@ void gp__sim_clients_free(struct gp__sim *sim);
 void gp__sim_op_dns(struct gp__runtime *rt, struct gp_op *op, struct gp_slice name,
                     enum gp_dns_type type);
 void gp__sim_op_file(struct gp__runtime *rt, struct gp_op *op, const struct gp__file_job *job);
+void gp__sim_op_http(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);
 void gp__sim_op_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice address);
 void gp__sim_op_read(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
                      void *bytes, size_t size);

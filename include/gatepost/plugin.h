@@ -34,6 +34,7 @@
 #include <gatepost/envelope.h>
 #include <gatepost/file.h>
 #include <gatepost/hook.h>
+#include <gatepost/http.h>
 #include <gatepost/log.h>
 #include <gatepost/message.h>
 #include <gatepost/mime.h>

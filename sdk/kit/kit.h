@@ -190,6 +190,7 @@ GP__KIT_RUN(gp__kit_given_file);
 GP__KIT_RUN(gp__kit_given_fault);
 GP__KIT_RUN(gp__kit_given_slow_files);
 GP__KIT_RUN(gp__kit_given_peer);
+GP__KIT_RUN(gp__kit_given_http);
 GP__KIT_RUN(gp__kit_given_state);
 GP__KIT_RUN(gp__kit_given_slow_state);
 

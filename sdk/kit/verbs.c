@@ -53,6 +53,7 @@ const struct gp__kit_verb gp__kit_verbs[] = {
     GIVEN("fault", "F", "file|state OPERATION NTH nospace|io", fault),
     GIVEN("slow-files", "d", "TIME", slow_files),
     GIVEN("peer", "qP", "HOST:PORT <<END", peer),
+    GIVEN("http", "qb", "URL <<END", http),
     GIVEN("state", "wqqd?", "NAMESPACE KEY VALUE [TIME]", state),
     GIVEN("slow-state", "d", "TIME", slow_state),
 

@@ -52,6 +52,19 @@ static void test_defer_in_order(void **state)
     assert_string_equal(trace, "ab");
 }
 
+/* Whoever turns the loop by hand looks at what a timer did before the loop waits again. */
+static void test_turn_ends_after_timer(void **state)
+{
+    struct gp__runtime *rt = *state;
+    struct gp_op op = test_op(rt, NULL);
+
+    trace[0] = '\0';
+    rt->ops->defer(rt, deferred, "a"); /* this turn does not wait, nor does it look at timers */
+    rt->ops->sleep(rt, &op, 0);
+    TURN_WHILE(rt, !op.done);
+    assert_string_equal(trace, "a");
+}
+
 struct walk {
     struct gp__runtime *rt;
     struct gp__fiber *fiber;
@@ -359,6 +372,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_defer_in_order),
+        TEST(test_turn_ends_after_timer),
         TEST(test_fiber_ends_at_once),
         TEST(test_fiber_is_woken_once),
         TEST(test_fiber_sleeps),
