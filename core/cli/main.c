@@ -12,7 +12,7 @@ const struct gp__command gp__commands[] = {
     {"serve", "[--config FILE]", "receive mail",
      "Reads the configuration, listens and serves until SIGTERM or SIGINT. Sessions under way\n"
      "are given half a minute to finish; a second signal ends them at once. SIGUSR1 reopens the\n"
-     "log file.\n",
+     "log file, SIGUSR2 logs what the hooks did so far.\n",
      gp__cmd_serve},
     {"check", "[--config FILE] [--json]", "say all that is wrong with a configuration",
      "Prints every error, warning and notice with file, line and column. Exit code 1 when there\n"

@@ -85,11 +85,4 @@ struct gp__chain {
     size_t count;
 };
 
-/* Adds one answered call to the statistics. */
-void gp__stats_add(struct gp__hook_stats *stats, enum gp_verdict verdict, uint64_t ns);
-
-/* The latency in ns below which the given share (in thousandths) of calls stayed; an estimate by
- * bucket, for people. */
-uint64_t gp__stats_quantile(const struct gp__hook_stats *stats, unsigned permille);
-
 #endif

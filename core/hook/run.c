@@ -10,6 +10,7 @@
 #include "core/hook/running.h"
 #include "core/hook/serial.h"
 #include "core/hook/shadow.h"
+#include "core/hook/stats.h"
 #include "core/hook/when_eval.h"
 #include "core/message/mime.h"
 

@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/log.h"
 #include "core/hook/apply.h"
+#include "core/hook/stats.h"
 
 /* One call beside the chain. */
 struct gp__shadow_job {

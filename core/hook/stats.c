@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/hook/instance.h"
+#include "core/hook/stats.h"
+
+#include <string.h>
 
 static unsigned bucket_of(uint64_t ns)
 {
@@ -27,4 +29,39 @@ uint64_t gp__stats_quantile(const struct gp__hook_stats *stats, unsigned permill
             return 1ull << (i + 1);
     }
     return 0;
+}
+
+bool gp__hook_summary(const struct gp__instance *instance, enum gp_hook_point hook,
+                      struct gp__hook_summary *summary_r)
+{
+    const struct gp__hook_stats *stats = instance->stats[hook];
+
+    if (!stats || !stats->calls)
+        return false;
+    *summary_r = (struct gp__hook_summary){
+        .instance = instance->id,
+        .hook = hook,
+        .calls = stats->calls,
+        .faults = stats->faults,
+        .timeouts = stats->timeouts,
+        .canceled = stats->canceled,
+        .mean_ns = stats->total_ns / stats->calls,
+        .p50_ns = gp__stats_quantile(stats, 500),
+        .p99_ns = gp__stats_quantile(stats, 990),
+    };
+    memcpy(summary_r->verdicts, stats->verdicts, sizeof summary_r->verdicts);
+    return true;
+}
+
+bool gp__shadow_summary(const struct gp__instance *instance, struct gp__shadow_summary *summary_r)
+{
+    if (!instance->shadow)
+        return false;
+    *summary_r = (struct gp__shadow_summary){
+        .instance = instance->id,
+        .agreed = instance->shadow_agreed,
+        .differed = instance->shadow_differed,
+        .skipped = instance->shadows_skipped,
+    };
+    return true;
 }

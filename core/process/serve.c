@@ -12,6 +12,7 @@
 #include "core/runtime/sink.h"
 #include "core/server/generation.h"
 #include "core/server/server.h"
+#include "core/server/stats_log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -272,10 +273,20 @@ static void on_reopen(void *arg)
         gp__log(&process->log, GP_LOG_ERROR, "log.reopen", GP__F_C("error", strerror(errno)));
 }
 
+static void on_report(void *arg)
+{
+    const struct process *process = arg;
+
+    gp__stats_log(process->generation, process->runtime->log);
+}
+
 static int catch_signals(struct process *process)
 {
-    struct gp__signal_user user = {
-        .terminate = on_terminate, .reload = on_reload, .reopen = on_reopen, .arg = process};
+    struct gp__signal_user user = {.terminate = on_terminate,
+                                   .reload = on_reload,
+                                   .reopen = on_reopen,
+                                   .report = on_report,
+                                   .arg = process};
 
     process->signals = gp__signals_start(process->runtime, &user);
     if (process->signals)
@@ -347,6 +358,8 @@ int gp__serve(const struct gp__serve_options *options)
     /* What ran beside the sessions was cancelled and unwinds now. */
     while (process.generation && process.generation->refs > 1)
         gp__live_turn(process.runtime);
+    if (!failed)
+        gp__stats_log(process.generation, &process.log);
     close_all(&process);
     return failed ? 1 : 0;
 }

@@ -2,7 +2,8 @@
 /*
  * A server process: configuration, log, runtime, generation, listeners, signals, in that order;
  * and back in the reverse when it is told to stop. SIGTERM and SIGINT drain: no new connections,
- * sessions end at their next command, after a while all at once. SIGUSR1 reopens the log file.
+ * sessions end at their next command, after a while all at once. SIGUSR1 reopens the log file,
+ * SIGUSR2 logs the statistics of all instances.
  */
 #ifndef GP_PROCESS_SERVE_H
 #define GP_PROCESS_SERVE_H

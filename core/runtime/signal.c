@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 
-static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 #define COUNT (sizeof numbers / sizeof *numbers)
 
@@ -26,6 +26,8 @@ static bool wanted(const struct gp__signal_user *user, int signo)
         return user->reload != NULL;
     case SIGUSR1:
         return user->reopen != NULL;
+    case SIGUSR2:
+        return user->report != NULL;
     default:
         return user->terminate != NULL;
     }
@@ -42,6 +44,9 @@ static void on_signal(uv_signal_t *handle, int signo)
         break;
     case SIGUSR1:
         signals->user.reopen(signals->user.arg);
+        break;
+    case SIGUSR2:
+        signals->user.report(signals->user.arg);
         break;
     default:
         signals->user.terminate(signals->user.arg, signo);

@@ -11,6 +11,7 @@ struct gp__signal_user {
     void (*terminate)(void *arg, int signo); /* SIGTERM, SIGINT */
     void (*reload)(void *arg);               /* SIGHUP */
     void (*reopen)(void *arg);               /* SIGUSR1 */
+    void (*report)(void *arg);               /* SIGUSR2 */
     void *arg;
 };
 

@@ -3,6 +3,7 @@
  * say that it needs none. */
 #include "core/hook/apply.h"
 #include "core/hook/ruling.h"
+#include "core/hook/stats.h"
 #include "sdk/kit/kit.h"
 
 void gp__kit_when_connect(struct gp__kit *kit, const struct gp__kit_step *step)

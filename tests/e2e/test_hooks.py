@@ -290,6 +290,49 @@ class Modes(harness.TestCase):
         self.assertEqual(server.wait(3), 0)
 
 
+class Statistics(harness.TestCase):
+    """What instances did, in the log: when asked for, and at the end."""
+
+    def numbers(self, record):
+        return {key: record[key] for key in ("calls", "verdicts", "faults", "timeouts", "canceled")}
+
+    def test_asked_for_and_at_the_end(self):
+        ghost = rule("reject") + "  id: ghost\n  mode: shadow\n"
+        late = '- early_talker: {wait: 2s}\n  deadline: 1ms\n  on_error: continue\n'
+        server = self.server(harness.config(chain=ghost + rule("reject", ", text: No") + late))
+        harness.submit(server.address, GOOD)
+        harness.submit(server.address, BAD, codes=(550, 554))
+        server.wait_log("session.close", 2)
+        server.signal(harness.signal.SIGUSR2)
+        server.wait_log("shadow.stats")
+        asked = {(r["instance"], r["hook"]): r for r in server.log("hook.stats")}
+        self.assertEqual(self.numbers(asked["header_rules", "headers"]),
+                         {"calls": 2, "verdicts": {"next": 1, "reject": 1}, "faults": 0,
+                          "timeouts": 0, "canceled": 0})
+        self.assertEqual(self.numbers(asked["early_talker", "connect"]),
+                         {"calls": 2, "verdicts": {"next": 2}, "faults": 2, "timeouts": 2,
+                          "canceled": 0})
+        self.assertEqual(self.numbers(asked["ghost", "headers"])["verdicts"],
+                         {"next": 1, "reject": 1})
+        shadow, = server.log("shadow.stats")
+        self.assertEqual((shadow["instance"], shadow["agreed"], shadow["differed"],
+                          shadow["skipped"]), ("ghost", 2, 0, 0))
+        timed = asked["early_talker", "connect"]
+        self.assertGreater(timed["mean_us"], 0)
+        self.assertGreaterEqual(timed["p99_us"], timed["p50_us"])
+        harness.submit(server.address, GOOD)
+        self.assertEqual(server.stop(), 0)
+        last = {(r["instance"], r["hook"]): r for r in server.log("hook.stats")}
+        self.assertEqual(last["header_rules", "headers"]["verdicts"], {"next": 2, "reject": 1})
+        self.assertEqual(len(server.log("shadow.stats")), 2)
+
+    def test_nothing_of_what_was_not_called(self):
+        server = self.server(harness.config(chain=rule("reject")))
+        server.signal(harness.signal.SIGUSR2)
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.log("hook.stats"), [])
+
+
 class Rewriting(harness.TestCase):
     """Recipients that become others."""
 

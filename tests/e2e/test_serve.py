@@ -63,7 +63,7 @@ class Stopping(harness.TestCase):
 
     def test_other_signals_do_no_harm(self):
         server = self.server()
-        for signo in (signal.SIGPIPE, signal.SIGUSR1):
+        for signo in (signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2):
             server.signal(signo)
         self.assert_alive(server)
 

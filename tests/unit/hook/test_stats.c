@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Counting calls: verdicts, sums, and quantiles by powers of two. */
-#include "core/hook/instance.h"
+#include "core/hook/stats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,12 +61,58 @@ static void ends_of_the_scale(void **unused)
     assert_true(gp__stats_quantile(&stats, 1000) == UINT64_C(1) << GP__LATENCY_BUCKETS);
 }
 
+static void hook_summary(void **unused)
+{
+    struct gp__hook_stats stats = {.faults = 3, .timeouts = 2, .canceled = 1};
+    struct gp__instance instance = {.id = GP_S("i")};
+    struct gp__hook_summary summary;
+
+    (void)unused;
+    assert_false(gp__hook_summary(&instance, GP_HOOK_RCPT, &summary));
+    instance.stats[GP_HOOK_RCPT] = &stats;
+    assert_false(gp__hook_summary(&instance, GP_HOOK_RCPT, &summary)); /* never called */
+    for (unsigned i = 0; i < 98; i++)
+        gp__stats_add(&stats, GP_NEXT, 1000);
+    gp__stats_add(&stats, GP_REJECT, 1000000);
+    gp__stats_add(&stats, GP_REJECT, 1000000);
+    assert_true(gp__hook_summary(&instance, GP_HOOK_RCPT, &summary));
+    assert_memory_equal(summary.instance.data, "i", 1);
+    assert_int_equal(summary.hook, GP_HOOK_RCPT);
+    assert_int_equal(summary.calls, 100);
+    assert_int_equal(summary.verdicts[GP_NEXT], 98);
+    assert_int_equal(summary.verdicts[GP_REJECT], 2);
+    assert_int_equal(summary.faults, 3);
+    assert_int_equal(summary.timeouts, 2);
+    assert_int_equal(summary.canceled, 1);
+    assert_int_equal(summary.mean_ns, (98 * 1000 + 2 * 1000000) / 100);
+    assert_int_equal(summary.p50_ns, 1024);
+    assert_int_equal(summary.p99_ns, 1 << 20);
+}
+
+static void shadow_summary(void **unused)
+{
+    struct gp__instance instance = {
+        .id = GP_S("i"), .shadow_agreed = 3, .shadow_differed = 2, .shadows_skipped = 1};
+    struct gp__shadow_summary summary;
+
+    (void)unused;
+    assert_false(gp__shadow_summary(&instance, &summary));
+    instance.shadow = true;
+    assert_true(gp__shadow_summary(&instance, &summary));
+    assert_memory_equal(summary.instance.data, "i", 1);
+    assert_int_equal(summary.agreed, 3);
+    assert_int_equal(summary.differed, 2);
+    assert_int_equal(summary.skipped, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts),
         cmocka_unit_test(quantiles),
         cmocka_unit_test(ends_of_the_scale),
+        cmocka_unit_test(hook_summary),
+        cmocka_unit_test(shadow_summary),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
