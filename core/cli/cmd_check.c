@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/cli/command.h"
+#include "core/runtime/live.h"
+#include "core/server/generation.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+
+struct how {
+    const char *config;
+    enum gp__diag_format format;
+    bool create; /* make the instances of plugins */
+};
 
 static void print(struct gp__diag *diag, enum gp__diag_format format)
 {
@@ -27,15 +37,34 @@ static void print_sums(const char *config, const struct gp__diag *diag)
     printf("\n");
 }
 
-static int check(struct gp__config_source *source, const char *config, enum gp__diag_format format)
+/* Makes all instances as a server that starts does: what plugins have against their options, files
+ * that are not there, is found before a restart. */
+static void try(struct gp__settings **settings_, struct gp__diag *diag)
+{
+    struct gp__runtime *rt = gp__live_create(&(struct gp__live_options){0}, NULL);
+    struct gp__generation *generation;
+
+    if (!rt) {
+        gp__diag_add(diag, GP__ERROR, NULL, "no event loop: %s", strerror(errno));
+        return;
+    }
+    generation = gp__generation_create(settings_, rt, gp__live_turn, diag);
+    gp__generation_unref(&generation);
+    gp__live_free(&rt);
+}
+
+static int check(struct gp__config_source *source, const struct how *how)
 {
     struct gp__diag *diag = gp__diag_create();
-    struct gp__settings *settings = gp__config_load(source, config, diag);
-    int code = settings ? GP__EXIT_OK : GP__EXIT_FAILED;
+    struct gp__settings *settings = gp__config_load(source, how->config, diag);
+    int code;
 
-    print(diag, format);
-    if (format == GP__DIAG_TEXT)
-        print_sums(config, diag);
+    if (settings && how->create)
+        try(&settings, diag);
+    code = gp__diag_count(diag, GP__ERROR) ? GP__EXIT_FAILED : GP__EXIT_OK;
+    print(diag, how->format);
+    if (how->format == GP__DIAG_TEXT)
+        print_sums(how->config, diag);
     gp__settings_free(&settings);
     gp__diag_free(&diag);
     return code;
@@ -43,22 +72,26 @@ static int check(struct gp__config_source *source, const char *config, enum gp__
 
 int gp__cmd_check(int argc, char **argv)
 {
-    static const struct option own[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
-    const char *config = gp__default_config();
-    enum gp__diag_format format = GP__DIAG_TEXT;
+    static const struct option own[] = {{"json", no_argument, NULL, 'j'},
+                                        {"no-create", no_argument, NULL, 'n'},
+                                        {NULL, 0, NULL, 0}};
+    struct how how = {.config = gp__default_config(), .format = GP__DIAG_TEXT, .create = true};
     struct gp__config_source source = {0};
     int option, code = 0;
 
-    while ((option = gp__command_option(argc, argv, own, &config, &code)) != -1) {
+    while ((option = gp__command_option(argc, argv, own, &how.config, &code)) != -1) {
         if (option == GP__OPTION_EXIT)
             return code;
-        format = GP__DIAG_JSON;
+        if (option == 'j')
+            how.format = GP__DIAG_JSON;
+        else
+            how.create = false;
     }
     if (optind < argc)
         return gp__command_usage("check takes no argument \"%s\"", argv[optind]);
     if (gp__config_source_init(&source) < 0)
         return GP__EXIT_FAILED;
-    code = check(&source, config, format);
+    code = check(&source, &how);
     gp__config_source_done(&source);
     return code;
 }

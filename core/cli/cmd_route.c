@@ -204,19 +204,20 @@ static int route(struct gp__config_source *source, const struct question *questi
     struct gp__settings *settings = gp__command_load(source, question->config, GP__ERROR);
     struct gp__runtime *rt = settings ? gp__live_create(&(struct gp__live_options){0}, NULL) : NULL;
     struct asking asking = {.question = question};
-    struct gp__buf error = {.limit = 0};
+    struct gp__diag *diag;
 
     if (!rt) {
         gp__settings_free(&settings);
         return GP__EXIT_FAILED;
     }
-    asking.generation = gp__generation_create(&settings, rt, gp__live_turn, &error);
+    diag = gp__diag_create();
+    asking.generation = gp__generation_create(&settings, rt, gp__live_turn, diag);
     if (asking.generation)
         explain(&asking);
     else
-        fprintf(stderr, "gatepost route: " GP_FMT "\n", GP_ARG(gp__buf_slice(&error)));
+        gp__config_complain(diag);
     gp__generation_unref(&asking.generation);
-    gp__buf_free(&error);
+    gp__diag_free(&diag);
     gp__live_free(&rt);
     return asking.delivered ? GP__EXIT_OK : GP__EXIT_FAILED;
 }

@@ -71,16 +71,12 @@ struct gp__settings *gp__command_load(struct gp__config_source *source, const ch
 {
     struct gp__diag *diag = gp__diag_create();
     struct gp__settings *settings = gp__config_load(source, config, diag);
-    struct gp__buf out = {.limit = 0};
     size_t worth = 0;
 
     for (int severity = GP__ERROR; severity <= (int)most; severity++)
         worth += gp__diag_count(diag, (enum gp__severity)severity);
-    if (worth) {
-        gp__diag_print(diag, GP__DIAG_TEXT, &out);
-        fwrite(gp__buf_slice(&out).data, 1, out.len, stderr);
-    }
-    gp__buf_free(&out);
+    if (worth)
+        gp__config_complain(diag);
     gp__diag_free(&diag);
     return settings;
 }

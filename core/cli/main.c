@@ -14,9 +14,12 @@ const struct gp__command gp__commands[] = {
      "are given half a minute to finish; a second signal ends them at once. SIGUSR1 reopens the\n"
      "log file, SIGUSR2 logs what the hooks did so far.\n",
      gp__cmd_serve},
-    {"check", "[--config FILE] [--json]", "say all that is wrong with a configuration",
+    {"check", "[--config FILE] [--json] [--no-create]",
+     "say all that is wrong with a configuration",
      "Prints every error, warning and notice with file, line and column. Exit code 1 when there\n"
-     "is an error. --json prints an array of objects for programs.\n",
+     "is an error. Makes the instances of plugins as `serve` does, so that a file that is missing\n"
+     "is found; with --no-create it does not, for a configuration of another machine. --json\n"
+     "prints an array of objects for programs.\n",
      gp__cmd_check},
     {"config show", "[--config FILE]", "print the effective configuration",
      "Prints every setting with its value and where that came from. Secrets are not shown.\n",
@@ -102,13 +105,31 @@ static const char *nearest(const char *typed)
     return gp_slice_present(suggest.best) ? suggest.best.data : NULL;
 }
 
+/* Prints the commands of two words that begin with this one; how many there are. */
+static size_t list_family(const char *first, FILE *out)
+{
+    size_t n = 0;
+
+    for (const struct gp__command *command = gp__commands; command->name; command++) {
+        struct gp_slice rest = gp_slice_of(command->name);
+        struct gp_slice word = gp_slice_split(&rest, ' ');
+
+        if (gp_slice_present(rest) && gp_slice_eq(word, gp_slice_of(first)))
+            fprintf(out, "%s%s", n++ ? ", " : "; there is ", command->name);
+    }
+    return n;
+}
+
 static int unknown(int argc, char **argv)
 {
     const char *hint = nearest(argv[0]);
 
-    fprintf(stderr, "gatepost: no command \"%s%s%s\"%s%s%s\n", argv[0], argc > 1 ? " " : "",
-            argc > 1 ? argv[1] : "", hint ? "; did you mean \"" : "", hint ? hint : "",
-            hint ? "\"?" : "; `gatepost help` lists them");
+    fprintf(stderr, "gatepost: no command \"%s%s%s\"", argv[0], argc > 1 ? " " : "",
+            argc > 1 ? argv[1] : "");
+    if (list_family(argv[0], stderr) == 0)
+        fprintf(stderr, "%s%s%s", hint ? "; did you mean \"" : "", hint ? hint : "",
+                hint ? "\"?" : "; `gatepost help` lists them");
+    fputc('\n', stderr);
     return GP__EXIT_USAGE;
 }
 

@@ -167,8 +167,21 @@ static const struct gp__node *item_of(const struct gp__node *node, const char *k
     return list->kind == GP__NODE_SEQUENCE && n < list->count ? list->items[n] : list;
 }
 
+/* A name may stand for several addresses, and for others tomorrow. */
+static bool is_name(struct gp__load *load, const struct gp__endpoint_text *endpoint,
+                    const struct gp__node *at)
+{
+    if (endpoint->ip.family || gp_slice_present(endpoint->path))
+        return false;
+    gp__diag_add(load->diag, GP__ERROR, at,
+                 "\"" GP_FMT "\" is a name: give the IP address to listen on, such as "
+                 "0.0.0.0:%u, [::]:%u or 127.0.0.1:%u",
+                 GP_ARG(endpoint->host), endpoint->port, endpoint->port, endpoint->port);
+    return true;
+}
+
 static void set_addresses(struct gp__load *load, struct gp__listener_settings *listener,
-                          const struct raw *raw)
+                          const struct raw *raw, const struct gp__node *node)
 {
     size_t count = gp_list_count(raw->address);
     struct gp__endpoint_text *list = GP__ARENA_ARRAY(load->arena, struct gp__endpoint_text, count);
@@ -176,7 +189,8 @@ static void set_addresses(struct gp__load *load, struct gp__listener_settings *l
     for (size_t i = 0; i < count; i++) {
         const struct gp_slice *text = gp_list_at(raw->address, i);
 
-        if (text->len && !gp__endpoint_parse(*text, &list[listener->n_addresses]))
+        if (text->len && !gp__endpoint_parse(*text, &list[listener->n_addresses]) &&
+            !is_name(load, &list[listener->n_addresses], item_of(node, "address", i)))
             listener->n_addresses++;
     }
     listener->addresses = list;
@@ -367,7 +381,7 @@ static const struct gp__node *load_listener(struct gp__load *load,
     if (node->kind != GP__NODE_MAPPING)
         return shown;
     set_protocol(load, listener, &raw, node);
-    set_addresses(load, listener, &raw);
+    set_addresses(load, listener, &raw, node);
     set_chain(load, listener, &raw, node);
     set_relay(load, listener, &raw, node);
     set_mixed_reject(load, listener, &raw, node);

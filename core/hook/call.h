@@ -78,7 +78,8 @@ struct gp_call {
     struct gp_call *queued;   /* in an instance's queue */
     bool turn;                /* the instance was handed to it */
     bool listed;
-    bool steadfast; /* goes on when the client leaves: it commits, or cleans up */
+    bool steadfast;             /* goes on when the client leaves: it commits, or cleans up */
+    struct gp__buf *complaints; /* create(): the errors that it logs; NULL: nobody collects them */
 };
 
 #define GP__CALL_MAGIC 0x63616c6cu

@@ -127,32 +127,48 @@ static size_t add_own_fields(struct gp_call *call, struct gp__log_field *to, siz
     return n;
 }
 
+static bool is_logged(const struct gp_call *call, enum gp_log_level level)
+{
+    return call->runtime->log && level <= call->runtime->log->level;
+}
+
+static void write_line(struct gp_call *call, enum gp_log_level level, struct gp_slice text)
+{
+    struct gp__log_field fields[LINE_FIELDS_MAX];
+    size_t n = 0;
+
+    fields[n++] = GP__F_S("instance", gp__api_who(call));
+    fields[n++] = GP__F_C("hook", call->complaints ? "create" : gp__points[call->point].name);
+    fields[n++] = GP__F_S("session", gp_session_id(call));
+    fields[n++] = GP__F_S("transaction", gp_transaction_id(call));
+    fields[n++] = GP__F_S("text", text);
+    if (call->shadow)
+        fields[n++] = GP__F_B("shadow", true);
+    n = add_own_fields(call, fields, n);
+    gp__log_fields(call->runtime->log, level, "plugin.log", fields, n);
+}
+
 void gp_log(struct gp_call *call, enum gp_log_level level, const char *format, ...)
 {
-    struct gp__log *log = call->runtime->log;
-    struct gp__log_field fields[LINE_FIELDS_MAX];
+    bool complains = call->complaints && level == GP_LOG_ERROR;
     char text[TEXT_BYTES_MAX + 1];
+    struct gp_slice line;
     va_list args;
-    size_t n = 0;
     int len;
 
-    if (!log || level > log->level || level < GP_LOG_ERROR)
+    if ((!complains && !is_logged(call, level)) || level < GP_LOG_ERROR)
         return;
     va_start(args, format);
     len = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (len < 0)
         return;
-    fields[n++] = GP__F_S("instance", gp__api_who(call));
-    fields[n++] = GP__F_C("hook", gp__points[call->point].name);
-    fields[n++] = GP__F_S("session", gp_session_id(call));
-    fields[n++] = GP__F_S("transaction", gp_transaction_id(call));
-    fields[n++] = GP__F_S(
-        "text", gp_slice(text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1));
-    if (call->shadow)
-        fields[n++] = GP__F_B("shadow", true);
-    n = add_own_fields(call, fields, n);
-    gp__log_fields(log, level, "plugin.log", fields, n);
+    line = gp_slice(text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+    if (complains)
+        gp__buf_printf(call->complaints, "%s" GP_FMT, call->complaints->len ? "; " : "",
+                       GP_ARG(line));
+    if (is_logged(call, level))
+        write_line(call, level, line);
 }
 
 /* ---- counters ---- */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define DEADLINE_MS 30000
+#define COMPLAINTS_MAX 4000 /* bytes */
 
 /* ---- create() on a fiber of its own ---- */
 
@@ -16,6 +17,7 @@ struct creation {
     struct gp_call call; /* create()'s */
     struct gp_call host; /* who waits for it */
     struct gp_op *op;    /* the host's: done when create() is */
+    struct gp__buf complaints;
     char *error;
     size_t error_size;
 };
@@ -30,8 +32,11 @@ static int judge(struct creation *creation, int result)
     if (gp_slice_present(call->fault))
         (void)snprintf(creation->error, creation->error_size, "create(): " GP_FMT,
                        GP_ARG(call->fault));
+    else if (result != 0 && creation->complaints.len)
+        (void)snprintf(creation->error, creation->error_size, GP_FMT,
+                       GP_ARG(gp__buf_slice(&creation->complaints)));
     else if (result != 0)
-        (void)snprintf(creation->error, creation->error_size, "create() failed: %s (see the log)",
+        (void)snprintf(creation->error, creation->error_size, "create() failed: %s",
                        gp_strerror(result));
     return result == 0 && gp_slice_present(call->fault) ? GP_ENOTALLOWED : result;
 }
@@ -76,6 +81,8 @@ static int create(struct gp__instance *instance, struct gp__runtime *rt, char *e
     creation->error_size = error_size;
     gp__call_init(&creation->host, rt, NULL, GP_HOOK_TICK, UINT64_MAX);
     gp__call_init(&creation->call, rt, instance, GP_HOOK_TICK, rt->ops->now_ms(rt) + GP__CREATE_MS);
+    creation->complaints.limit = COMPLAINTS_MAX;
+    creation->call.complaints = &creation->complaints;
     creation->op = gp__op_create(&creation->host);
     if (creation->op) {
         rt->ops->defer(rt, begin, creation);
@@ -85,6 +92,7 @@ static int create(struct gp__instance *instance, struct gp__runtime *rt, char *e
         result = GP_ENOTALLOWED;
     }
     gp__call_end(&creation->host);
+    gp__buf_free(&creation->complaints);
     gp__free(creation);
     return result;
 }

@@ -32,7 +32,8 @@ struct gp__instance_settings {
 /*
  * Makes an instance and runs its create(), on a fiber of its own with the stack that the plugin
  * wants. With a create() it must be called on a fiber, which waits. NULL: `error`, of so many
- * bytes, says why, for people; destroy() is not called then.
+ * bytes, says why, for people, in the plugin's own words if it logged an error; destroy() is not
+ * called then.
  */
 struct gp__instance *gp__instance_open(const struct gp__instance_settings *settings,
                                        struct gp__runtime *runtime, char *error, size_t error_size);

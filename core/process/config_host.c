@@ -60,3 +60,12 @@ struct gp__settings *gp__config_load(struct gp__config_source *source, const cha
 
     return gp__settings_load(path, &host, diag);
 }
+
+void gp__config_complain(struct gp__diag *diag)
+{
+    struct gp__buf out = {.limit = 0};
+
+    gp__diag_print(diag, GP__DIAG_TEXT, &out);
+    fwrite(gp__buf_slice(&out).data, 1, out.len, stderr);
+    gp__buf_free(&out);
+}

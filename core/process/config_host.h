@@ -21,4 +21,7 @@ void gp__config_source_done(struct gp__config_source *source);
 struct gp__settings *gp__config_load(struct gp__config_source *source, const char *path,
                                      struct gp__diag *diag);
 
+/* All that was found, on standard error. */
+void gp__config_complain(struct gp__diag *diag);
+
 #endif

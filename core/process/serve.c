@@ -51,14 +51,10 @@ struct process {
 static int read_config(struct process *process)
 {
     struct gp__diag *diag = gp__diag_create();
-    struct gp__buf out = {.limit = 0};
 
     process->settings = gp__config_load(&process->source, process->options->config, diag);
-    if (!process->settings || gp__diag_count(diag, GP__WARNING)) {
-        gp__diag_print(diag, GP__DIAG_TEXT, &out);
-        fwrite(gp__buf_slice(&out).data, 1, out.len, stderr);
-    }
-    gp__buf_free(&out);
+    if (!process->settings || gp__diag_count(diag, GP__WARNING))
+        gp__config_complain(diag);
     gp__diag_free(&diag);
     return process->settings ? 0 : -1;
 }
@@ -135,13 +131,13 @@ static int make_runtime(struct process *process)
 
 static int make_generation(struct process *process)
 {
-    struct gp__buf error = {.limit = 0};
+    struct gp__diag *diag = gp__diag_create();
 
     process->generation = gp__generation_create(&process->settings, process->runtime, gp__live_turn,
-                                                &error);
+                                                diag);
     if (!process->generation)
-        fprintf(stderr, "gatepost: " GP_FMT "\n", GP_ARG(gp__buf_slice(&error)));
-    gp__buf_free(&error);
+        gp__config_complain(diag);
+    gp__diag_free(&diag);
     return process->generation ? 0 : -1;
 }
 

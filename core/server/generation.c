@@ -8,19 +8,23 @@
 
 /* ---- instances ---- */
 
+/* NULL: it refused, which is noted at its place. The others are made all the same, so that
+ * everything that is wrong is found at once. */
 static struct gp__instance *remember(struct gp__generation *generation,
                                      const struct gp__instance_settings *settings,
-                                     struct gp__buf *error_r)
+                                     const struct gp__node *at, struct gp__diag *diag)
 {
     struct gp__instance *instance;
-    char error[512];
+    char error[1024];
 
     instance = gp__instance_open(settings, generation->runtime, error, sizeof error);
-    if (!instance) {
-        gp__buf_printf(error_r, GP_FMT ": %s", GP_ARG(settings->id), error);
-        return NULL;
-    }
-    generation->instances[generation->n_instances++] = instance;
+    if (instance)
+        generation->instances[generation->n_instances++] = instance;
+    else if (gp_slice_starts(settings->id, GP_S("("))) /* a table without a name */
+        gp__diag_add(diag, GP__ERROR, at, "this table cannot be used: %s", error);
+    else
+        gp__diag_add(diag, GP__ERROR, at, "\"" GP_FMT "\" cannot be used: %s", GP_ARG(settings->id),
+                     error);
     return instance;
 }
 
@@ -72,24 +76,23 @@ static void release(void *owner)
     gp__generation_unref(&generation);
 }
 
-static int open_state(struct gp__generation *generation, struct gp__buf *error_r)
+static void open_state(struct gp__generation *generation, struct gp__diag *diag)
 {
     const struct gp__service *service = generation->settings->state;
     struct gp__instance_settings one;
 
     if (!service)
-        return 0;
+        return;
     one = of_service(service, generation->n_instances);
     generation->state = (struct gp__state){
-        .instance = remember(generation, &one, error_r),
+        .instance = remember(generation, &one, service->node, diag),
         .hold = hold,
         .release = release,
         .owner = generation,
     };
-    return generation->state.instance ? 0 : -1;
 }
 
-static int open_tables(struct gp__generation *generation, struct gp__buf *error_r)
+static void open_tables(struct gp__generation *generation, struct gp__diag *diag)
 {
     const struct gp__settings *settings = generation->settings;
 
@@ -100,14 +103,11 @@ static int open_tables(struct gp__generation *generation, struct gp__buf *error_
         if (!table->service.plugin)
             continue;
         one = of_service(&table->service, generation->n_instances);
-        table->handle.instance = remember(generation, &one, error_r);
-        if (!table->handle.instance)
-            return -1;
+        table->handle.instance = remember(generation, &one, table->service.node, diag);
     }
-    return 0;
 }
 
-static int open_targets(struct gp__generation *generation, struct gp__buf *error_r)
+static void open_targets(struct gp__generation *generation, struct gp__diag *diag)
 {
     const struct gp__settings *settings = generation->settings;
 
@@ -118,39 +118,49 @@ static int open_targets(struct gp__generation *generation, struct gp__buf *error
         struct gp__instance_settings one = of_service(service, generation->n_instances);
 
         generation->targets[i].name = service->name;
-        generation->targets[i].instance = remember(generation, &one, error_r);
-        if (!generation->targets[i].instance)
-            return -1;
+        generation->targets[i].instance = remember(generation, &one, service->node, diag);
     }
-    return 0;
 }
 
-static int open_chain(struct gp__generation *generation, struct gp__chain *chain,
-                      const struct gp__chain_settings *settings, struct gp__buf *error_r)
+static void open_chain(struct gp__generation *generation, struct gp__chain *chain,
+                       const struct gp__chain_settings *settings, struct gp__diag *diag)
 {
     struct gp__instance **items = GP__ARENA_ARRAY(generation->arena, struct gp__instance *,
                                                   settings->count);
 
+    size_t n = 0;
+
     for (size_t i = 0; i < settings->count; i++) {
         struct gp__instance_settings one = of_use(generation, settings->items[i]);
 
-        items[i] = remember(generation, &one, error_r);
-        if (!items[i])
-            return -1;
+        items[n] = remember(generation, &one, settings->items[i]->node, diag);
+        n += items[n] != NULL;
     }
-    gp__chain_build(chain, generation->arena, settings->name, items, settings->count);
-    return 0;
+    gp__chain_build(chain, generation->arena, settings->name, items, n);
 }
 
-static int open_chains(struct gp__generation *generation, struct gp__buf *error_r)
+static void open_chains(struct gp__generation *generation, struct gp__diag *diag)
 {
     const struct gp__settings *settings = generation->settings;
 
     generation->chains = GP__ARENA_ARRAY(generation->arena, struct gp__chain, settings->n_chains);
     for (size_t i = 0; i < settings->n_chains; i++)
-        if (open_chain(generation, &generation->chains[i], settings->chains[i], error_r) < 0)
-            return -1;
-    return 0;
+        open_chain(generation, &generation->chains[i], settings->chains[i], diag);
+}
+
+/* An instance whose table is missing would only complain about that: tables come first. */
+static int open_instances(struct gp__generation *generation, struct gp__diag *diag)
+{
+    size_t errors = gp__diag_count(diag, GP__ERROR);
+
+    open_state(generation, diag);
+    open_tables(generation, diag);
+    if (gp__diag_count(diag, GP__ERROR) == errors) {
+        open_targets(generation, diag);
+        open_chains(generation, diag);
+    }
+    gp__diag_seal(diag);
+    return gp__diag_count(diag, GP__ERROR) == errors ? 0 : -1;
 }
 
 /* ---- routes and entrances ---- */
@@ -252,7 +262,7 @@ static void destroy(struct gp__generation *generation)
 }
 
 struct gp__generation *gp__generation_open(struct gp__settings **settings_,
-                                           struct gp__runtime *runtime, struct gp__buf *error_r)
+                                           struct gp__runtime *runtime, struct gp__diag *diag)
 {
     struct gp__arena *arena = gp__arena_create();
     struct gp__generation *generation = GP__ARENA_NEW(arena, struct gp__generation);
@@ -266,8 +276,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
     generation->instances = GP__ARENA_ARRAY(arena, struct gp__instance *,
                                             1 + settings->n_tables + settings->n_targets +
                                                 settings->n_instances);
-    if (open_state(generation, error_r) < 0 || open_tables(generation, error_r) < 0 ||
-        open_targets(generation, error_r) < 0 || open_chains(generation, error_r) < 0) {
+    if (open_instances(generation, diag) < 0) {
         destroy(generation);
         return NULL;
     }
@@ -279,7 +288,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
 struct opening {
     struct gp__settings **settings_;
     struct gp__runtime *runtime;
-    struct gp__buf *error_r;
+    struct gp__diag *diag;
     struct gp__generation *generation;
     bool done;
 };
@@ -288,8 +297,7 @@ static void open_main(void *arg)
 {
     struct opening *opening = arg;
 
-    opening->generation = gp__generation_open(opening->settings_, opening->runtime,
-                                              opening->error_r);
+    opening->generation = gp__generation_open(opening->settings_, opening->runtime, opening->diag);
 }
 
 static void open_done(void *arg)
@@ -302,14 +310,14 @@ static void open_done(void *arg)
 struct gp__generation *gp__generation_create(struct gp__settings **settings_,
                                              struct gp__runtime *runtime,
                                              void (*turn)(struct gp__runtime *runtime),
-                                             struct gp__buf *error_r)
+                                             struct gp__diag *diag)
 {
-    struct opening opening = {.settings_ = settings_, .runtime = runtime, .error_r = error_r};
+    struct opening opening = {.settings_ = settings_, .runtime = runtime, .diag = diag};
     /* create() of a plugin may want the stack that its hooks want. */
     int state = runtime->ops->run(runtime, open_main, open_done, &opening, 512u << 10);
 
     if (state < 0)
-        gp__buf_append(error_r, GP_S("no memory for a fiber"));
+        gp__diag_add(diag, GP__ERROR, NULL, "no memory for a fiber");
     while (state == 0 && !opening.done)
         turn(runtime);
     return opening.generation;

@@ -33,10 +33,10 @@ struct gp__generation {
 
 /*
  * Makes all instances, on the calling fiber: their create() may wait. Takes the settings over. NULL
- * when one of them refused; *error_r, in memory that outlives the call, says which and why.
+ * when some of them refused; the diagnostics, which outlive the call, say which and why.
  */
 struct gp__generation *gp__generation_open(struct gp__settings **settings_,
-                                           struct gp__runtime *runtime, struct gp__buf *error_r);
+                                           struct gp__runtime *runtime, struct gp__diag *diag);
 
 /*
  * The same from the loop's stack: starts a fiber and calls turn(runtime) until it has ended.
@@ -44,7 +44,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
 struct gp__generation *gp__generation_create(struct gp__settings **settings_,
                                              struct gp__runtime *runtime,
                                              void (*turn)(struct gp__runtime *runtime),
-                                             struct gp__buf *error_r);
+                                             struct gp__diag *diag);
 
 /* Starts the `tick` hooks. */
 void gp__generation_start(struct gp__generation *generation);

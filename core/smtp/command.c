@@ -65,13 +65,14 @@ static bool within_budgets(struct gp__smtp *smtp)
 
 /*
  * Input after a command that must end a group, or any input of a client that knows nothing of
- * pipelining (RFC 2920 3.1). What is sent after QUIT does no harm.
+ * pipelining (RFC 2920 3.1). What is sent after QUIT does no harm; a chunk comes with its BDAT (RFC
+ * 3030 section 2).
  */
 static bool in_sync(struct gp__smtp *smtp, unsigned flags)
 {
     bool pipelining = gp__smtp_extensions(smtp) & GP__EXT_PIPELINING;
 
-    if (gp__smtp_pending(smtp) == 0 || (flags & GP__VERB_ALWAYS) ||
+    if (gp__smtp_pending(smtp) == 0 || (flags & (GP__VERB_ALWAYS | GP__VERB_CHUNK)) ||
         (pipelining && !(flags & GP__VERB_SYNC)))
         return true;
     smtp->counts.pipelined_early = true;

@@ -18,7 +18,7 @@ static const struct gp__verb verbs[] = {
     {{"EHLO", 4}, SYNC | IDLE | PLAIN, gp__ehlo_check},
     {{"QUIT", 4}, SYNC | BARE | GP__VERB_ALWAYS | PLAIN, gp__quit_check},
     {{"RSET", 4}, IDLE | BARE, gp__rset_check},
-    {{"BDAT", 4}, 0, gp__bdat_check},
+    {{"BDAT", 4}, GP__VERB_CHUNK, gp__bdat_check},
     {{"LHLO", 4}, SYNC | IDLE | PLAIN, gp__lhlo_check},
     {{"HELO", 4}, SYNC | IDLE, gp__helo_check},
     {{"NOOP", 4}, SYNC | IDLE | PLAIN, gp__noop_check},

@@ -14,7 +14,8 @@ enum gp__verb_flags {
     GP__VERB_NEEDS_HELO = 1 << 3,  /* 503 before HELO */
     GP__VERB_ALWAYS = 1 << 4,      /* also for a client that was refused: QUIT */
     GP__VERB_CONTENT = 1 << 5,     /* what follows is content, not commands: DATA */
-    GP__VERB_PLAIN = 1 << 6, /* also in plaintext where TLS is required (RFC 3207 section 4) */
+    GP__VERB_PLAIN = 1 << 6,       /* also in plaintext where TLS is required (RFC 3207 4) */
+    GP__VERB_CHUNK = 1 << 7,       /* what follows belongs to the command: BDAT */
 };
 
 struct gp__verb {

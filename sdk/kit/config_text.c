@@ -252,8 +252,8 @@ static void print_entry(const struct gp__kit_config *config, struct gp__buf *out
                        column - 1, "");
 }
 
-static void print(struct gp__kit_config *config, struct gp__diag *diag,
-                  const struct gp__kit_file *file)
+void gp__kit_config_print(struct gp__kit_config *config, struct gp__diag *diag,
+                          const struct gp__kit_file *file)
 {
     struct gp__buf text = {.limit = 0};
     json_t *list, *entry;
@@ -299,7 +299,7 @@ struct gp__settings *gp__kit_config_load(struct gp__kit_config *config,
         add_block(&config->own, file, own, 0);
     write_rest(&config->rest, file, scenario);
     settings = gp__settings_load(config->path, &host, diag);
-    print(config, diag, file);
+    gp__kit_config_print(config, diag, file);
     gp__diag_free(&diag);
     return settings;
 }

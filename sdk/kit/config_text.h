@@ -43,6 +43,10 @@ struct gp__settings *gp__kit_config_load(struct gp__kit_config *config,
                                          const struct gp__kit_scenario *scenario,
                                          struct gp__runtime *rt);
 
+/* Adds what was found wrong later to its errors and warnings, at the lines of the scenario file. */
+void gp__kit_config_print(struct gp__kit_config *config, struct gp__diag *diag,
+                          const struct gp__kit_file *file);
+
 void gp__kit_config_free(struct gp__kit_config *config);
 
 #endif

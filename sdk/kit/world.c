@@ -79,13 +79,11 @@ static void turn(struct gp__runtime *rt)
 
 static void open_generation(struct gp__kit *kit, struct gp__settings *settings)
 {
-    struct gp__buf error = {.limit = 0};
+    struct gp__diag *diag = gp__diag_create();
 
-    kit->generation = gp__generation_create(&settings, kit->rt, turn, &error);
-    if (!kit->generation)
-        gp__buf_printf(&kit->config.errors, GP_FMT ": error: " GP_FMT "\n", GP_ARG(kit->file->path),
-                       GP_ARG(gp__buf_slice(&error)));
-    gp__buf_free(&error);
+    kit->generation = gp__generation_create(&settings, kit->rt, turn, diag);
+    gp__kit_config_print(&kit->config, diag, kit->file);
+    gp__diag_free(&diag);
 }
 
 void gp__kit_begin(struct gp__kit *kit)

@@ -85,7 +85,7 @@ class Examples:
         path = self.folder / f"{block.page.stem}-{block.line}.yaml"
         path.write_text("\n".join([text, f"plugins: {{path: [{self.plugins}]}}", *rest, ""]),
                         encoding="utf-8")
-        result = subprocess.run([self.gatepost, "check", "--json", "--config", str(path)],
+        result = subprocess.run([self.gatepost, "check", "--json", "--no-create", "--config", str(path)],
                                 capture_output=True, text=True, check=False)
         self.judge_yaml(block, result)
 

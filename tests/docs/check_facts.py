@@ -59,7 +59,7 @@ def events():
             fields = FIELD.findall(arguments)
             if "fields, n" in arguments:  # a list that is put together before the call
                 body = text[:text.index(arguments)]
-                fields = FIELD.findall(body[body.rindex("\nvoid "):])
+                fields = FIELD.findall(body[body.rindex("\n{\n"):])
             old = found.get(name.group(1), ("", []))[1]
             found[name.group(1)] = ((level.group(1) or "").lower(), old + fields)
     return found

@@ -258,7 +258,7 @@ static void world_turn(struct gp__runtime *rt)
 static struct world *world_create(const char *config, unsigned hooks)
 {
     struct world *world = gp__alloc(sizeof *world);
-    struct gp__buf error = {.limit = 0};
+    struct gp__diag *diag = gp__diag_create();
     struct gp__settings *settings;
     size_t n = 0;
 
@@ -271,9 +271,9 @@ static struct world *world_create(const char *config, unsigned hooks)
         .level = GP_LOG_INFO, .now = world_now, .write = world_write, .arg = world};
     world->rt = gp__sim_create(1, &world->log);
     settings = world_settings(config);
-    world->generation = gp__generation_create(&settings, world->rt, world_turn, &error);
+    world->generation = gp__generation_create(&settings, world->rt, world_turn, diag);
     assert_non_null(world->generation);
-    gp__buf_free(&error);
+    gp__diag_free(&diag);
     world->entrance = *gp__generation_entrance(world->generation, GP_S("l"));
     gp__server_init(&world->server, world->rt);
     gp__generation_start(world->generation);
