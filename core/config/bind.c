@@ -59,6 +59,7 @@ size_t gp__bind_size_of(enum gp_type type, const struct gp_option *row)
     case GP_TYPE_SECRET:
     case GP_TYPE_PATH:
     case GP_TYPE_TARGET:
+    case GP_TYPE_BUCKET:
         return sizeof(struct gp_slice);
     case GP_TYPE_BOOL:
         return sizeof(bool);
@@ -95,6 +96,7 @@ int gp__bind_any(const struct gp__bind_for *for_, enum gp_type type, const struc
         [GP_TYPE_NETWORK] = gp__bind_network, [GP_TYPE_SECRET] = gp__bind_secret,
         [GP_TYPE_TABLE] = gp__bind_table,     [GP_TYPE_REGEX] = gp__bind_regex,
         [GP_TYPE_PATH] = gp__bind_path_value, [GP_TYPE_TARGET] = gp__bind_target,
+        [GP_TYPE_BUCKET] = gp__bind_bucket,
     };
 
     *shown_r = node;

@@ -27,6 +27,8 @@ struct gp__binder {
                  struct gp_table **table_r);
     /* Whether there is a target of this name: 0, or -1 after a diagnostic. */
     int (*target)(void *arg, const struct gp__node *node, struct gp_slice name);
+    /* The same for a bucket. */
+    int (*bucket)(void *arg, const struct gp__node *node, struct gp_slice name);
     void *arg;
 
     struct gp__regex_context *regex; /* made when needed */

@@ -54,6 +54,20 @@ int gp__bind_target(const struct gp__bind_for *for_, const struct gp__node *node
     return 0;
 }
 
+int gp__bind_bucket(const struct gp__bind_for *for_, const struct gp__node *node, void *place)
+{
+    struct gp__binder *binder = for_->binder;
+
+    if (node->kind != GP__NODE_SCALAR)
+        return gp__bind_wrong(for_, node, "the name of a bucket");
+    if (!binder->bucket)
+        return gp__bind_bad(for_, node, "buckets cannot be used here");
+    if (binder->bucket(binder->arg, node, node->text) < 0)
+        return -1;
+    *(struct gp_slice *)place = node->text;
+    return 0;
+}
+
 /* ---- secrets ---- */
 
 static void wipe(void *arg)

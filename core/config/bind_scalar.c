@@ -3,6 +3,7 @@
 #include "core/base/ascii.h"
 #include "core/base/units.h"
 #include "core/config/bind_value.h"
+#include "core/smtp/reply.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,10 @@ int gp__bind_string(const struct gp__bind_for *for_, const struct gp__node *node
         return gp__bind_wrong(for_, node, "a text");
     if (node->text.len == 0 && (for_->row->flags & GP_OPTION_NOT_EMPTY))
         return gp__bind_bad(for_, node, "must not be empty");
+    if ((for_->row->flags & GP_OPTION_REPLY) && !gp__reply_text_ok(node->text))
+        return gp__bind_bad(for_, node,
+                            "cannot stand in a reply: no control characters, at most 400 bytes a "
+                            "line, and \\r\\n between lines");
     *value = node->text;
     return 0;
 }

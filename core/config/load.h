@@ -57,6 +57,7 @@ void gp__load_services(struct gp__load *load);
 int gp__load_table_ref(void *arg, const struct gp__node *node, struct gp_slice ref,
                        struct gp_table **table_r);
 int gp__load_target_ref(void *arg, const struct gp__node *node, struct gp_slice name);
+int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice name);
 
 /* A plugin by the kind of a service: PREFIX_KIND, else KIND. NULL after a diagnostic. */
 const struct gp_plugin *gp__load_kind(struct gp__load *load, const struct gp__node *at,

@@ -19,7 +19,7 @@ static const char *const type_names[GP_TYPE_COUNT] = {
     [GP_TYPE_TABLE] = "table",     [GP_TYPE_REGEX] = "regular expression",
     [GP_TYPE_PATH] = "path",       [GP_TYPE_LIST] = "list",
     [GP_TYPE_MAP] = "map",         [GP_TYPE_OBJECT] = "mapping",
-    [GP_TYPE_TARGET] = "target",
+    [GP_TYPE_TARGET] = "target",   [GP_TYPE_BUCKET] = "bucket",
 };
 
 static const char *type_name(enum gp_type type)

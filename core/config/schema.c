@@ -123,6 +123,7 @@ static json_t *value_schema(struct maker *m, enum gp_type type, const struct gp_
     case GP_TYPE_NETWORK:
     case GP_TYPE_PATH:
     case GP_TYPE_TARGET:
+    case GP_TYPE_BUCKET:
         return typed("string");
     case GP_TYPE_OBJECT:
         return rows_schema(m, row->rows, stride, depth + 1);

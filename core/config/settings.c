@@ -327,6 +327,20 @@ static void load_bucket(struct gp__load *load, const struct gp__pair *pair)
              NULL, NULL);
 }
 
+int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice name)
+{
+    struct gp__load *load = arg;
+    struct gp__suggest suggest = {.word = name};
+
+    if (gp__settings_bucket(load->settings, name))
+        return 0;
+    for (size_t i = 0; i < load->settings->n_buckets; i++)
+        gp__suggest_try(&suggest, load->settings->buckets[i]);
+    gp__diag_unknown(load->diag, node, &suggest, "there is no bucket \"" GP_FMT "\" in `buckets:`",
+                     GP_ARG(name));
+    return -1;
+}
+
 static void load_buckets(struct gp__load *load)
 {
     const struct gp__node *section = gp__load_section(load, "buckets");
@@ -414,6 +428,7 @@ struct gp__settings *gp__settings_load(const char *path, const struct gp__config
                    .files = host->files,
                    .table = gp__load_table_ref,
                    .target = gp__load_target_ref,
+                   .bucket = gp__load_bucket_ref,
                    .arg = &load},
     };
     size_t errors = gp__diag_count(diag, GP__ERROR);

@@ -7,7 +7,7 @@
 #define STRIDE_1_0 (offsetof(struct gp_option, key) + sizeof(enum gp_type))
 #define NAME_MAX_BYTES 64
 #define NAMES_MAX 256
-#define FLAGS_ALL (GP_OPTION_HIDDEN | GP_OPTION_NOT_EMPTY)
+#define FLAGS_ALL (GP_OPTION_HIDDEN | GP_OPTION_NOT_EMPTY | GP_OPTION_REPLY)
 
 /* What a member of each type is. OBJECT has the size its row says. */
 static const struct {
@@ -30,6 +30,7 @@ static const struct {
     MEMBER(GP_TYPE_LIST, void *),
     MEMBER(GP_TYPE_MAP, void *),
     MEMBER(GP_TYPE_TARGET, struct gp_slice),
+    MEMBER(GP_TYPE_BUCKET, struct gp_slice),
 #undef MEMBER
 };
 
@@ -141,6 +142,7 @@ static bool check_type(struct walk *walk, const struct gp_option *row, enum gp_t
     case GP_TYPE_REGEX:
     case GP_TYPE_PATH:
     case GP_TYPE_TARGET:
+    case GP_TYPE_BUCKET:
     case GP_TYPE_COUNT:
         break;
     }

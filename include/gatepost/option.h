@@ -44,12 +44,15 @@ enum gp_type {
     GP_TYPE_MAP,    /* const struct gp_map *: names to items of the type `item` */
     GP_TYPE_OBJECT, /* a struct of its own, by the rows in `rows`, in place */
     GP_TYPE_TARGET, /* struct gp_slice: the name of a target of the configuration, checked */
+    GP_TYPE_BUCKET, /* struct gp_slice: the name of a bucket for held mail, checked */
     GP_TYPE_COUNT
 };
 
 enum gp_option_flags {
-    GP_OPTION_HIDDEN = 1 << 0,   /* not in the documentation */
-    GP_OPTION_NOT_EMPTY = 1 << 1 /* an empty string, list or map is an error */
+    GP_OPTION_HIDDEN = 1 << 0,    /* not in the documentation */
+    GP_OPTION_NOT_EMPTY = 1 << 1, /* an empty string, list or map is an error */
+    GP_OPTION_REPLY = 1 << 2 /* a string that replies are made of: what cannot stand in one is an
+                                     error (see gp_reject()) */
 };
 
 /* One row. Appended to only: `size` in the descriptor tells how much of it a plugin knows. */
@@ -117,6 +120,8 @@ struct gp_option {
     GP_OPTION_ROW(name, GP_TYPE_PATH, s, member, struct gp_slice, def, doc, __VA_ARGS__)
 #define GP_OPTION_TARGET(name, s, member, def, doc, ...)                                           \
     GP_OPTION_ROW(name, GP_TYPE_TARGET, s, member, struct gp_slice, def, doc, __VA_ARGS__)
+#define GP_OPTION_BUCKET(name, s, member, def, doc, ...)                                           \
+    GP_OPTION_ROW(name, GP_TYPE_BUCKET, s, member, struct gp_slice, def, doc, __VA_ARGS__)
 #define GP_OPTION_LIST(name, s, member, item_, def, doc, ...)                                      \
     GP_OPTION_ROW(name, GP_TYPE_LIST, s, member, const struct gp_list *, def, doc, .item = item_,  \
                   __VA_ARGS__)

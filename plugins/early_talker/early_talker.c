@@ -38,10 +38,9 @@ GP_OPTIONS(struct early_talker,
                           "What happens to a client that speaks first."),
            GP_OPTION_STRING("text", struct early_talker, text,
                             "You spoke before the greeting (RFC 5321 4.3.1)", "Text of the reply.",
-                            .flags = GP_OPTION_NOT_EMPTY),
-           GP_OPTION_STRING("bucket", struct early_talker, bucket, GP_OPTIONAL,
-                            "Bucket for `quarantine`; without it the default one.",
-                            .flags = GP_OPTION_NOT_EMPTY),
+                            .flags = GP_OPTION_NOT_EMPTY | GP_OPTION_REPLY),
+           GP_OPTION_BUCKET("bucket", struct early_talker, bucket, GP_OPTIONAL,
+                            "Bucket for `quarantine`; without it the default one."),
            GP_OPTION_LIST("exempt", struct early_talker, exempt, GP_TYPE_NETWORK, GP_OPTIONAL,
                           "Clients that are greeted at once, whatever they do."));
 

@@ -72,10 +72,10 @@ static const struct gp_option rule_rows[] = {
                     "What a match adds to the score."),
     GP_OPTION_STRING("add", struct rule, add, GP_OPTIONAL,
                      "Field to add at the top on a match, as `Name: value`."),
-    GP_OPTION_STRING("text", struct rule, text, GP_OPTIONAL, "Text of the refusal."),
-    GP_OPTION_STRING("bucket", struct rule, bucket, GP_OPTIONAL,
-                     "Bucket for `quarantine`; else that of the plugin.",
-                     .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_STRING("text", struct rule, text, GP_OPTIONAL, "Text of the refusal.",
+                     .flags = GP_OPTION_REPLY),
+    GP_OPTION_BUCKET("bucket", struct rule, bucket, GP_OPTIONAL,
+                     "Bucket for `quarantine`; else that of the plugin."),
     GP_OPTIONS_END,
 };
 
@@ -101,9 +101,8 @@ GP_OPTIONS(struct header_rules,
            GP_OPTION_LIST("rules", struct header_rules, rules, GP_TYPE_OBJECT, GP_OPTIONAL,
                           "Rules, in order; each counts once.", .rows = rule_rows,
                           .row_size = sizeof(struct rule)),
-           GP_OPTION_STRING("bucket", struct header_rules, bucket, GP_OPTIONAL,
-                            "Bucket for `quarantine`; without it the default one.",
-                            .flags = GP_OPTION_NOT_EMPTY));
+           GP_OPTION_BUCKET("bucket", struct header_rules, bucket, GP_OPTIONAL,
+                            "Bucket for `quarantine`; without it the default one."));
 
 /* ---- findings ---- */
 
@@ -321,6 +320,35 @@ static bool is_score_name(struct gp_slice name)
     return false;
 }
 
+/* RFC 5322 3.6.8: visible, and no colon. */
+static bool is_field_name(struct gp_slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] <= ' ' || name.data[i] > '~' || name.data[i] == ':')
+            return false;
+    return name.len > 0;
+}
+
+/* "Name: value", on one line. */
+static bool is_field(struct gp_slice field)
+{
+    struct gp_slice value = field;
+
+    if (!is_field_name(gp_slice_split(&value, ':')) || !gp_slice_present(value))
+        return false;
+    for (size_t i = 0; i < value.len; i++)
+        if ((unsigned char)value.data[i] < ' ' || value.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static int bad_name(struct gp_call *call, const char *option, struct gp_slice name)
+{
+    gp_log(call, GP_LOG_ERROR, "%s: \"" GP_FMT "\" is no name of a header field", option,
+           GP_ARG(name));
+    return -1;
+}
+
 static int create(struct gp_call *call, void *self_)
 {
     const struct header_rules *self = self_;
@@ -333,11 +361,15 @@ static int create(struct gp_call *call, void *self_)
         gp_log(call, GP_LOG_ERROR, "scores: \"" GP_FMT "\" is no check", GP_ARG(name));
         return -1;
     }
+    for (size_t i = 0; i < gp_map_count(self->missing); i++)
+        if (!is_field_name(gp_map_key(self->missing, i)))
+            return bad_name(call, "missing", gp_map_key(self->missing, i));
     for (size_t i = 0; i < gp_list_count(self->rules); i++) {
         const struct rule *rule = gp_list_at(self->rules, i);
-        size_t colon = gp_slice_find(rule->add, ':');
 
-        if (rule->add.len == 0 || (colon > 0 && colon < rule->add.len))
+        if (!is_field_name(rule->header))
+            return bad_name(call, "rules: header", rule->header);
+        if (rule->add.len == 0 || is_field(rule->add))
             continue;
         gp_log(call, GP_LOG_ERROR, "rules: \"" GP_FMT "\" is not \"Name: value\"",
                GP_ARG(rule->add));

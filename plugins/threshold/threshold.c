@@ -35,15 +35,15 @@ GP_OPTIONS(struct threshold,
                            "Limits by recipient: address, domain, .domain or local part with @."),
            GP_OPTION_MILLI("default", struct threshold, otherwise, "6", -MILLI_MAX, MILLI_MAX,
                            "Limit of recipients that the table does not have."),
-           GP_OPTION_STRING("hold", struct threshold, hold, GP_OPTIONAL,
-                            "Bucket for messages at or above the limit; else the default one.",
-                            .flags = GP_OPTION_NOT_EMPTY),
+           GP_OPTION_BUCKET("hold", struct threshold, hold, GP_OPTIONAL,
+                            "Bucket for messages at or above the limit; else the default one."),
            GP_OPTION_MILLI("reject_above", struct threshold, reject_above, "0", 0, MILLI_MAX,
                            "Score from which on a message is rejected; 0: never."),
            GP_OPTION_ENUM("missing", struct threshold, missing, missing_names, "next",
                           "What happens when there is no such note."),
            GP_OPTION_STRING("text", struct threshold, text, "This message looks like spam",
-                            "Text of the rejection.", .flags = GP_OPTION_NOT_EMPTY));
+                            "Text of the rejection.",
+                            .flags = GP_OPTION_NOT_EMPTY | GP_OPTION_REPLY));
 
 /* ---- one recipient ---- */
 

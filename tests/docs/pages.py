@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the generated parts of docs/ current.
+"""Keeps the generated parts of docs/ and of the READMEs of plugins/ current.
 
-pages.py --generator GEN_REFERENCE (--write | --check)
+pages.py --generator GEN_REFERENCE --gatepost PROGRAM (--write | --check)
 
 A page has a place between `<!-- generated: NAME -->` and `<!-- end -->`; what belongs there comes
-from gen_reference (the tables of the core), gen_api.py (the public headers) or, for `bundled`, the
-READMEs of plugins/."""
+from gen_reference (the tables of the core), gen_api.py (the public headers), for `bundled` from the
+READMEs of plugins/, and for `options` in one of these from the plugin itself. A table of options that
+stands in no such place is an error."""
 
 import argparse
 import difflib
@@ -17,6 +18,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PLACE = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
+OPTIONS = "| Option | Value |"
 # The order in which somebody reads them.
 HEADERS = ("plugin", "option", "hook", "session", "envelope", "message", "mime", "note", "wait",
            "state", "text", "log", "file", "role", "slice", "types")
@@ -40,22 +42,24 @@ def bundled(page):
     return "\n".join(rows)
 
 
-def generate(page, name, generator):
+def generate(page, name, programs):
     if name == "bundled":
         return bundled(page)
-    command = [generator, name]
-    if name == "api":
+    command = [programs.generator, name]
+    if name == "options":
+        command = [programs.gatepost, "plugin", "info", "--markdown", page.parent.name]
+    elif name == "api":
         command = [sys.executable, str(HERE / "gen_api.py"), *headers()]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return result.stdout.strip("\n")
 
 
-def current(path, generator):
+def current(path, programs):
     """The page as it is and as it should be."""
     text = path.read_text(encoding="utf-8")
 
     def fill(match):
-        return f"{match.group(1)}\n{generate(path, match.group(2), generator)}\n\n{match.group(4)}"
+        return f"{match.group(1)}\n{generate(path, match.group(2), programs)}\n\n{match.group(4)}"
 
     return text, PLACE.sub(fill, text)
 
@@ -70,13 +74,17 @@ def report(path, old, new):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--generator", required=True)
+    parser.add_argument("--gatepost", required=True)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     places = stale = 0
-    for path in sorted((ROOT / "docs").rglob("*.md")):
-        old, new = current(path, arguments.generator)
+    for path in [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]:
+        old, new = current(path, arguments)
         places += len(PLACE.findall(old))
+        if OPTIONS in PLACE.sub("", old):
+            sys.exit(f"{path.relative_to(ROOT)}: write `<!-- generated: options -->` and "
+                     "`<!-- end -->` around the table of options, and run scripts/docs")
         if old == new:
             continue
         stale += 1

@@ -100,7 +100,7 @@ struct fake_inner {
 
 /* An option of each type. */
 struct fake_all {
-    struct gp_slice text, address, secret, path, target;
+    struct gp_slice text, address, secret, path, target, bucket, reply;
     bool flag;
     int64_t number, milli;
     uint64_t size, duration;
@@ -127,6 +127,9 @@ static const struct gp_option fake_all_rows[] = {
     GP_OPTION_SECRET("secret", struct fake_all, secret, GP_OPTIONAL, "A secret."),
     GP_OPTION_PATH("path", struct fake_all, path, GP_OPTIONAL, "A path."),
     GP_OPTION_TARGET("target", struct fake_all, target, GP_OPTIONAL, "A target."),
+    GP_OPTION_BUCKET("bucket", struct fake_all, bucket, GP_OPTIONAL, "A bucket."),
+    GP_OPTION_STRING("reply", struct fake_all, reply, GP_OPTIONAL, "Of a reply.",
+                     .flags = GP_OPTION_REPLY),
     GP_OPTION_BOOL("flag", struct fake_all, flag, "true", "A flag."),
     GP_OPTION_INTEGER("number", struct fake_all, number, "3", 1, 9, "A number."),
     GP_OPTION_MILLI("milli", struct fake_all, milli, "2.5", -10000, 10000, "A decimal."),

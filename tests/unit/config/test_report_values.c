@@ -257,6 +257,23 @@ static const struct report_case refused[] = {
      "F:7:26: error: there is no target \"bux\"; did you mean \"box\"?\n"
      "        - allkinds: {target: bux}\n"
      "                             ^\n"},
+    {"bucket unknown", true,
+     "hold: {path: /h}\n"
+     "buckets: {spam: {}}\n"
+     "chains:\n"
+     "  c:\n"
+     "    - allkinds: {bucket: spma}\n",
+     "F:9:26: error: there is no bucket \"spma\" in `buckets:`; did you mean \"spam\"?\n"
+     "        - allkinds: {bucket: spma}\n"
+     "                             ^\n"},
+    {"reply of two lines", true,
+     "chains:\n"
+     "  c:\n"
+     "    - allkinds: {reply: \"a\\nb\"}\n",
+     "F:7:25: error: \"reply\" in the options of \"allkinds\": cannot stand in a reply: no control "
+     "characters, at most 400 bytes a line, and \\r\\n between lines\n"
+     "        - allkinds: {reply: \"a\\nb\"}\n"
+     "                            ^\n"},
     {"list empty", true,
      "chains:\n"
      "  c:\n"

@@ -75,11 +75,13 @@ static void test_values(void **state)
 {
     struct gp__settings *s = load(
         REPORT_BASE "tables: {doms: [a.example, b.example: yes]}\n"
+                    "hold: {path: /h}\nbuckets: {spam: {}}\n"
                     "chains:\n  c:\n    - allkinds:\n"
                     "        text: 25\n        flag: no\n        number: 9\n        milli: -0.25\n"
                     "        size: 64KiB\n        duration: 1s500ms\n        word: true\n"
                     "        network: 2001:db8::/32\n        table: doms\n        regex: a(b)?c\n"
-                    "        path: ./x/y\n        target: box\n        list: one\n"
+                    "        path: ./x/y\n        target: box\n        bucket: spam\n"
+                    "        reply: \"a\\r\\nb\"\n        list: one\n"
                     "        numbers: [1, 99]\n        map: {a: 1, b: -2}\n"
                     "        objects: [{name: p}, {name: q, weight: 7}]\n"
                     "        inner: {name: in}\n        address: \"[::1]:2525\"\n");
@@ -103,6 +105,8 @@ static void test_values(void **state)
                 "yes");
     assert_text(all->path, "/etc/gatepost/x/y");
     assert_text(all->target, "box");
+    assert_text(all->bucket, "spam");
+    assert_text(all->reply, "a\r\nb");
     assert_text(*(const struct gp_slice *)gp_list_at(all->list, 0), "one");
     assert_null(gp_list_at(all->list, 1));
     assert_int_equal(*(const int64_t *)gp_list_at(all->numbers, 1), 99);
