@@ -38,7 +38,8 @@ static void print_sums(const char *config, const struct gp__diag *diag)
 }
 
 /* Makes all instances as a server that starts does: what plugins have against their options, files
- * that are not there, is found before a restart. */
+ * that are not there, is found before a restart. But not the state: its files belong to the server
+ * that runs, under its user. */
 static void try(struct gp__settings **settings_, struct gp__diag *diag)
 {
     struct gp__runtime *rt = gp__live_create(&(struct gp__live_options){0}, NULL);
@@ -48,6 +49,7 @@ static void try(struct gp__settings **settings_, struct gp__diag *diag)
         gp__diag_add(diag, GP__ERROR, NULL, "no event loop: %s", strerror(errno));
         return;
     }
+    (*settings_)->state = NULL;
     generation = gp__generation_create(settings_, rt, gp__live_turn, diag);
     gp__generation_unref(&generation);
     gp__live_free(&rt);
