@@ -48,8 +48,9 @@ static void json_escape(struct gp__buf *out, char c)
  * separators, marks that turn the direction of writing around. */
 static bool is_deceptive(uint32_t code)
 {
-    return code < 0xa0 || code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2066 && code <= 0x2069);
+    return code < 0xa0 || code == 0x061c || code == 0x200e || code == 0x200f ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+           code == 0xfeff;
 }
 
 void gp__json_string(struct gp__buf *out, struct gp_slice s)

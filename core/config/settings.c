@@ -152,9 +152,9 @@ bool gp__load_name(struct gp__load *load, const struct gp__node *key, const char
                (text.data[i] == '.' && i > 0);
     if (!fits)
         gp__diag_add(load->diag, GP__ERROR, key,
-                     "\"" GP_FMT "\" cannot name a %s: use letters, digits, \"_\", \"-\" and "
+                     "\"" GP_FMT "\" cannot name %s %s: use letters, digits, \"_\", \"-\" and "
                      "\".\", at most 64",
-                     GP_ARG(gp_slice_sub(text, 0, 100)), what);
+                     GP_ARG(gp_slice_sub(text, 0, 100)), what[0] == 'i' ? "an" : "a", what);
     return fits;
 }
 

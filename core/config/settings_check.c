@@ -21,6 +21,45 @@ static void check_used(struct gp__load *load)
                          GP_ARG(settings->targets[i]->service.name));
 }
 
+/* ---- notes that nobody sets ---- */
+
+/* Whether an instance is there whose notes begin like this one. A name without a dot is anybody's. */
+static bool has_setter(const struct gp__load *load, struct gp_slice note)
+{
+    size_t dot = gp_slice_find(note, '.');
+
+    if (dot == note.len)
+        return true;
+    for (; dot < note.len; dot++)
+        if (note.data[dot] == '.' && gp__map_find(&load->ids, gp_slice_sub(note, 0, dot)))
+            return true;
+    return false;
+}
+
+static void check_note(struct gp__load *load, const struct gp__when *when)
+{
+    const struct gp__node *at = ((const struct gp__when_at *)(const void *)when)->at;
+    struct gp_slice setter = gp_slice_sub(when->note, 0, gp_slice_rfind(when->note, '.'));
+    struct gp__suggest suggest = {.word = setter};
+
+    if (has_setter(load, when->note))
+        return;
+    for (size_t i = 0; i < load->ids.count; i++)
+        gp__suggest_try(&suggest, load->ids.entries[i].key);
+    gp__diag_unknown(load->diag, at, &suggest,
+                     "no instance \"" GP_FMT "\" is there to set the note \"" GP_FMT "\"",
+                     GP_ARG(setter), GP_ARG(when->note));
+}
+
+/* Conditions are as deep as their nodes: GP__NODE_DEPTH_MAX. */
+static void check_notes(struct gp__load *load, const struct gp__when *when)
+{
+    if (when && when->kind == GP__WHEN_FACT && when->fact == GP__FACT_NOTE)
+        check_note(load, when);
+    for (size_t i = 0; when && i < when->count; i++)
+        check_notes(load, when->children[i]);
+}
+
 /* ---- listeners ---- */
 
 static bool is_loopback(const struct gp__endpoint_text *endpoint)
@@ -213,6 +252,8 @@ void gp__load_check(struct gp__load *load)
     const struct gp__settings *settings = load->settings;
 
     check_used(load);
+    for (size_t i = 0; i < settings->n_instances; i++)
+        check_notes(load, settings->instances[i]->when);
     check_addresses(load);
     check_lmtp_port(load);
     for (size_t i = 0; i < settings->n_targets; i++)

@@ -7,6 +7,7 @@
 #include "core/base/units.h"
 #include "core/config/load.h"
 #include "core/hook/point.h"
+#include "core/smtp/address.h"
 
 enum value_kind {
     VALUE_FLAG = 0,
@@ -158,6 +159,24 @@ static void doubt_word(struct draft *d, const struct gp__node *node)
                      GP_ARG(node->text), GP_ARG(suggest.best));
 }
 
+static bool is_domain(struct gp_slice text)
+{
+    struct gp__ip literal;
+
+    return gp__domain_parse(text, GP__ADDRESS_UTF8, &literal) == GP__ADDRESS_OK;
+}
+
+/* Kept as recipients are: without quotes that it does not need. */
+static int add_mailbox(struct draft *d, const struct gp__node *node)
+{
+    struct gp__address address;
+
+    if (gp__mailbox_parse(d->load->arena, node->text, GP__ADDRESS_UTF8, &address))
+        return bad(d, node, "an address such as a@example.org (a domain goes without \"@\")");
+    add_pattern(d, GP__PATTERN_ADDRESS, address.text);
+    return 0;
+}
+
 static int add_address(struct draft *d, const struct gp__node *node)
 {
     struct gp_slice text = node->text;
@@ -168,14 +187,16 @@ static int add_address(struct draft *d, const struct gp__node *node)
     if (node->kind != GP__NODE_SCALAR || text.len == 0)
         return bad(d, node, "an address, a domain, a local part or a table");
     kind = pattern_kind(text);
-    if (kind == GP__PATTERN_ADDRESS && (text.data[0] == '@' || gp_slice_ends(text, GP_S("@"))))
-        return bad(d, node, "an address such as a@example.org (a domain goes without \"@\")");
+    if (kind == GP__PATTERN_ADDRESS)
+        return add_mailbox(d, node);
     if (kind == GP__PATTERN_LOCAL && d->place == GP__WHEN_OF_ROUTE) {
         gp__load_unknown(d->load, node, text, "table", &d->load->tables);
         return -1;
     }
     if (kind == GP__PATTERN_LOCAL)
         doubt_word(d, node);
+    else if (!is_domain(gp_slice_sub(text, kind == GP__PATTERN_SUBDOMAIN, text.len)))
+        return bad(d, node, "an address, a domain, a local part or a table");
     add_pattern(d, kind, gp_slice_sub(text, kind == GP__PATTERN_SUBDOMAIN, text.len));
     return 0;
 }
@@ -209,6 +230,8 @@ static int add_host(struct draft *d, const struct gp__node *node)
     if (node->kind != GP__NODE_SCALAR || text.len == 0)
         return bad(d, node, "a host name or a table");
     below = text.len > 1 && text.data[0] == '.';
+    if (!is_domain(gp_slice_sub(text, below, text.len)))
+        return bad(d, node, "a host name or a table");
     add_pattern(d, below ? GP__PATTERN_SUBDOMAIN : GP__PATTERN_NAME,
                 gp_slice_sub(text, below, text.len));
     return 0;

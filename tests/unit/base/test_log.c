@@ -124,6 +124,7 @@ static void json_strings(void **state)
            "gpj.exe"),
          S("\"\\u202egpj.exe\"")},
         {S("\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"), S("\"\\u2066\\u2069\xe2\x81\xaa\"")},
+        {S("\xd8\x9c\xef\xbb\xbf"), S("\"\\u061c\\ufeff\"")},
         {S("\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f"), S("\"\xe2\x80\x8d\\u200e\\u200f\"")},
         {S("\xff"), S("\"\\ufffd\"")},
         {S("a\xc3"), S("\"a\\ufffd\"")},

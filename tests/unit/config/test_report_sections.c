@@ -234,6 +234,47 @@ static const struct report_case refused[] = {
      "F:8:14: error: \"is\" goes with \"note\"\n"
      "          when: {is: a}\n"
      "                 ^\n"},
+    {"note of nobody", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {any: [{note: sgin.done}, {note: sign.done}, {note: done}]}\n",
+     "F:6:3: warning: no listener uses the chain \"c\"\n"
+     "      c:\n"
+     "      ^\n"
+     "F:8:21: error: no instance \"sgin\" is there to set the note \"sgin.done\"; did you mean "
+     "\"sign\"?\n"
+     "          when: {any: [{note: sgin.done}, {note: sign.done}, {note: done}]}\n"
+     "                        ^\n"},
+    {"addresses", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {recipient: [a@b@c, a@, .b..c, \"x y.example\", a.b@example.org, \"[192.0.2.1]\"]}\n",
+     "F:8:26: error: \"recipient\" must be an address such as a@example.org (a domain goes without "
+     "\"@\"), not \"a@b@c\"\n"
+     "          when: {recipient: [a@b@c, a@, .b..c, \"x y.example\", a.b@example.org, \"[192.0.2.1]\"]}\n"
+     "                             ^\n"
+     "F:8:33: error: \"recipient\" must be an address such as a@example.org (a domain goes without "
+     "\"@\"), not \"a@\"\n"
+     "          when: {recipient: [a@b@c, a@, .b..c, \"x y.example\", a.b@example.org, \"[192.0.2.1]\"]}\n"
+     "                                    ^\n"
+     "F:8:37: error: \"recipient\" must be an address, a domain, a local part or a table, not "
+     "\".b..c\"\n"
+     "          when: {recipient: [a@b@c, a@, .b..c, \"x y.example\", a.b@example.org, \"[192.0.2.1]\"]}\n"
+     "                                        ^\n"
+     "F:8:44: error: \"recipient\" must be an address, a domain, a local part or a table, not \"x "
+     "y.example\"\n"
+     "          when: {recipient: [a@b@c, a@, .b..c, \"x y.example\", a.b@example.org, \"[192.0.2.1]\"]}\n"
+     "                                               ^\n"},
+    {"helo", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {helo: [\"a b\", .example.org, \"[192.0.2.1]\"]}\n",
+     "F:8:21: error: \"helo\" must be a host name or a table, not \"a b\"\n"
+     "          when: {helo: [\"a b\", .example.org, \"[192.0.2.1]\"]}\n"
+     "                        ^\n"},
     {"none empty", true,
      "chains:\n"
      "  c:\n"

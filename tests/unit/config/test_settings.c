@@ -301,7 +301,7 @@ static void test_when(void **state)
                     "        recipient_not: [a@b.example, .c.example, d.example, postmaster, "
                     "doms, \"file:more\"]\n"
                     "        client: [10.0.0.0/8, \"::1\", doms]\n"
-                    "        note: score.is\n        is: 5\n"
+                    "        note: sign.is\n        is: 5\n"
                     "        size_over: 1KiB\n        class: relay\n"
                     "        any: [{helo: .h.example}, {null_sender: true}]\n");
     const struct gp__when *all = s->instances[0]->when;
@@ -326,7 +326,7 @@ static void test_when(void **state)
     assert_true(client->fact == GP__FACT_CLIENT && !client->negate);
     assert_int_equal(client->n_networks, 2);
     assert_int_equal(client->n_tables, 1);
-    assert_text(all->children[2]->note, "score.is");
+    assert_text(all->children[2]->note, "sign.is");
     assert_text(all->children[2]->is, "5");
     assert_int_equal(all->children[3]->size, 1024);
     assert_int_equal(all->children[4]->class, GP__CLASS_RELAY);
