@@ -111,6 +111,7 @@ struct gp__listener_settings {
     const struct gp__chain_settings *chain; /* NULL: no hooks */
     enum gp__refuse_at refuse_at;
     enum gp__mixed_reject mixed_reject;
+    bool one_policy;
     bool relay_authenticated;
     const struct gp__network *relay; /* clients that may relay */
     size_t n_relay;

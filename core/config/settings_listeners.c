@@ -38,7 +38,7 @@ struct extensions {
 struct raw {
     const struct gp_list *address, *relay, *exempt;
     struct gp_slice chain, hostname, greeting;
-    int protocol, refuse_at, mixed_reject, line_endings, pipelining;
+    int protocol, refuse_at, mixed_reject, split, line_endings, pipelining;
     struct extensions extensions;
     struct gp__limits limits;
     int64_t backlog, sessions, sessions_per_client;
@@ -58,6 +58,7 @@ enum protocol_word {
 static const char *const protocol_names[] = {"smtp", "lmtp", "milter", NULL};
 static const char *const refuse_at_names[] = {"rcpt", "now", NULL};
 static const char *const mixed_names[] = {"hold", "discard", "bounce", "refuse_all", NULL};
+static const char *const split_names[] = {"off", "one_policy", NULL};
 static const char *const line_names[] = {"strict", "normalize", "close", NULL};
 static const char *const pipelining_names[] = {"enforce", "note", NULL};
 
@@ -80,6 +81,9 @@ const struct gp_option gp__listener_rows[] = {
                    "recipients: their copy is kept for review (hold), dropped (discard), or the "
                    "client is told that nobody gets it (refuse_all). By default hold if there is "
                    "`hold:`, else refuse_all."),
+    GP_OPTION_ENUM("split", struct raw, split, split_names, "off",
+                   "one_policy: recipients whom plugins give different policies don't share a "
+                   "message; the later ones get 452 4.5.3 and their own."),
     GP_OPTION_LIST("relay", struct raw, relay, GP_TYPE_STRING, "[]",
                    "Who may relay: networks, and the word authenticated."),
     GP_OPTION_ENUM("line_endings", struct raw, line_endings, line_names, "strict",
@@ -103,7 +107,7 @@ const struct gp_option gp__listener_rows[] = {
 
 const char *const gp__listener_own[] = {"like", NULL};
 
-static const char *const later_keys[] = {"tls", "auth", "auth_required", "proxy", "split", NULL};
+static const char *const later_keys[] = {"tls", "auth", "auth_required", "proxy", NULL};
 
 /* ---- like ---- */
 
@@ -388,6 +392,7 @@ static const struct gp__node *load_listener(struct gp__load *load,
     check_hostname(load, node, raw.hostname);
     check_greeting(load, node, raw.greeting);
     listener->refuse_at = (enum gp__refuse_at)raw.refuse_at;
+    listener->one_policy = raw.split == 1;
     listener->backlog = raw.backlog;
     listener->sessions = raw.sessions;
     listener->sessions_per_client = raw.sessions_per_client;

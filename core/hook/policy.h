@@ -27,6 +27,7 @@ struct gp__policy_settings {
     size_t n_instances;            /* of the generation: size of slot arrays */
     enum gp__refuse_at refuse_at;
     enum gp__mixed_reject mixed_reject;
+    bool one_policy; /* recipients with different policy keys don't share a transaction */
     const struct gp__pattern *exempt; /* recipients that pending refusals do not touch */
     size_t n_exempt;
     struct gp_slice default_bucket; /* for on_error: quarantine and held refusals */
@@ -96,7 +97,8 @@ struct gp__policy {
     struct gp_recipient **recipients; /* all, also refused and expanded ones */
     size_t n_recipients, recipients_cap;
     size_t expansions;
-    struct gp__map seen; /* final addresses of those accepted, so that each gets one */
+    struct gp_slice policy_key; /* of those accepted; absent: none had one */
+    struct gp__map seen;        /* final addresses of those accepted, so that each gets one */
 
     struct gp__content *content; /* NULL before the data */
     struct gp_message *message;  /* what all copies share */

@@ -43,6 +43,8 @@ struct gp_recipient {
     enum gp_recipient_class class;
     bool valid;
 
+    struct gp_slice policy_key; /* with whom it may share a message; absent or empty: anybody */
+
     const struct gp__ruling *stop; /* DISCARD, DEFER, REJECT; or NULL */
     struct gp_slice bucket;        /* QUARANTINE so far; absent: not marked */
     const struct gp__instance *marked_by;

@@ -381,6 +381,22 @@ int gp_rcpt_replace(struct gp_call *call)
     return 0;
 }
 
+int gp_rcpt_policy(struct gp_call *call, struct gp_recipient *recipient, struct gp_slice key)
+{
+    static const char function[] = "gp_rcpt_policy";
+    int error = gp__api_slice(call, function, key);
+
+    if (!error && call->point != GP_HOOK_RESOLVE && call->point != GP_HOOK_RCPT) {
+        gp__api_misuse(call, function, "only at resolve and rcpt");
+        error = GP_ENOTALLOWED;
+    }
+    if (!error)
+        error = gp__api_recipient(call, function, recipient);
+    if (!error && !call->shadow)
+        recipient->policy_key = gp__arena_dup(call->transaction->arena, key);
+    return error;
+}
+
 int gp_grant_relay(struct gp_call *call)
 {
     int error = gp__api_may_edit(call, "gp_grant_relay", GP__EDIT_RELAY, GP_NEEDS_GRANT_RELAY);

@@ -205,6 +205,7 @@ static struct gp__policy_settings policy_of(const struct gp__generation *generat
         .n_instances = generation->n_instances,
         .refuse_at = listener->refuse_at,
         .mixed_reject = listener->mixed_reject,
+        .one_policy = listener->one_policy,
         .exempt = listener->exempt,
         .n_exempt = listener->n_exempt,
         .default_bucket = settings->hold_bucket,

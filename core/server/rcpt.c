@@ -122,10 +122,23 @@ static bool is_duplicate(struct gp_recipient *recipient)
     return false;
 }
 
+/* `split: one_policy`: whether those accepted before are judged otherwise. LMTP has a reply for each,
+ * so there they may share (RFC 2033 4.2). */
+static bool is_other_policy(const struct gp_recipient *recipient)
+{
+    const struct gp__policy *policy = recipient->policy;
+
+    return policy->session->settings->one_policy &&
+           policy->transaction->session->protocol != GP__PROTOCOL_LMTP && policy->policy_key.len &&
+           recipient->policy_key.len && !gp_slice_eq(policy->policy_key, recipient->policy_key);
+}
+
 static void accept(struct gp_recipient *recipient)
 {
     struct gp__policy *policy = recipient->policy;
 
+    if (recipient->policy_key.len)
+        policy->policy_key = recipient->policy_key;
     for (size_t i = recipient->index; i < policy->n_recipients; i++) {
         struct gp_recipient *each = policy->recipients[i];
 
@@ -185,7 +198,12 @@ static enum gp__decision judge(struct gp__client *client, struct gp_recipient *r
         return GP__REFUSE;
     }
     gp__run_chain(&policy);
-    return policy.stop ? refused_by(policy.stop, reply_r) : GP__PROCEED;
+    if (policy.stop)
+        return refused_by(policy.stop, reply_r);
+    if (!is_other_policy(recipient))
+        return GP__PROCEED;
+    *reply_r = GP__REPLY(452, 4, 5, 3, "This recipient has another policy: send it separately");
+    return GP__REFUSE;
 }
 
 static void take_added(struct gp__client *client, struct gp__policy *policy, size_t first)

@@ -100,6 +100,16 @@ GP_API int gp_rcpt_add(struct gp_call *call, struct gp_slice address,
 GP_API int gp_rcpt_replace(struct gp_call *call);
 
 /*
+ * At `resolve` and `rcpt`: a key for how this recipient's mail is judged. Where the listener says
+ * `split: one_policy` recipients with different keys do not share a message: the later one gets
+ * 452 4.5.3 and the client sends the message again for it (RFC 5321 4.5.3.1.10), so that each
+ * message can be answered for all of its recipients. Without a key, or with an empty one, anybody
+ * may share. The last call counts. GP_ENOTALLOWED: other hook.
+ */
+GP_API int gp_rcpt_policy(struct gp_call *call, struct gp_recipient *recipient,
+                          struct gp_slice key);
+
+/*
  * Lets this client relay for the rest of the transaction. At `connect` to `resolve`; needs
  * GP_NEEDS_GRANT_RELAY; `gatepost check` lists who may.
  */

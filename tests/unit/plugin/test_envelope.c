@@ -283,6 +283,8 @@ static void add_at_message(struct kit *kit, struct gp_call *call)
     assert_fault(call, "not allowed at message, only at resolve");
     assert_int_equal(gp_rcpt_rewrite(call, archive, GP_S("a@b.example")), GP_ENOTALLOWED);
     assert_fault(call, "only at resolve");
+    assert_int_equal(gp_rcpt_policy(call, archive, GP_S("strict")), GP_ENOTALLOWED);
+    assert_fault(call, "only at resolve and rcpt");
 }
 
 static void add_in_shadow(struct kit *kit, struct gp_call *call)
@@ -295,6 +297,8 @@ static void add_in_shadow(struct kit *kit, struct gp_call *call)
     assert_int_equal(gp_rcpt_replace(call), 0);
     assert_int_equal(gp_rcpt_rewrite(call, kit->first, GP_S("x@example.com")), 0);
     assert_int_equal(gp_grant_relay(call), 0);
+    assert_int_equal(gp_rcpt_policy(call, kit->first, GP_S("strict")), 0);
+    assert_false(gp_slice_present(kit->first->policy_key));
     assert_int_equal(kit->policy->n_recipients, before);
     assert_false(kit->first->replaced);
     assert_slice(gp_rcpt_address(kit->first), GP_S("one@example.net"));

@@ -287,6 +287,51 @@ static enum gp_verdict add_extra(struct gp_call *call)
     return GP_NEXT;
 }
 
+/* ---- recipients who are judged differently ---- */
+
+#define CONFIG_SPLIT                                                                               \
+    CONFIG_HEAD CONFIG_CHAIN                                                                       \
+        "listeners: {l: {address: '127.0.0.1:25', chain: c, split: one_policy}}\n"
+
+/* Its first letter, none for "any…". */
+static enum gp_verdict key_by_letter(struct gp_call *call)
+{
+    struct gp_slice local = gp_rcpt_local(gp_rcpt(call));
+    struct gp_slice key = gp_slice_starts(local, GP_S("any")) ? GP_S("")
+                                                              : gp_slice_sub(local, 0, 1);
+
+    assert_int_equal(gp_rcpt_policy(call, gp_rcpt(call), key), 0);
+    return GP_NEXT;
+}
+
+static void test_one_policy(void **state)
+{
+    static const struct {
+        const char *config;
+        enum manner manner;
+        const char *names, *replies, *to;
+    } cases[] = {
+        {CONFIG_SPLIT, SMTP, "any1 a1 b1 a2 any2 b2", "250 250 452 250 250 452",
+         "any1 a1 a2 any2 "},
+        {CONFIG_SPLIT, SMTP, "noone b1 a1", "550 250 452", "b1 "}, /* who is refused has no say */
+        {CONFIG_SPLIT, LMTP, "a1 b1", "250 250", "a1 b1 "},
+        {CONFIG, SMTP, "a1 b1", "250 250", "a1 b1 "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct world *world = world_create(cases[i].config, ON(RCPT) | OBSERVERS);
+
+        seen.fn[GP_HOOK_RCPT] = key_by_letter;
+        begin(world, cases[i].manner);
+        recipients(world, cases[i].names);
+        assert_replies(world, 0, cases[i].replies);
+        send_message(world, cases[i].manner == LMTP ? "250 250" : "250");
+        assert_to(cases[i].to);
+        end(world);
+    }
+}
+
 /* Dropped as a whole at MAIL: also for those who are added later. */
 static void test_discard_at_mail(void **state)
 {
@@ -689,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_mixed_discard),
         cmocka_unit_test(test_mixed_refuse_all),
         cmocka_unit_test(test_verdicts_at_rcpt),
+        cmocka_unit_test(test_one_policy),
         cmocka_unit_test(test_discard_at_mail),
         cmocka_unit_test(test_quarantine_before_rcpt),
         cmocka_unit_test(test_targets),
