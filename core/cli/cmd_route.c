@@ -9,6 +9,7 @@
 #include "core/hook/when_eval.h"
 #include "core/runtime/live.h"
 #include "core/server/generation.h"
+#include "core/server/rcpt.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -156,8 +157,11 @@ static void ask(void *arg)
     struct gp_recipient *recipient;
     struct gp__run run;
 
-    if (parse(asking->transaction->arena, asking->question->to, GP__ADDRESS_UTF8, &rcpt.to) < 0)
+    if (parse(asking->transaction->arena, asking->question->to,
+              GP__ADDRESS_UTF8 | GP__ADDRESS_POSTMASTER, &rcpt.to) < 0)
         return;
+    rcpt.to = gp__rcpt_with_domain(asking->transaction->arena, &rcpt.to,
+                                   asking->entrance->smtp.hostname);
     printf("listener %.*s, client %s, right to relay: %s\n", GP_ARG(asking->entrance->name),
            asking->question->ip, policy->relay_granted ? "yes" : "no");
     recipient = gp__recipient_create(policy, &rcpt, &rcpt.to);

@@ -5,9 +5,8 @@
 #include "core/base/log.h"
 #include "core/hook/apply.h"
 
-/* RFC 5321 4.5.1: "postmaster" without a domain is this host's. */
-static struct gp__address with_domain(struct gp__arena *arena, const struct gp__address *to,
-                                      struct gp_slice hostname)
+struct gp__address gp__rcpt_with_domain(struct gp__arena *arena, const struct gp__address *to,
+                                        struct gp_slice hostname)
 {
     struct gp__address address = *to;
 
@@ -236,8 +235,8 @@ enum gp__decision gp__rcpt(struct gp__client *client, const struct gp__rcpt *rcp
                            struct gp__reply *reply_r)
 {
     struct gp_transaction *transaction = client->session->transaction;
-    struct gp__address address = with_domain(transaction->arena, &rcpt->to,
-                                             client->session->hostname);
+    struct gp__address address = gp__rcpt_with_domain(transaction->arena, &rcpt->to,
+                                                      client->session->hostname);
     struct gp_recipient *recipient = gp__recipient_create(transaction->policy, rcpt, &address);
     enum gp__decision decision;
 

@@ -14,6 +14,10 @@
 enum gp__decision gp__rcpt(struct gp__client *client, const struct gp__rcpt *rcpt,
                            struct gp__reply *reply_r);
 
+/* RFC 5321 4.5.1: "postmaster" without a domain is this host's. */
+struct gp__address gp__rcpt_with_domain(struct gp__arena *arena, const struct gp__address *to,
+                                        struct gp_slice hostname);
+
 /* Routes what instances added since RCPT: from then on it belongs to the message, or is logged and
  * forgotten. On the task's fiber, after the hooks that may add. */
 void gp__rcpt_added(struct gp__client *client);

@@ -252,6 +252,12 @@ class Route(harness.TestCase):
         self.assertRegex(out, r"answer: 550 5\.1\.1 ")
         self.assertNotIn("route plain", out)
 
+    def test_postmaster(self):
+        """Without a domain it is this host's (RFC 5321 4.5.1)."""
+        code, out, _ = self.route("<>", "postmaster")
+        self.assertEqual(code, 1)
+        self.assertIn("recipient postmaster@mx.example.test\n", out)
+
     def test_relay_denied(self):
         code, out, _ = self.route("s@example.com", "x@elsewhere.test")
         self.assertEqual(code, 1)
