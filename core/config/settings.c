@@ -136,8 +136,8 @@ const struct gp_option gp__top_rows[] = {
 const char *const gp__top_own[] = {"include",   "tables", "targets", "state", "chains",
                                    "listeners", "routes", "buckets", NULL};
 
-static const char *const later_sections[] = {"tls",     "auth",   "queue",   "bounces", "spool",
-                                             "metrics", "milter", "console", NULL};
+static const char *const later_sections[] = {"tls",   "auth",    "queue",   "bounces",
+                                             "spool", "metrics", "console", NULL};
 static const char *const later_bucket_keys[] = {"expire", "then", "release", NULL};
 
 /* ---- helpers of all sections ---- */
