@@ -15,6 +15,7 @@ gp_dependency(IDN2 libidn2>=2.3)
 gp_dependency(PCRE2 libpcre2-8>=10.36)
 gp_dependency(JANSSON jansson>=2.13)
 gp_dependency(CURL libcurl>=7.85)
+gp_dependency(OPENSSL openssl>=3.0)
 
 # libltdl comes without a .pc file, libunbound's asks for development files it does not need.
 function(gp_plain_dependency name header library package)

@@ -66,6 +66,11 @@ const struct gp__node *gp__bind_default(struct gp__binder *binder, const char *t
 struct gp_slice gp__bind_path(struct gp__binder *binder, const struct gp__node *node,
                               struct gp_slice path);
 
+/* A whole file as a secret: without a line break at its end, wiped with the arena. 0, or -1 and a text
+ * for people. */
+int gp__bind_secret_file(struct gp__binder *binder, const char *path, struct gp_slice *secret_r,
+                         char *error, size_t error_size);
+
 /* A text that is one of `names`, NULL-terminated; off and on may be written false and true. The
  * index, or -1. */
 int gp__bind_enum_index(const struct gp__node *node, const char *const *names);

@@ -2,6 +2,7 @@
 /* What refers to something else: secrets, tables, targets, paths. */
 #include "core/config/bind_value.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SECRET_MAX 65536u
@@ -110,35 +111,43 @@ static struct gp_slice without_newline(struct gp_slice text)
     return text;
 }
 
-static int from_file(const struct gp__bind_for *for_, const struct gp__node *node,
-                     struct gp_slice path, struct gp_slice *secret_r)
+int gp__bind_secret_file(struct gp__binder *binder, const char *path, struct gp_slice *secret_r,
+                         char *error, size_t error_size)
 {
-    struct gp__binder *binder = for_->binder;
     const struct gp__config_files *files = binder->files;
-    struct gp_slice full = gp__arena_dup(binder->arena, gp__bind_path(binder, node, path));
     struct gp__buf content = {0};
     struct gp_slice text;
-    char error[256] = "";
     size_t room;
     int result = -1;
 
     /* All at once, so that no copy stays behind where the buffer grew. */
-    if (!gp__buf_room(&content, SECRET_MAX + 4097, &room))
-        return gp__bind_bad(for_, node, "out of memory");
-    if (files->read(files->arg, full.data, SECRET_MAX, &content, error, sizeof error) < 0) {
-        gp__bind_bad(for_, node, "cannot read " GP_FMT ": %s", GP_ARG(full), error);
-    } else {
+    if (!gp__buf_room(&content, SECRET_MAX + 4097, &room)) {
+        snprintf(error, error_size, "out of memory");
+        return -1;
+    }
+    if (files->read(files->arg, path, SECRET_MAX, &content, error, error_size) == 0) {
         text = without_newline(gp__buf_slice(&content));
-        if (text.len) {
+        if (text.len)
             *secret_r = keep_secret(binder->arena, text);
-            result = 0;
-        } else {
-            gp__bind_bad(for_, node, GP_FMT " is empty", GP_ARG(full));
-        }
+        else
+            snprintf(error, error_size, "is empty");
+        result = text.len ? 0 : -1;
     }
     explicit_bzero(content.data, content.cap);
     gp__buf_free(&content);
     return result;
+}
+
+static int from_file(const struct gp__bind_for *for_, const struct gp__node *node,
+                     struct gp_slice path, struct gp_slice *secret_r)
+{
+    struct gp__binder *binder = for_->binder;
+    struct gp_slice full = gp__arena_dup(binder->arena, gp__bind_path(binder, node, path));
+    char error[256] = "";
+
+    if (gp__bind_secret_file(binder, full.data, secret_r, error, sizeof error) == 0)
+        return 0;
+    return gp__bind_bad(for_, node, "cannot read " GP_FMT ": %s", GP_ARG(full), error);
 }
 
 static int from_mapping(const struct gp__bind_for *for_, const struct gp__node *node,

@@ -96,6 +96,23 @@ void gp__load_when_check(struct gp__load *load, const struct gp__when *when,
                          const struct gp_plugin *plugin, struct gp_slice id,
                          enum gp__severity severity, bool some);
 
+/* ---- settings_tls.c ---- */
+
+/* What the rows fill. */
+struct gp__raw_tls {
+    const struct gp_list *certificates;
+    int profile, client_certificates;
+    struct gp_slice client_ca;
+    bool tickets;
+    uint64_t handshake_timeout;
+    int64_t handshakes;
+};
+
+/* Reads what it names. `node` is where it was written, or NULL; `hostname` is for a certificate that
+ * has to be made. */
+const struct gp__tls_settings *gp__load_tls(struct gp__load *load, const struct gp__raw_tls *raw,
+                                            const struct gp__node *node, struct gp_slice hostname);
+
 /* ---- the other sections ---- */
 
 void gp__load_chains(struct gp__load *load);
@@ -106,7 +123,8 @@ void gp__load_routes(struct gp__load *load);
 void gp__load_check(struct gp__load *load);
 
 /* Rows that the schema needs too. */
-extern const struct gp_option gp__top_rows[], gp__listener_rows[], gp__use_rows[], gp__route_rows[];
+extern const struct gp_option gp__top_rows[], gp__listener_rows[], gp__use_rows[], gp__route_rows[],
+    gp__tls_rows[];
 extern const char *const gp__top_own[], *const gp__listener_own[], *const gp__route_own[];
 
 /* ---- settings.c ---- */

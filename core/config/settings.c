@@ -39,6 +39,7 @@ struct top {
     struct gp__log_settings log;
     struct gp__work_settings work;
     struct gp__memory_settings memory;
+    struct gp__raw_tls tls;
 };
 
 static const struct gp_option plugins_rows[] = {
@@ -130,14 +131,16 @@ const struct gp_option gp__top_rows[] = {
     GP_OPTION_OBJECT("log", struct top, log, log_rows, "{}", "Logging."),
     GP_OPTION_OBJECT("work", struct top, work, work_rows, "{}", "The pool of threads."),
     GP_OPTION_OBJECT("memory", struct top, memory, memory_rows, "{}", "Memory of messages."),
+    GP_OPTION_OBJECT("tls", struct top, tls, gp__tls_rows, "{}",
+                     "Certificates and how TLS is spoken; listeners say where (`tls:`)."),
     GP_OPTIONS_END,
 };
 
 const char *const gp__top_own[] = {"include",   "tables", "targets", "state", "chains",
                                    "listeners", "routes", "buckets", NULL};
 
-static const char *const later_sections[] = {"tls",   "auth",    "queue",   "bounces",
-                                             "spool", "metrics", "console", NULL};
+static const char *const later_sections[] = {"auth",    "queue",   "bounces", "spool",
+                                             "metrics", "console", NULL};
 static const char *const later_bucket_keys[] = {"expire", "then", "release", NULL};
 
 /* ---- helpers of all sections ---- */
@@ -296,6 +299,8 @@ static void load_top(struct gp__load *load)
     settings->answer_within = top.answer_within;
     settings->work = top.work;
     settings->memory = top.memory;
+    settings->tls = gp__load_tls(load, &top.tls, gp__node_get(load->root, GP_S("tls")),
+                                 top.hostname);
     settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)
                                 ? top.auth_results.authserv_id
                                 : top.hostname;

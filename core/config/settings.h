@@ -20,6 +20,7 @@
 #include "core/config/endpoint.h"
 #include "core/config/files.h"
 #include "core/config/node.h"
+#include "core/config/tls_settings.h"
 #include "core/hook/policy.h"
 #include "core/hook/table.h"
 #include "core/hook/when.h"
@@ -42,6 +43,16 @@ struct gp__config_host {
     /* Optional: calls found() with the name of each plugin there is, for suggestions. */
     void (*plugin_names)(void *arg, void (*found)(void *found_arg, struct gp_slice name),
                          void *found_arg);
+
+    /* Optional, for what only the runtime can tell of PEM texts: a chain with its key, a file of CA
+     * certificates. 0: fine. 1: it can be used, but *problem_r says what is wrong. -1: it cannot. */
+    int (*certificate)(void *arg, struct gp_slice chain, struct gp_slice key,
+                       struct gp__buf *problem_r);
+    int (*authorities)(void *arg, struct gp_slice pem, struct gp__buf *problem_r);
+
+    /* Makes a key and a certificate that is its own authority. NULL where files are only read. */
+    int (*self_sign)(void *arg, const char *cert_path, const char *key_path,
+                     struct gp_slice hostname, struct gp__buf *error_r);
     void *arg;
 };
 
@@ -120,6 +131,8 @@ struct gp__listener_settings {
     int64_t backlog;
     int64_t sessions;            /* at once; 421 4.3.2 beyond */
     int64_t sessions_per_client; /* at once, of one IP address; 421 4.7.0 beyond */
+    enum gp__tls_mode tls;
+    const struct gp__tls_settings *tls_settings; /* the global ones, or its own */
     const struct gp__node *node;
 };
 
@@ -178,6 +191,7 @@ struct gp__settings {
     struct gp__log_settings log;
     struct gp__work_settings work;
     struct gp__memory_settings memory;
+    const struct gp__tls_settings *tls;
 
     struct gp_slice hold_path;   /* absent: nothing can be held */
     struct gp_slice hold_bucket; /* for what the core itself holds */

@@ -120,6 +120,22 @@ static void check_lmtp_port(struct gp__load *load)
     }
 }
 
+/* RFC 3207 section 4: whoever is named by an MX must take mail without TLS too. */
+static void check_tls(struct gp__load *load)
+{
+    for (size_t i = 0; i < load->settings->n_listeners; i++) {
+        const struct gp__listener_settings *listener = load->settings->listeners[i];
+
+        for (size_t j = 0; j < listener->n_addresses; j++)
+            if (listener->tls == GP__TLS_REQUIRED && listener->addresses[j].port == 25 &&
+                !is_loopback(&listener->addresses[j]))
+                gp__diag_add(load->diag, GP__WARNING, listener->node,
+                             "\"" GP_FMT "\" refuses mail without TLS on port 25, where others "
+                             "may have none to offer",
+                             GP_ARG(listener->name));
+    }
+}
+
 /* ---- targets that are ourselves ---- */
 
 static bool is_any(const struct gp__ip *ip)
@@ -256,6 +272,7 @@ void gp__load_check(struct gp__load *load)
         check_notes(load, settings->instances[i]->when);
     check_addresses(load);
     check_lmtp_port(load);
+    check_tls(load);
     for (size_t i = 0; i < settings->n_targets; i++)
         check_loop(load, settings->targets[i]);
     for (size_t i = 0; i < settings->n_routes; i++) {

@@ -42,6 +42,8 @@ struct raw {
     struct extensions extensions;
     struct gp__limits limits;
     int64_t backlog, sessions, sessions_per_client;
+    int tls;
+    struct gp__raw_tls tls_options;
 };
 
 #define X(member, keyword, def)                                                                    \
@@ -60,6 +62,7 @@ static const char *const refuse_at_names[] = {"rcpt", "now", NULL};
 static const char *const mixed_names[] = {"hold", "discard", "bounce", "refuse_all", NULL};
 static const char *const split_names[] = {"off", "one_policy", NULL};
 static const char *const line_names[] = {"strict", "normalize", "close", NULL};
+static const char *const tls_names[] = {"off", "optional", "required", "implicit", NULL};
 static const char *const pipelining_names[] = {"enforce", "note", NULL};
 
 const struct gp_option gp__listener_rows[] = {
@@ -94,6 +97,11 @@ const struct gp_option gp__listener_rows[] = {
                      "EHLO keywords to offer or not."),
     GP_OPTION_OBJECT("limits", struct raw, limits, gp__limits_rows, "{}",
                      "Budgets that differ from the global `limits:`."),
+    GP_OPTION_ENUM("tls", struct raw, tls, tls_names, "off",
+                   "TLS: off, by STARTTLS (optional, or required), or implicit: from the first "
+                   "byte."),
+    GP_OPTION_OBJECT("tls_options", struct raw, tls_options, gp__tls_rows, GP_OPTIONAL,
+                     "What differs from the global `tls:`."),
     GP_OPTION_LIST("exempt", struct raw, exempt, GP_TYPE_STRING, "[postmaster]",
                    "Recipients that refusals made before RCPT do not touch."),
     GP_OPTION_INTEGER("backlog", struct raw, backlog, "511", 1, 65535,
@@ -107,7 +115,7 @@ const struct gp_option gp__listener_rows[] = {
 
 const char *const gp__listener_own[] = {"like", NULL};
 
-static const char *const later_keys[] = {"tls", "auth", "auth_required", "proxy", NULL};
+static const char *const later_keys[] = {"auth", "auth_required", "proxy", NULL};
 
 /* ---- like ---- */
 
@@ -150,6 +158,20 @@ static const struct gp__node *with_global_limits(struct gp__load *load, const st
         (own && own->kind != GP__NODE_MAPPING && own->kind != GP__NODE_NULL))
         return node;
     gp__node_put(over, gp__node_scalar(load->arena, GP_S("limits"), node),
+                 gp__node_merge(load->arena, own, global));
+    return gp__node_merge(load->arena, over, node);
+}
+
+/* What `tls_options` does not say, the global `tls` does. */
+static const struct gp__node *with_global_tls(struct gp__load *load, const struct gp__node *node)
+{
+    const struct gp__node *global = gp__node_get(load->root, GP_S("tls"));
+    const struct gp__node *own = gp__node_get(node, GP_S("tls_options"));
+    struct gp__node *over = gp__node_mapping(load->arena, 1, node);
+
+    if (!global || global->kind != GP__NODE_MAPPING || !own || own->kind != GP__NODE_MAPPING)
+        return node;
+    gp__node_put(over, gp__node_scalar(load->arena, GP_S("tls_options"), node),
                  gp__node_merge(load->arena, own, global));
     return gp__node_merge(load->arena, over, node);
 }
@@ -293,6 +315,29 @@ static void set_mixed_reject(struct gp__load *load, struct gp__listener_settings
     }
 }
 
+static void set_tls(struct gp__load *load, struct gp__listener_settings *listener,
+                    const struct raw *raw, const struct gp__node *node)
+{
+    const struct gp__node *own = gp__node_get(node, GP_S("tls_options"));
+    struct gp_slice hostname = listener->smtp.hostname;
+
+    listener->tls = (enum gp__tls_mode)raw->tls;
+    listener->tls_settings = own && own->kind == GP__NODE_MAPPING
+                                 ? gp__load_tls(load, &raw->tls_options, own, hostname)
+                                 : load->settings->tls;
+    if (listener->tls == GP__TLS_OFF)
+        return;
+    if (listener->tls == GP__TLS_OPTIONAL)
+        listener->smtp.starttls = GP__STARTTLS_OFFERED;
+    else if (listener->tls == GP__TLS_REQUIRED)
+        listener->smtp.starttls = GP__STARTTLS_REQUIRED;
+    if (listener->tls_settings->n_certificates == 0)
+        gp__diag_add(load->diag, GP__ERROR, place_of(node, "tls"),
+                     "\"tls\" in listener \"" GP_FMT
+                     "\" needs a certificate: tls: {certificates: [{cert: PATH, key: PATH}]}",
+                     GP_ARG(listener->name));
+}
+
 static unsigned extension_bits(const struct extensions *on)
 {
     static const unsigned bits[] = {
@@ -378,13 +423,14 @@ static const struct gp__node *load_listener(struct gp__load *load,
     if (!node)
         return pair->value;
     if (node->kind == GP__NODE_MAPPING)
-        node = with_global_limits(load, node);
+        node = with_global_tls(load, with_global_limits(load, node));
     gp__bind(&load->binder, node, pair->key,
              gp__arena_printf(load->arena, "listener \"" GP_FMT "\"", GP_ARG(listener->name)),
              &rows, &raw, &shown);
     if (node->kind != GP__NODE_MAPPING)
         return shown;
     set_protocol(load, listener, &raw, node);
+    set_tls(load, listener, &raw, node);
     set_addresses(load, listener, &raw, node);
     set_chain(load, listener, &raw, node);
     set_relay(load, listener, &raw, node);

@@ -23,8 +23,9 @@ const struct gp__point gp__points[GP_HOOK_COUNT] = {
                      .verdicts = PASSES | V(QUARANTINE) | REFUSALS,
                      .edits = GP__EDIT_RELAY,
                      .waits = true,
-                     .when = "A TLS handshake was completed.",
-                     .fired_since = "TLS"},
+                     .when =
+                         "A TLS handshake was completed: after `connect` where TLS is there from "
+                         "the start, else after STARTTLS."},
     [GP_HOOK_HELO] = {.name = "helo",
                       .context = GP__CONTEXT_SESSION,
                       .verdicts = PASSES | V(QUARANTINE) | REFUSALS,

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/process/config_host.h"
 
+#include "core/runtime/tls.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 int gp__config_source_init(struct gp__config_source *source)
 {
@@ -47,6 +50,26 @@ static void plugin_names(void *arg, void (*found)(void *found_arg, struct gp_sli
     gp__plugins_each(source->plugins, found, found_arg);
 }
 
+static int certificate(void *arg, struct gp_slice chain, struct gp_slice key,
+                       struct gp__buf *problem_r)
+{
+    (void)arg;
+    return gp__tls_check_certificate(chain, key, (int64_t)time(NULL) * 1000, problem_r);
+}
+
+static int authorities(void *arg, struct gp_slice pem, struct gp__buf *problem_r)
+{
+    (void)arg;
+    return gp__tls_check_authorities(pem, problem_r);
+}
+
+static int self_sign(void *arg, const char *cert_path, const char *key_path,
+                     struct gp_slice hostname, struct gp__buf *error_r)
+{
+    (void)arg;
+    return gp__tls_self_sign(cert_path, key_path, hostname, error_r);
+}
+
 struct gp__settings *gp__config_load(struct gp__config_source *source, const char *path,
                                      struct gp__diag *diag)
 {
@@ -55,6 +78,9 @@ struct gp__settings *gp__config_load(struct gp__config_source *source, const cha
         .descriptor = descriptor,
         .plugin_path = plugin_path,
         .plugin_names = plugin_names,
+        .certificate = certificate,
+        .authorities = authorities,
+        .self_sign = source->may_create ? self_sign : NULL,
         .arg = source,
     };
 

@@ -11,6 +11,7 @@ struct gp__config_source {
     struct gp__plugins *plugins;
     struct gp__config_files files;
     char directory[4096];
+    bool may_create; /* files that the configuration asks for: when the server starts */
 };
 
 /* 0, or -1 with a line on standard error. */

@@ -330,6 +330,7 @@ static int seed_hashes(void)
 static int start(struct process *process)
 {
     gp__charset_preload();
+    process->source.may_create = true;
     if (seed_hashes() < 0 || gp__config_source_init(&process->source) < 0 ||
         read_config(process) < 0 || open_log(process) < 0 || make_runtime(process) < 0 ||
         make_generation(process) < 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A connection as the server layer sees it, whoever is below: a socket (listener.h), a simulated
- * client (sim.h), later TLS over either. The implementation owns the connection from accept until
+ * client (sim.h), TLS over either (tls.h). The implementation owns the connection from accept until
  * `closed` returned; the user sets `events` and `user` when it is handed over, then calls
  * gp__conn_resume() to be told what arrives.
  *
@@ -35,6 +35,9 @@ struct gp__conn_events {
 
     /* All that was written has left, after a write that returned 0. */
     void (*drain)(struct gp__conn *conn);
+
+    /* The TLS handshake is done; before the first `read`. Of TLS connections only. */
+    void (*ready)(struct gp__conn *conn);
 
     /* The connection is gone, and `conn` with it when this returns. */
     void (*closed)(struct gp__conn *conn);

@@ -6,6 +6,8 @@
 #include "core/server/generation.h"
 #include "core/server/server.h"
 
+static const struct gp__conn_events conn_events;
+
 static void step(struct gp__client *client);
 static void pump(struct gp__client *client);
 
@@ -40,7 +42,8 @@ static void disconnected(struct gp__client *client)
     client->disconnected = true;
     run.transaction = NULL;
     run.policy = NULL;
-    gp__run_chain(&run);
+    if (client->began)
+        gp__run_chain(&run);
     gp__client_record_session(client);
 }
 
@@ -74,7 +77,7 @@ static void on_closed(struct gp__conn *conn)
 static void client_gone(struct gp__client *client)
 {
     gp__session_cancel_calls(client->session);
-    if (client->busy) {
+    if (client->busy || !client->began) {
         gp__conn_close(client->conn);
         return;
     }
@@ -201,6 +204,54 @@ void gp__client_run(struct gp__client *client, void (*task)(struct gp__client *c
     }
 }
 
+/* ---- TLS ---- */
+
+/* False: there is no memory for it; the connection is as it was. */
+static bool encrypt(struct gp__client *client)
+{
+    struct gp__conn *tls = gp__tls_accept(client->entrance->tls_context, client->conn);
+
+    if (!tls)
+        return false;
+    tls->events = &conn_events;
+    tls->user = client;
+    client->conn = tls;
+    client->encrypted = true;
+    client->handshaking = true;
+    return true;
+}
+
+/* The 220 leaves in plaintext; nothing else does, and nothing more is read so. */
+static void start_tls(struct gp__client *client)
+{
+    if (!flush(client) || !encrypt(client))
+        gp__smtp_abort(client->smtp, NULL);
+}
+
+static void on_ready(struct gp__conn *conn)
+{
+    struct gp__client *client = client_of(conn);
+
+    client->handshaking = false;
+    client->began = true;
+    gp__tls_facts(conn, client->session);
+    gp__smtp_secured(client->smtp);
+    pump(client);
+}
+
+/* A client that goes away is nothing to tell; that it and we do not understand each other is. */
+static void log_failure(const struct gp__client *client, int error)
+{
+    const char *reason = client->encrypted ? gp__tls_failure(client->conn) : NULL;
+
+    if (!reason || (!client->handshaking && error == GP_ECLOSED))
+        return;
+    gp__log(client->runtime->log, GP_LOG_NOTICE, "tls.failed",
+            GP__F_S("session", gp__session_id(client->session)),
+            GP__F_S("listener", client->entrance->name),
+            GP__F_C("client", client->session->client_ip_text), GP__F_C("text", reason));
+}
+
 /* ---- the loop ---- */
 
 static void step(struct gp__client *client)
@@ -221,8 +272,8 @@ static void step(struct gp__client *client)
     case GP__SMTP_RESET:
         gp__client_reset(client, &event);
         return;
-    case GP__SMTP_STARTTLS: /* no listener offers it yet */
-        gp__smtp_abort(client->smtp, NULL);
+    case GP__SMTP_STARTTLS:
+        start_tls(client);
         return;
     case GP__SMTP_CLOSE:
         client->ended = true;
@@ -317,8 +368,8 @@ static void on_error(struct gp__conn *conn, int error)
 {
     struct gp__client *client = client_of(conn);
 
-    (void)error; /* whatever it is, the client can't be reached any more */
-    if (client->ended) {
+    log_failure(client, error);
+    if (client->ended) { /* whatever it is, the client can't be reached any more */
         gp__conn_close(conn);
         return;
     }
@@ -338,6 +389,7 @@ static const struct gp__conn_events conn_events = {
     .eof = on_eof,
     .error = on_error,
     .drain = on_drain,
+    .ready = on_ready,
     .closed = on_closed,
 };
 
@@ -384,7 +436,8 @@ static void turn_away(struct gp__server *server, const struct gp__entrance *entr
     gp__buf_clear(out);
     gp__reply_write(out, reply);
     conn->events = &none;
-    gp__conn_write(conn, gp__buf_slice(out));
+    if (entrance->tls != GP__TLS_IMPLICIT) /* a client that waits for TLS can't read it */
+        gp__conn_write(conn, gp__buf_slice(out));
     gp__conn_finish(conn);
 }
 
@@ -418,7 +471,11 @@ void gp__client_start(struct gp__server *server, const struct gp__entrance *entr
             GP__F_S("session", gp__session_id(client->session)),
             GP__F_S("listener", entrance->name), GP__F_C("client", client->session->client_ip_text),
             GP__F_I("port", client->session->client_port));
-    pump(client);
+    client->began = entrance->tls != GP__TLS_IMPLICIT;
+    if (client->began)
+        pump(client);
+    else if (gp__tls_context_full(entrance->tls_context) || !encrypt(client))
+        gp__conn_close(client->conn);
 }
 
 void gp__client_stop(struct gp__client *client, bool at_once)
@@ -429,7 +486,9 @@ void gp__client_stop(struct gp__client *client, bool at_once)
             gp__conn_close(client->conn);
         return;
     }
+    if (client->handshaking)
+        gp__conn_close(client->conn);
     /* Otherwise it leaves when it next waits for a command. */
-    if (!client->busy && !client->ended)
+    else if (!client->busy && !client->ended)
         pump(client);
 }

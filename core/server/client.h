@@ -30,8 +30,11 @@ struct gp__client {
     struct gp__admission admission;
     struct gp__timer timer;
     bool eof, ended, disconnected;
-    bool hang_up; /* after the reply that is on its way */
-    bool waiting; /* the engine has nothing to do before more input */
+    bool hang_up;     /* after the reply that is on its way */
+    bool waiting;     /* the engine has nothing to do before more input */
+    bool began;       /* the engine was asked: with implicit TLS not before the handshake is done */
+    bool encrypted;   /* `conn` is TLS */
+    bool handshaking; /* and not ready */
 
     /* The task under way. */
     void (*task)(struct gp__client *client);

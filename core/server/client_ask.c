@@ -121,6 +121,21 @@ static void ask_capabilities(struct gp__client *client)
     give_answer(client);
 }
 
+/* Too many handshakes are under way: it may come again, or go on without (RFC 3207 section 4). */
+static void ask_starttls(struct gp__client *client)
+{
+    static const struct gp__reply later = {
+        .code = 454,
+        .klass = 4,
+        .subject = 7,
+        .detail = 0,
+        .text = {"TLS not available due to temporary reason", 41}};
+
+    if (gp__tls_context_full(client->entrance->tls_context))
+        gp__client_refuse(client, GP__REFUSE, &later);
+    give_answer(client);
+}
+
 /* ---- MAIL ---- */
 
 static bool may_relay(const struct gp__client *client)
@@ -191,8 +206,14 @@ void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *even
         forget_helo(client);
         start_if_asked(client);
         return;
-    case GP__ASK_CONNECT:
     case GP__ASK_TLS:
+        forget_helo(client);
+        start_if_asked(client);
+        return;
+    case GP__ASK_STARTTLS:
+        ask_starttls(client);
+        return;
+    case GP__ASK_CONNECT:
     case GP__ASK_COMMAND:
         start_if_asked(client);
         return;
@@ -213,7 +234,6 @@ void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *even
         return;
     case GP__ASK_VRFY:
     case GP__ASK_EXPN:
-    case GP__ASK_STARTTLS:
     case GP__ASK_COUNT:
         give_answer(client);
     }

@@ -141,9 +141,10 @@ void gp__client_record(struct gp__client *client, struct gp__policy *policy,
         GP__F_S("listener", client->session->listener),
         GP__F_C("client", client->session->client_ip_text),
         GP__F_S("helo", gp__session_helo(client->session)),
-        GP__F_S("user", client->session->auth_user), GP__F_S("sender", policy->sender.text),
-        GP__F_I("size", transaction->received_bytes), GP__F_I("reply", reply->code),
-        GP__F_S("text", reply->text), GP__F_RAW("recipients", gp_slice_sub(all, 0, first)),
+        GP__F_S("tls", client->session->tls_version), GP__F_S("user", client->session->auth_user),
+        GP__F_S("sender", policy->sender.text), GP__F_I("size", transaction->received_bytes),
+        GP__F_I("reply", reply->code), GP__F_S("text", reply->text),
+        GP__F_RAW("recipients", gp_slice_sub(all, 0, first)),
         GP__F_RAW("verdicts", gp_slice_sub(all, first, second - first)),
         GP__F_RAW("fields", any_field ? gp_slice_sub(all, second, all.len) : gp_slice(NULL, 0)));
 }
@@ -162,7 +163,12 @@ void gp__client_record_session(struct gp__client *client)
         fields(out, policy->fields, NULL);
     gp__log(log, GP_LOG_INFO, "session.close", GP__F_S("session", gp__session_id(client->session)),
             GP__F_S("helo", gp__session_helo(client->session)),
+            GP__F_S("tls", client->session->tls_version),
+            GP__F_S("cipher", client->session->tls_cipher),
+            GP__F_S("server_name", client->session->tls_server_name),
+            GP__F_S("client_name", client->session->tls_client_name),
             GP__F_I("commands", counts->commands), GP__F_I("errors", counts->errors),
             GP__F_I("messages", counts->messages), GP__F_I("bytes", counts->bytes_in),
+            GP__F_RAW("injected", counts->injected ? GP_S("true") : gp_slice(NULL, 0)),
             GP__F_RAW("fields", policy->fields ? gp__buf_slice(out) : gp_slice(NULL, 0)));
 }

@@ -8,6 +8,7 @@
 
 #include "core/delivery/route.h"
 #include "core/hook/policy.h"
+#include "core/runtime/tls.h"
 #include "core/smtp/server.h"
 
 struct gp__generation;
@@ -23,6 +24,8 @@ struct gp__entrance {
     bool relay_authenticated;
     struct gp_slice hold_path, spill_path, authserv_id;
     uint64_t sessions, sessions_per_client; /* at once */
+    enum gp__tls_mode tls;
+    struct gp__tls_context *tls_context; /* NULL: TLS is off */
     size_t spill_at; /* bytes of a message in memory before the rest goes to a file */
     size_t stack;    /* the largest that an instance of its chain asks for; 0: the usual one */
 };

@@ -148,6 +148,39 @@ static void open_chains(struct gp__generation *generation, struct gp__diag *diag
         open_chain(generation, &generation->chains[i], settings->chains[i], diag);
 }
 
+/* ---- TLS ---- */
+
+/* A certificate that the server has yet to make is not there in a tool that only looks. */
+static bool has_tls(const struct gp__listener_settings *listener)
+{
+    for (size_t i = 0; i < listener->tls_settings->n_certificates; i++)
+        if (!gp_slice_present(listener->tls_settings->certificates[i].chain))
+            return false;
+    return listener->tls != GP__TLS_OFF;
+}
+
+static void open_tls(struct gp__generation *generation, struct gp__diag *diag)
+{
+    const struct gp__settings *settings = generation->settings;
+    struct gp__buf error = {.limit = 500};
+
+    generation->tls = GP__ARENA_ARRAY(generation->arena, struct gp__tls_context *,
+                                      settings->n_listeners);
+    for (size_t i = 0; i < settings->n_listeners; i++) {
+        const struct gp__listener_settings *listener = settings->listeners[i];
+
+        if (!has_tls(listener))
+            continue;
+        gp__buf_clear(&error);
+        generation->tls[i] = gp__tls_context_create(listener->tls_settings, listener->name,
+                                                    generation->runtime, &error);
+        if (!generation->tls[i])
+            gp__diag_add(diag, GP__ERROR, listener->node, "TLS of \"" GP_FMT "\": " GP_FMT,
+                         GP_ARG(listener->name), GP_ARG(gp__buf_slice(&error)));
+    }
+    gp__buf_free(&error);
+}
+
 /* An instance whose table is missing would only complain about that: tables come first. */
 static int open_instances(struct gp__generation *generation, struct gp__diag *diag)
 {
@@ -159,6 +192,7 @@ static int open_instances(struct gp__generation *generation, struct gp__diag *di
         open_targets(generation, diag);
         open_chains(generation, diag);
     }
+    open_tls(generation, diag);
     gp__diag_seal(diag);
     return gp__diag_count(diag, GP__ERROR) == errors ? 0 : -1;
 }
@@ -247,6 +281,8 @@ static void make_entrances(struct gp__generation *generation)
             .spill_path = settings->memory.spill_to,
             .spill_at = settings->memory.message,
             .authserv_id = settings->authserv_id,
+            .tls = generation->tls[i] ? listener->tls : GP__TLS_OFF,
+            .tls_context = generation->tls[i],
         };
         entrance->stack = stack_of(entrance->policy.chain);
     }
@@ -258,6 +294,8 @@ static void destroy(struct gp__generation *generation)
 {
     while (generation->n_instances)
         gp__instance_close(&generation->instances[--generation->n_instances]);
+    for (size_t i = 0; generation->tls && i < generation->settings->n_listeners; i++)
+        gp__tls_context_free(&generation->tls[i]);
     gp__settings_free(&generation->settings);
     gp__arena_free(&generation->arena);
 }

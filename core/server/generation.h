@@ -27,7 +27,8 @@ struct gp__generation {
     struct gp__target *targets;
     struct gp__chain *chains;
     struct gp__routes routes;
-    struct gp__entrance *entrances; /* as settings->listeners */
+    struct gp__tls_context **tls;   /* as settings->listeners; NULL: off */
+    struct gp__entrance *entrances; /* the same */
     struct gp__ticks *ticks;        /* NULL until started */
 };
 

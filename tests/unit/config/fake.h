@@ -221,13 +221,42 @@ static void fake_names(void *arg, void (*found)(void *found_arg, struct gp_slice
         found(found_arg, gp_slice_of(fake_plugins[i].name));
 }
 
+/* PEM is what begins with CERT or KEY; "bad" and "old" in it are what they say. */
+static int fake_certificate(void *arg, struct gp_slice chain, struct gp_slice key,
+                            struct gp__buf *problem_r)
+{
+    (void)arg;
+    if (!gp_slice_starts(chain, GP_S("CERT")) || !gp_slice_starts(key, GP_S("KEY")) ||
+        gp_slice_search(chain, GP_S("bad")) < chain.len) {
+        gp__buf_append(problem_r, GP_S("the key does not belong to the certificate"));
+        return -1;
+    }
+    if (gp_slice_search(chain, GP_S("old")) == chain.len)
+        return 0;
+    gp__buf_append(problem_r, GP_S("the certificate expired on some day"));
+    return 1;
+}
+
+static int fake_authorities(void *arg, struct gp_slice pem, struct gp__buf *problem_r)
+{
+    (void)arg;
+    if (gp_slice_starts(pem, GP_S("CERT")))
+        return 0;
+    gp__buf_append(problem_r, GP_S("there is no CA certificate in PEM"));
+    return -1;
+}
+
 /* Loads FAKE_MAIN from the files; what is to be said about it is appended to report. */
 static inline struct gp__settings *fake_load(const struct fake_file *files, struct gp__buf *report,
                                              enum gp__diag_format format)
 {
     struct fake_files all = {files};
     struct gp__config_files access = {fake_read, fake_glob, fake_env, FAKE_DIRECTORY, &all};
-    struct gp__config_host host = {&access, fake_descriptor, NULL, fake_names, NULL};
+    struct gp__config_host host = {.files = &access,
+                                   .descriptor = fake_descriptor,
+                                   .plugin_names = fake_names,
+                                   .certificate = fake_certificate,
+                                   .authorities = fake_authorities};
     struct gp__diag *diag = gp__diag_create();
     struct gp__settings *settings = gp__settings_load("F", &host, diag);
 

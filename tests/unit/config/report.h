@@ -35,7 +35,13 @@ const char *__lsan_default_suppressions(void)
 static inline void check_report(const struct report_case *c, bool loads)
 {
     char text[4096];
-    struct fake_file files[] = {{FAKE_MAIN, text, 0}, {NULL, NULL, 0}};
+    struct fake_file files[] = {{FAKE_MAIN, text, 0},
+                                {"/etc/gatepost/good.pem", "CERT", 0},
+                                {"/etc/gatepost/old.pem", "CERT old", 0},
+                                {"/etc/gatepost/bad.pem", "CERT bad", 0},
+                                {"/etc/gatepost/good.key", "KEY", 0},
+                                {"/etc/gatepost/empty.key", "\n", 0},
+                                {NULL, NULL, 0}};
     struct gp__buf report = {0};
     struct gp__settings *settings;
 

@@ -426,12 +426,67 @@ static const struct report_case refused[] = {
      "F:2:49: error: \"protocol: milter\" is not available in this version\n"
      "    listeners: {mx: {address: \"[::1]:24\", protocol: milter}}\n"
      "                                                    ^\n"},
-    {"tls later", false,
+    {"tls without a certificate", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\", tls: optional}}\n",
-     "F:2:39: error: \"tls\" in listener \"mx\" is not available in this version\n"
+     "F:2:44: error: \"tls\" in listener \"mx\" needs a certificate: tls: {certificates: [{cert: PATH, key: PATH}]}\n"
      "    listeners: {mx: {address: \"[::1]:25\", tls: optional}}\n"
-     "                                          ^\n"},
+     "                                               ^\n"},
+    {"tls mode", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", tls: requird}}\n",
+     "F:2:44: error: \"tls\" in listener \"mx\" must be off, optional, required or implicit, not \"requird\"; did you mean \"required\"?\n"
+     "    listeners: {mx: {address: \"[::1]:25\", tls: requird}}\n"
+     "                                               ^\n"},
+    {"certificate not there", true,
+     "tls:\n"
+     "  certificates: [{cert: no.pem, key: good.key}]\n",
+     "F:6:25: error: cannot read /etc/gatepost/no.pem: No such file or directory\n"
+     "      certificates: [{cert: no.pem, key: good.key}]\n"
+     "                            ^\n"},
+    {"key not there", true,
+     "tls:\n"
+     "  certificates:\n"
+     "    - {cert: good.pem, key: no.key}\n",
+     "F:7:29: error: cannot read /etc/gatepost/no.key: No such file or directory\n"
+     "        - {cert: good.pem, key: no.key}\n"
+     "                                ^\n"},
+    {"key empty", true,
+     "tls:\n"
+     "  certificates: [{cert: good.pem, key: empty.key}]\n",
+     "F:6:40: error: cannot read /etc/gatepost/empty.key: is empty\n"
+     "      certificates: [{cert: good.pem, key: empty.key}]\n"
+     "                                           ^\n"},
+    {"key of another", true,
+     "tls:\n"
+     "  certificates: [{cert: good.pem, key: good.key}, {cert: bad.pem, key: good.key}]\n",
+     "F:6:58: error: the key does not belong to the certificate\n"
+     "      certificates: [{cert: good.pem, key: good.key}, {cert: bad.pem, key: good.key}]\n"
+     "                                                             ^\n"},
+    {"certificate without a key", true,
+     "tls:\n"
+     "  certificates: [{cert: good.pem}]\n",
+     "F:6:18: error: \"key\" is missing in \"certificates\" of \"tls\" of the configuration\n"
+     "      certificates: [{cert: good.pem}]\n"
+     "                     ^\n"},
+    {"names of a certificate", true,
+     "tls:\n"
+     "  certificates: [{cert: good.pem, key: good.key, names: [a.example, \"*.*.b\"]}]\n",
+     "F:6:57: error: \"*.*.b\" is not a host name\n"
+     "      certificates: [{cert: good.pem, key: good.key, names: [a.example, \"*.*.b\"]}]\n"
+     "                                                            ^\n"},
+    {"client_ca is none", true, "tls: {client_certificates: request, client_ca: good.key}\n",
+     "F:5:48: error: there is no CA certificate in PEM\n"
+     "    tls: {client_certificates: request, client_ca: good.key}\n"
+     "                                                   ^\n"},
+    {"client_ca is missing", true, "tls: {client_certificates: require}\n",
+     "F:5:28: error: \"client_certificates: require\" needs `client_ca`, or nobody gets in\n"
+     "    tls: {client_certificates: require}\n"
+     "                               ^\n"},
+    {"tls unknown key", true, "tls: {certifcates: []}\n",
+     "F:5:7: error: unknown key \"certifcates\" in \"tls\" of the configuration; did you mean \"certificates\"?\n"
+     "    tls: {certifcates: []}\n"
+     "          ^\n"},
     {"mixed_reject bounce", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\", mixed_reject: bounce}}\n",
@@ -582,6 +637,27 @@ static const struct report_case refused[] = {
 };
 
 static const struct report_case accepted[] = {
+    {"certificate expired", true,
+     "tls:\n"
+     "  certificates: [{cert: old.pem, key: good.key}]\n",
+     "F:6:25: warning: the certificate expired on some day\n"
+     "      certificates: [{cert: old.pem, key: good.key}]\n"
+     "                            ^\n"},
+    {"certificate to be made", true,
+     "tls:\n"
+     "  certificates: [{cert: new.pem, key: new.key, self_signed: true}]\n",
+     "F:6:25: notice: /etc/gatepost/new.pem is not there: `gatepost serve` makes it, signed by nobody but itself\n"
+     "      certificates: [{cert: new.pem, key: new.key, self_signed: true}]\n"
+     "                            ^\n"},
+    {"tls required at port 25", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"0.0.0.0:25\", tls: required}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, match: {recipient: example.org}, to: box, mode: direct}]\n"
+     "tls: {certificates: [{cert: good.pem, key: good.key}]}\n",
+     "F:2:13: warning: \"mx\" refuses mail without TLS on port 25, where others may have none to offer\n"
+     "    listeners: {mx: {address: \"0.0.0.0:25\", tls: required}}\n"
+     "                ^\n"},
     {"quiet", true, "", ""},
     {"fails open", true,
      "log: {}\n"

@@ -533,16 +533,78 @@ static void test_show_again(void **state)
     gp__settings_free(&s);
 }
 
+/* ---- TLS ---- */
+
+static void test_tls(void **state)
+{
+    static const char text[] =
+        "hostname: mx.example\n"
+        "tls: {certificates: [{cert: a.pem, key: /k/a.key, names: [A.Example, "
+        "\"*.b.example\"]}], profile: modern, handshakes: 7}\n"
+        "listeners:\n"
+        "  none: {address: \"[::1]:24\"}\n"
+        "  mx: {address: \"[::1]:25\", tls: optional}\n"
+        "  sub: {like: mx, address: \"[::1]:26\", tls: required}\n"
+        "  own: {address: \"[::1]:27\", tls: implicit, tls_options: {tickets: "
+        "false, profile: old, client_certificates: request, client_ca: "
+        "a.pem}}\n"
+        "targets: {box: {maildir: {path: /m}}}\n"
+        "routes: [{name: r, to: box, mode: direct}]\n";
+    struct fake_file files[] = {{FAKE_MAIN, text, 0},
+                                {"/etc/gatepost/a.pem", "CERT a", 0},
+                                {"/k/a.key", "KEY a\n", 0},
+                                {NULL, NULL, 0}};
+    struct gp__settings *s = load_files(files);
+    const struct gp__tls_settings *global = s->tls, *own;
+
+    (void)state;
+    assert_int_equal(global->n_certificates, 1);
+    assert_text(global->certificates[0].chain, "CERT a");
+    assert_text(global->certificates[0].key, "KEY a");
+    assert_int_equal(global->certificates[0].n_names, 2);
+    assert_text(global->certificates[0].names[0], "a.example");
+    assert_text(global->certificates[0].names[1], "*.b.example");
+    assert_int_equal(global->profile, GP__TLS_MODERN);
+    assert_int_equal(global->handshakes, 7);
+    assert_int_equal(global->handshake_timeout, 30000);
+    assert_true(global->tickets);
+    assert_int_equal(s->listeners[0]->tls, GP__TLS_OFF);
+    assert_int_equal(s->listeners[0]->smtp.starttls, GP__STARTTLS_OFF);
+    assert_int_equal(s->listeners[1]->tls, GP__TLS_OPTIONAL);
+    assert_int_equal(s->listeners[1]->smtp.starttls, GP__STARTTLS_OFFERED);
+    assert_int_equal(s->listeners[2]->tls, GP__TLS_REQUIRED);
+    assert_int_equal(s->listeners[2]->smtp.starttls, GP__STARTTLS_REQUIRED);
+    assert_ptr_equal(s->listeners[2]->tls_settings, global);
+    assert_int_equal(s->listeners[3]->tls, GP__TLS_IMPLICIT);
+    assert_int_equal(s->listeners[3]->smtp.starttls, GP__STARTTLS_OFF);
+    own = s->listeners[3]->tls_settings;
+    assert_int_equal(own->n_certificates, 1);
+    assert_int_equal(own->profile, GP__TLS_OLD);
+    assert_int_equal(own->handshakes, 7);
+    assert_false(own->tickets);
+    assert_int_equal(own->client_certificates, GP__TLS_CLIENT_REQUEST);
+    assert_text(own->client_ca, "CERT a");
+    gp__settings_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_regex_match),     cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_shorter_rows),    cmocka_unit_test(test_listeners),
-        cmocka_unit_test(test_chains),          cmocka_unit_test(test_when),
-        cmocka_unit_test(test_known),           cmocka_unit_test(test_tables_and_routes),
-        cmocka_unit_test(test_flat_sections),   cmocka_unit_test(test_include),
-        cmocka_unit_test(test_include_refused), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_regex_match),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_shorter_rows),
+        cmocka_unit_test(test_listeners),
+        cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_when),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_tables_and_routes),
+        cmocka_unit_test(test_flat_sections),
+        cmocka_unit_test(test_include),
+        cmocka_unit_test(test_include_refused),
+        cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_show_again),
     };
 
