@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 struct gp__conn;
+struct gp_session;
 
 struct gp__endpoint {
     struct gp__ip ip; /* family 0: a UNIX socket */
@@ -51,6 +52,7 @@ struct gp__conn_ops {
     void (*close)(struct gp__conn *conn);
     size_t (*unsent)(const struct gp__conn *conn);
     bool (*gone)(struct gp__conn *conn);
+    void (*facts)(struct gp__conn *conn, struct gp_session *session); /* or NULL */
 };
 
 struct gp__conn {
@@ -109,6 +111,13 @@ static inline size_t gp__conn_unsent(const struct gp__conn *conn)
 static inline bool gp__conn_gone(struct gp__conn *conn)
 {
     return conn->ops->gone(conn);
+}
+
+/* What is known of it beyond the addresses, as facts of the session: TLS, when it is ready. */
+static inline void gp__conn_facts(struct gp__conn *conn, struct gp_session *session)
+{
+    if (conn->ops->facts)
+        conn->ops->facts(conn, session);
 }
 
 #endif

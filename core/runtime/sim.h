@@ -149,6 +149,10 @@ struct gp__sim_client *gp__sim_connect(struct gp__runtime *rt, const struct gp__
                                        const struct gp__endpoint *local);
 struct gp__conn *gp__sim_client_conn(struct gp__sim_client *client);
 
+/* What gp__conn_facts() of the server's end says from now on: of a client whose TLS ends elsewhere. */
+void gp__sim_client_facts(struct gp__sim_client *client,
+                          void (*facts)(void *arg, struct gp_session *session), void *arg);
+
 /* Sends bytes, in one piece, or in pieces of at most `piece` bytes; then settles. What the server
  * does not read while it pauses is kept. */
 void gp__sim_client_send(struct gp__sim_client *client, struct gp_slice bytes);

@@ -27,6 +27,8 @@ struct gp__sim_client {
     struct gp__buf output;
     size_t window;
     bool eof, reset, eof_seen, closed;
+    void (*facts)(void *arg, struct gp_session *session);
+    void *facts_arg;
 };
 
 static struct sim_conn *sim_conn(const struct gp__conn *conn)
@@ -204,6 +206,14 @@ static bool conn_gone(struct gp__conn *base)
     return conn->closing || conn->client->eof || conn->client->reset;
 }
 
+static void conn_facts(struct gp__conn *base, struct gp_session *session)
+{
+    const struct gp__sim_client *client = sim_conn(base)->client;
+
+    if (client->facts)
+        client->facts(client->facts_arg, session);
+}
+
 static const struct gp__conn_ops ops = {
     .write = conn_write,
     .pause = conn_pause,
@@ -212,6 +222,7 @@ static const struct gp__conn_ops ops = {
     .close = close_conn,
     .unsent = conn_unsent,
     .gone = conn_gone,
+    .facts = conn_facts,
 };
 
 /* ---- the client's end ---- */
@@ -240,6 +251,13 @@ struct gp__sim_client *gp__sim_connect(struct gp__runtime *rt, const struct gp__
 struct gp__conn *gp__sim_client_conn(struct gp__sim_client *client)
 {
     return client->conn ? &client->conn->base : NULL;
+}
+
+void gp__sim_client_facts(struct gp__sim_client *client,
+                          void (*facts)(void *arg, struct gp_session *session), void *arg)
+{
+    client->facts = facts;
+    client->facts_arg = arg;
 }
 
 static void settle(struct gp__sim_client *client)

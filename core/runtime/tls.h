@@ -23,7 +23,6 @@
 
 struct gp__runtime;
 struct gp__tls_context;
-struct gp_session;
 
 /* What a peer may send before the handshake is done. */
 #define GP__TLS_HANDSHAKE_BYTES ((size_t)96 << 10)
@@ -45,9 +44,6 @@ bool gp__tls_context_full(const struct gp__tls_context *context);
 /* Begins a handshake as the server. Takes the connection over, its events and its user. NULL: no
  * memory, and the connection is the caller's. */
 struct gp__conn *gp__tls_accept(struct gp__tls_context *context, struct gp__conn *under);
-
-/* The facts of a connection that is ready, into the session: tls_*. */
-void gp__tls_facts(struct gp__conn *conn, struct gp_session *session);
 
 /* Why it failed, for people; NULL: it did not. */
 const char *gp__tls_failure(const struct gp__conn *conn);

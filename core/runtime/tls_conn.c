@@ -434,6 +434,12 @@ static bool conn_gone(struct gp__conn *base)
     return conn->ended || stopped(conn) || !conn->under || gp__conn_gone(conn->under);
 }
 
+static void conn_facts(struct gp__conn *base, struct gp_session *session)
+{
+    if (tls_conn(base)->ready)
+        gp__tls_session_facts(tls_conn(base)->ssl, session);
+}
+
 static const struct gp__conn_ops ops = {
     .write = conn_write,
     .pause = conn_pause,
@@ -442,6 +448,7 @@ static const struct gp__conn_ops ops = {
     .close = conn_close,
     .unsent = conn_unsent,
     .gone = conn_gone,
+    .facts = conn_facts,
 };
 
 /* ---- the beginning ---- */
@@ -495,11 +502,6 @@ struct gp__conn *gp__tls_accept(struct gp__tls_context *context, struct gp__conn
                          rt->ops->now_ms(rt) + context->settings->handshake_timeout);
     gp__conn_resume(under);
     return &conn->base;
-}
-
-void gp__tls_facts(struct gp__conn *conn, struct gp_session *session)
-{
-    gp__tls_session_facts(tls_conn(conn)->ssl, session);
 }
 
 const char *gp__tls_failure(const struct gp__conn *conn)

@@ -234,7 +234,7 @@ static void on_ready(struct gp__conn *conn)
 
     client->handshaking = false;
     client->began = true;
-    gp__tls_facts(conn, client->session);
+    gp__conn_facts(conn, client->session);
     gp__smtp_secured(client->smtp);
     pump(client);
 }
@@ -405,8 +405,7 @@ static void unref_generation(void *arg)
 /* Shadow runs may outlive the client with the session: so it is the session that holds the
  * generation. */
 static struct gp_session *session_create(struct gp__server *server,
-                                         const struct gp__entrance *entrance,
-                                         const struct gp__conn *conn)
+                                         const struct gp__entrance *entrance, struct gp__conn *conn)
 {
     char id[GP__ID_LEN + 1];
     struct gp_session *session;
@@ -419,6 +418,7 @@ static struct gp_session *session_create(struct gp__server *server,
     session->hostname = entrance->smtp.hostname;
     gp__session_set_client(session, &conn->peer.ip, conn->peer.port);
     gp__session_set_server(session, &conn->local.ip, conn->local.port);
+    gp__conn_facts(conn, session);
     gp__session_policy_create(session, server->runtime, &entrance->policy);
     return session;
 }

@@ -113,3 +113,52 @@ void gp__kit_expect_state(struct gp__kit *kit, const struct gp__kit_step *step)
                        kit->state.entries[i].key, (int)kit->state.entries[i].value_len,
                        kit->state.entries[i].value);
 }
+
+/* ---- TLS ---- */
+
+static struct gp_slice or_default(struct gp_slice given, struct gp_slice usual)
+{
+    return gp_slice_present(given) ? given : usual;
+}
+
+void gp__kit_given_tls(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    struct gp_slice client_name = kit->tls.client_name;
+
+    kit->tls = (struct gp__kit_tls){.client_name = client_name};
+    if (gp_slice_eq(step->args[0], GP_S("off")))
+        return;
+    kit->tls.version = step->args[0];
+    kit->tls.cipher = or_default(step->args[1], GP_S("TLS_AES_256_GCM_SHA384"));
+    kit->tls.server_name = step->args[2];
+}
+
+void gp__kit_given_client_certificate(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    bool none = gp_slice_eq(step->args[0], GP_S("none"));
+
+    kit->tls.client_name = none ? gp_slice(NULL, 0) : step->args[0];
+}
+
+/* Texts live as long as the kit, which is longer than its sessions. */
+void gp__kit_tls_facts(void *arg, struct gp_session *session)
+{
+    const struct gp__kit *kit = arg;
+    const struct gp__kit_tls *tls = &kit->tls;
+
+    if (!gp_slice_present(tls->version))
+        return;
+    session->tls_version = tls->version;
+    session->tls_cipher = tls->cipher;
+    session->tls_server_name = tls->server_name;
+    session->tls_exporter = GP_S("exporter-of-the-test-kit-32-byte");
+    session->tls_server_end_point = GP_S("end-point-of-the-test-kit32-byte");
+    if (!gp_slice_present(tls->client_name))
+        return;
+    session->tls_client_verified = true;
+    session->tls_client_name = tls->client_name;
+    session->tls_client_subject = gp__arena_printf(session->arena, "CN=" GP_FMT,
+                                                   GP_ARG(tls->client_name));
+    session->tls_client_fingerprint = GP_S(
+        "0000000000000000000000000000000000000000000000000000000000000000");
+}

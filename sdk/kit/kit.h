@@ -49,6 +49,11 @@ struct gp__kit_mark {
     } at[GP_HOOK_COUNT];
 };
 
+/* TLS of the sessions that are opened; absent: none. */
+struct gp__kit_tls {
+    struct gp_slice version, cipher, server_name, client_name;
+};
+
 /* A client's connection. Several can be open: one is the current one. */
 struct gp__kit_session {
     struct gp__kit_session *next;
@@ -86,6 +91,7 @@ struct gp__kit {
     size_t log_mark;            /* where those of the last `when` begin */
     struct gp__kit_mark *marks; /* by index in the generation */
 
+    struct gp__kit_tls tls;
     struct gp__kit_session *sessions; /* that are open */
     struct gp__kit_session *session;  /* the current one; or NULL */
     struct gp__buf transcript;
@@ -147,6 +153,9 @@ void gp__kit_find_held(struct gp__kit *kit);
 void gp__kit_open(struct gp__kit *kit, struct gp_slice name, const struct gp__endpoint *peer,
                   struct gp_slice early);
 
+/* The facts of a session in TLS as `given tls` has them; for gp__sim_client_facts(). */
+void gp__kit_tls_facts(void *kit, struct gp_session *session);
+
 /* Makes another session the current one. 0, or -1: there is none of this name. */
 int gp__kit_use(struct gp__kit *kit, struct gp_slice name);
 
@@ -190,6 +199,8 @@ GP__KIT_RUN(gp__kit_given_file);
 GP__KIT_RUN(gp__kit_given_fault);
 GP__KIT_RUN(gp__kit_given_slow_files);
 GP__KIT_RUN(gp__kit_given_peer);
+GP__KIT_RUN(gp__kit_given_tls);
+GP__KIT_RUN(gp__kit_given_client_certificate);
 GP__KIT_RUN(gp__kit_given_http);
 GP__KIT_RUN(gp__kit_given_state);
 GP__KIT_RUN(gp__kit_given_slow_state);

@@ -197,6 +197,7 @@ static struct gp__kit_session *create(struct gp__kit *kit, struct gp_slice name,
     gp__ip_parse(GP_S(GP__KIT_SERVER), &local.ip);
     session->name = name;
     session->client = gp__sim_connect(kit->rt, peer, &local);
+    gp__sim_client_facts(session->client, gp__kit_tls_facts, kit);
     session->next = kit->sessions;
     kit->sessions = session;
     return session;

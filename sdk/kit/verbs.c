@@ -53,6 +53,8 @@ const struct gp__kit_verb gp__kit_verbs[] = {
     GIVEN("fault", "F", "file|state OPERATION NTH nospace|io", fault),
     GIVEN("slow-files", "d", "TIME", slow_files),
     GIVEN("peer", "qP", "HOST:PORT <<END", peer),
+    GIVEN("tls", "ww?w?", "VERSION [CIPHER] [SERVER-NAME], or off", tls),
+    GIVEN("client-certificate", "w", "NAME, or none", client_certificate),
     GIVEN("http", "qb", "URL <<END", http),
     GIVEN("state", "wqqd?", "NAMESPACE KEY VALUE [TIME]", state),
     GIVEN("slow-state", "d", "TIME", slow_state),

@@ -20,6 +20,7 @@ from servers import Gatepost, Haraka, Missing, Postfix, SmtpSink
 
 HERE = pathlib.Path(__file__).resolve().parent
 IDLE_SESSIONS = 10000
+HANDSHAKES = 500
 CHAIN = 8
 
 
@@ -50,6 +51,14 @@ class Bench:
         if figures["failed"]:
             raise RuntimeError(f"{server.name}: {figures['failed']} failed: {figures['first_bad']}")
         return figures
+
+    def tls_command(self, how, count, server):
+        return [sys.executable, str(HERE / "tls_load.py"), how, str(count), str(server.port)]
+
+    def tls(self, server, how, count):
+        result = subprocess.run(self.tls_command(how, count, server), stdout=subprocess.PIPE,
+                                text=True, check=True)
+        return json.loads(result.stdout)
 
     # One run of one server: warm-up, then the load; its CPU time until all is settled.
     def measure(self, server, *options):
@@ -172,9 +181,48 @@ def idle(bench):
             bench.goal("KiB of memory of an idle session", per_session / 1024, 4)
 
 
-def hold(bench, server):
+def idletls(bench):
+    """Memory of a session that waits after EHLO in TLS, by the growth of the private dirty pages."""
+    print(f"\n{idletls.__doc__[:-1]}, {IDLE_SESSIONS} sessions")
+    with bench.server(Gatepost, tls=True) as server:
+        bench.tls(server, "full", 20)
+        per_session = hold(bench, server, bench.tls_command("hold", IDLE_SESSIONS, server))
+    print(f"  {server.name:<22}{per_session / 1024:>8.2f} KiB a session")
+    bench.goal("KiB of memory of an idle TLS session", per_session / 1024, 32)
+
+
+def handshakes(bench):
+    """CPU time of a session with a TLS handshake (ECDSA P-256, TLS 1.3), full and resumed."""
+    print(f"\n{handshakes.__doc__[:-1]}, {HANDSHAKES} one after the other")
+    found = {}
+    for make in (Gatepost, Postfix):
+        try:
+            with bench.server(make, tls=True) as server:
+                found[make] = [shake(bench, server, how) for how in ("full", "resumed")]
+        except Missing as why:
+            print(f"  left out: {why}")
+            continue
+        full, resumed = found[make]
+        print(f"  {server.name:<22}{full:>8.0f} us full{resumed:>8.0f} us resumed")
+    if len(found) == 2:
+        for at, how in enumerate(("full", "resumed")):
+            bench.goal(f"CPU time of a {how} handshake, of Postfix's",
+                       found[Gatepost][at] / found[Postfix][at], 1)
+
+
+def shake(bench, server, how):
+    bench.tls(server, how, 50)
+    before = sum(server.cpu_us())
+    figures = bench.tls(server, how, HANDSHAKES)
+    if (figures["resumed"] > 0) != (how == "resumed"):
+        raise RuntimeError(f"{server.name}: {figures['resumed']} sessions were resumed")
+    return (sum(server.cpu_us()) - before) / HANDSHAKES
+
+
+def hold(bench, server, command=None):
     _, before = server.memory_kib()
-    command = [bench.program("bench_load"), "-i", "-s", str(IDLE_SESSIONS), str(server.port)]
+    command = command or [bench.program("bench_load"), "-i", "-s", str(IDLE_SESSIONS),
+                          str(server.port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as load:
         held = json.loads(load.stdout.readline() or '{"held": 0}')["held"]
@@ -212,7 +260,7 @@ def instructions(bench):
     print(result.stdout, end="")
 
 
-ALL = (discard, connect, pipelining, chain, maildir, idle, hook, instructions)
+ALL = (discard, connect, pipelining, chain, maildir, idle, idletls, handshakes, hook, instructions)
 
 
 # ---- the command ----

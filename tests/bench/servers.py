@@ -160,20 +160,21 @@ listeners:
     address: "127.0.0.1:{port}"
     sessions: 20000
     sessions_per_client: 20000
-{chain}
+{tls}{chain}
 routes:
   - {{name: all, match: {{recipient: ours}}, to: store, mode: direct}}
 log: {{to: ./gatepost.log, level: info, format: json}}
 plugins: {{path: [{plugins}]}}
 """
+TLS = "tls: {certificates: [{cert: ./cert.pem, key: ./key.pem, self_signed: true}]}\n"
 
 
 class Gatepost(Server):
     name = "gatepost"
 
-    def __init__(self, build, peers, folder, store="discard", hooks=0, wrapper=()):
+    def __init__(self, build, peers, folder, store="discard", hooks=0, tls=False, wrapper=()):
         super().__init__(build, peers, folder)
-        self.store, self.hooks, self.wrapper = store, hooks, list(wrapper)
+        self.store, self.hooks, self.wrapper, self.tls = store, hooks, list(wrapper), tls
         if hooks:
             self.name = f"gatepost, {hooks} plugins"
 
@@ -190,7 +191,11 @@ class Gatepost(Server):
         plugins = f'"{self.build}/plugins", "{self.build}/tests/bench"'
         config = self.folder / "gatepost.yaml"
         config.write_text(CONFIG.format(target=target, port=self.port, chain=self.chain(),
+                                        tls="    tls: optional\n" if self.tls else "",
                                         plugins=plugins), encoding="utf-8")
+        if self.tls:
+            with open(config, "a", encoding="utf-8") as file:
+                file.write(TLS)
         program = self.build / "gatepost"
         if not program.exists():
             raise Missing(f"{program} is not built")
@@ -279,12 +284,34 @@ retry unix - - n - - error
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
+tlsmgr unix - - n 1000? 1 tlsmgr
+"""
+
+
+# The same kind of key and the same versions and ciphers as ours.
+TLS_CF = """\
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {run}/key.pem, {run}/cert.pem
+smtpd_tls_mandatory_protocols = >=TLSv1.2
+smtpd_tls_protocols = >=TLSv1.2
+tls_random_source = dev:/dev/urandom
 """
 
 
 class Postfix(Unpacked):
     """Takes mail into its queue, durably, then delivers it into one Maildir."""
     name = "postfix"
+
+    def __init__(self, build, peers, folder, tls=False):
+        super().__init__(build, peers, folder)
+        self.tls = tls
+
+    def certificate(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "10", "-subj",
+                        "/CN=bench.test", "-keyout", "key.pem", "-out", "cert.pem"],
+                       cwd=self.folder, check=True, capture_output=True)
+        return TLS_CF.format(run=self.folder)
 
     def folders(self):
         owner = pwd.getpwnam(OWNER)
@@ -313,7 +340,8 @@ class Postfix(Unpacked):
         conf.mkdir()
         (conf / "main.cf").write_text(MAIN_CF.format(
             run=self.folder, root=self.peers / "postfix", libraries=self.libraries(), owner=OWNER,
-            group=GROUP, uid=nobody.pw_uid, gid=nobody.pw_gid), encoding="ascii")
+            group=GROUP, uid=nobody.pw_uid, gid=nobody.pw_gid) +
+            (self.certificate() if self.tls else ""), encoding="ascii")
         (conf / "master.cf").write_text(MASTER_CF.format(port=self.port), encoding="ascii")
         return [master, "-c", str(conf), "-d"], {"LD_LIBRARY_PATH": self.libraries(),
                                                  "MAIL_CONFIG": str(conf)}

@@ -104,6 +104,18 @@ static const char *const holding[] = {
          "expect closed\n"
          "expect note gate.score\n",
 
+    /* TLS is there or not, and conditions and trace fields know it. */
+    "chain:\n  - gate: {answer: reject}\n    when: {tls: true}\n"
+    "scenario \"plaintext\"\n" MAIL DATA "expect accept\nexpect header Received: /with ESMTP id/\n"
+    "scenario \"encrypted\"\n"
+    "given tls TLSv1.2 A-CIPHER mx.example.test\ngiven client-certificate anna@example.org\n" MAIL
+        DATA "expect reject\n"
+    "when quit\n"
+    "expect log /session.close .*tls=TLSv1.2 cipher=A-CIPHER server_name=mx.example.test "
+    "client_name=anna@example.org/\n"
+    "given client-certificate none\n"
+    "given tls off\n" MAIL DATA "expect accept\n",
+
     /* A refusal at connect waits for RCPT by default. */
     HEAD "scenario \"later\"\n"
          "when connect 127.0.0.2\n"

@@ -24,7 +24,7 @@ static void test_handshake(void **state)
         connect_with(f, &options);
         assert_true(tls_peer_handshake(&f->peer));
         f->session = gp__session_create("0123456789abcdef");
-        gp__tls_facts(f->side.conn, f->session);
+        gp__conn_facts(f->side.conn, f->session);
         assert_text(f->session->tls_version, rows[i % COUNT(rows)].name);
         assert_text(f->session->tls_cipher, rows[i % COUNT(rows)].cipher);
         assert_text(f->session->tls_server_name, "a.example");
@@ -47,7 +47,7 @@ static void test_no_exporter(void **state)
     SSL_set_options(f->peer.ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
     assert_true(tls_peer_handshake(&f->peer));
     f->session = gp__session_create("0123456789abcdef");
-    gp__tls_facts(f->side.conn, f->session);
+    gp__conn_facts(f->side.conn, f->session);
     assert_false(gp_slice_present(f->session->tls_exporter));
     check_end_point(f, &ec);
     part(f);

@@ -182,7 +182,7 @@ static inline void shake(struct fixture *f, const struct tls_peer_options *optio
     assert_int_equal(f->side.readies, 1);
     assert_int_equal(f->side.errors, 0);
     f->session = gp__session_create("0123456789abcdef");
-    gp__tls_facts(f->side.conn, f->session);
+    gp__conn_facts(f->side.conn, f->session);
 }
 
 #define assert_text(slice, text)                                                                   \
