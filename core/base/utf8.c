@@ -61,11 +61,27 @@ size_t gp__utf8_encode(uint32_t code, char out[4])
     return 4;
 }
 
+/* How many bytes at the start are ASCII; eight at a time, for that is what most text is. */
+static size_t ascii_length(struct gp_slice s)
+{
+    size_t n = 0;
+
+    for (uint64_t eight; s.len - n >= sizeof eight; n += sizeof eight) {
+        memcpy(&eight, s.data + n, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080))
+            break;
+    }
+    while (n < s.len && (unsigned char)s.data[n] < 0x80)
+        n++;
+    return n;
+}
+
 bool gp__utf8_valid(struct gp_slice s)
 {
     uint32_t code;
 
-    while (s.len) {
+    for (s = gp_slice_sub(s, ascii_length(s), s.len); s.len;
+         s = gp_slice_sub(s, ascii_length(s), s.len)) {
         size_t n = gp__utf8_decode(s, &code);
 
         if (n == 0)
@@ -77,8 +93,5 @@ bool gp__utf8_valid(struct gp_slice s)
 
 bool gp__ascii_only(struct gp_slice s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.data[i] >= 0x80)
-            return false;
-    return true;
+    return ascii_length(s) == s.len;
 }

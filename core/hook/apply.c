@@ -15,8 +15,7 @@ static struct gp__arena *arena_of(const struct gp__run *run)
     return run->transaction ? run->transaction->arena : run->session->arena;
 }
 
-struct gp__trail *gp__trail_of(struct gp__session_policy *session, struct gp__policy *policy,
-                               const struct gp__instance *instance)
+struct gp__trail *gp__trails_of(struct gp__session_policy *session, struct gp__policy *policy)
 {
     struct gp__trail **trails = policy ? &policy->trails : &session->trails;
 
@@ -25,7 +24,7 @@ struct gp__trail *gp__trail_of(struct gp__session_policy *session, struct gp__po
 
         *trails = GP__ARENA_ARRAY(arena, struct gp__trail, session->settings->n_instances);
     }
-    return &(*trails)[instance->index];
+    return *trails;
 }
 
 static void log_ruling(const struct gp__run *run, const struct gp__ruling *ruling,

@@ -8,9 +8,9 @@
 /* Applies the ruling of the call to what the run is about. Whether the chain stops here. */
 bool gp__apply(struct gp__run *run, struct gp_call *call, const struct gp__ruling *ruling);
 
-/* The record of an instance: the transaction's, or the session's before there is one. */
-struct gp__trail *gp__trail_of(struct gp__session_policy *session, struct gp__policy *policy,
-                               const struct gp__instance *instance);
+/* The records of instances, by their index: the transaction's, or the session's before there is one.
+ * They stay where they are. */
+struct gp__trail *gp__trails_of(struct gp__session_policy *session, struct gp__policy *policy);
 
 /* Asks the `rejected` hooks about a refusal: whether it is overridden. The recipient may be NULL. */
 bool gp__apply_overridden(const struct gp__run *run, const struct gp__ruling *ruling,
@@ -28,8 +28,8 @@ const struct gp__ruling *gp__apply_pending(struct gp__run *run, struct gp_recipi
 
 /* ---- shared by run.c and shadow.c ---- */
 
-void gp__run_call_init(struct gp_call *call, const struct gp__run *run,
-                       struct gp__instance *instance);
+/* A call about what the run is about; the instance and its deadline come with gp__call_renew(). */
+void gp__run_call_init(struct gp_call *call, const struct gp__run *run);
 int gp__run_in_scope(struct gp_call *call);
 enum gp_verdict gp__run_invoke(struct gp_call *call);
 

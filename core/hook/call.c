@@ -33,6 +33,15 @@ void gp__call_init(struct gp_call *call, struct gp__runtime *runtime, struct gp_
     call->deadline_ms = deadline_ms;
 }
 
+void gp__call_renew(struct gp_call *call, struct gp__instance *instance, uint64_t deadline_ms)
+{
+    memset(&call->noted, 0, sizeof *call - offsetof(struct gp_call, noted));
+    call->magic = GP__CALL_MAGIC;
+    call->instance = instance;
+    call->root = call;
+    call->deadline_ms = deadline_ms;
+}
+
 void gp__call_nest(struct gp_call *call, struct gp_call *parent, struct gp__instance *instance)
 {
     gp__call_init(call, parent->runtime, instance, parent->point, parent->root->deadline_ms);
@@ -54,7 +63,7 @@ static void close_streams(struct gp_call *call)
     }
 }
 
-void gp__call_end(struct gp_call *call)
+void gp__call_release(struct gp_call *call)
 {
     close_streams(call);
     if (call->root != call)
@@ -65,7 +74,6 @@ void gp__call_end(struct gp_call *call)
         call->runtime->ops->timer_stop(call->runtime, &call->timer);
     if (call->arena)
         gp__arena_free(&call->arena);
-    call->magic = 0;
 }
 
 int gp__call_fault(struct gp_call *call, const char *format, ...)

@@ -54,8 +54,8 @@ struct gp_call {
     const struct gp__ruling *rejected; /* rejected */
     struct gp__shadow *shadow;         /* edits and notes go here */
 
-    /* The verdict in the making: what gp_reject() and its kin noted last. */
-    struct gp__ruling noted;
+    /* From here on what a call makes of itself: the next of its chain begins with zeros. */
+    struct gp__ruling noted;    /* the verdict in the making, by gp_reject() and its kin */
     struct gp__ruling **judged; /* by index in scope, from gp_judge(); NULL: none yet */
     struct gp__reply reply;     /* command: from gp_reply() */
     struct gp_slice fault;      /* why this call is a fault, absent if it is not */
@@ -88,11 +88,22 @@ struct gp_call {
 void gp__call_init(struct gp_call *call, struct gp__runtime *runtime, struct gp__instance *instance,
                    enum gp_hook_point point, uint64_t deadline_ms);
 
+/* The same call again for another instance of a chain: what it is about stays. */
+void gp__call_renew(struct gp_call *call, struct gp__instance *instance, uint64_t deadline_ms);
+
 /* A call within a call: same session, transaction, fiber, deadline. */
 void gp__call_nest(struct gp_call *call, struct gp_call *parent, struct gp__instance *instance);
 
+/* Of a call that has something: gp__call_end(). */
+void gp__call_release(struct gp_call *call);
+
 /* Cancels what is under way, closes streams, frees memory. */
-void gp__call_end(struct gp_call *call);
+static inline void gp__call_end(struct gp_call *call)
+{
+    if (call->streams || call->ops || call->arena || call->timer.slot)
+        gp__call_release(call);
+    call->magic = 0;
+}
 
 /* Scratch memory of the call (of its root). */
 struct gp__arena *gp__call_arena(struct gp_call *call);

@@ -16,21 +16,20 @@
 
 /* ---- one call ---- */
 
-static uint64_t deadline_of(const struct gp__run *run, const struct gp__instance *instance)
+static uint64_t deadline_of(const struct gp__run *run, const struct gp__instance *instance,
+                            uint64_t now_ms)
 {
-    struct gp__session_policy *session = run->session->policy;
-    uint64_t own = session->runtime->ops->now_ms(session->runtime) + instance->deadline_ms;
+    const struct gp__session_policy *session = run->session->policy;
+    uint64_t own = now_ms + instance->deadline_ms;
 
     if (gp__points[run->point].observer)
         return own;
     return own < session->reply_by_ms ? own : session->reply_by_ms;
 }
 
-void gp__run_call_init(struct gp_call *call, const struct gp__run *run,
-                       struct gp__instance *instance)
+void gp__run_call_init(struct gp_call *call, const struct gp__run *run)
 {
-    gp__call_init(call, run->session->policy->runtime, instance, run->point,
-                  deadline_of(run, instance));
+    gp__call_init(call, run->session->policy->runtime, NULL, run->point, UINT64_MAX);
     call->session = run->session;
     call->transaction = run->transaction;
     call->policy = run->policy;
@@ -98,28 +97,37 @@ enum gp_verdict gp__run_invoke(struct gp_call *call)
     return verdict;
 }
 
-/* Whether the time for this reply is used up: the instance then counts as timed out. */
-static bool out_of_time(const struct gp_call *call)
+/* What the calls of a chain share. */
+struct pass {
+    struct gp__run *run;
+    struct gp__trail *trails; /* by index of instance */
+    uint64_t clock_ns;        /* when the last call ended, and so the next began */
+    struct gp_call call;
+};
+
+static void count(struct pass *pass, enum gp_verdict verdict, struct gp__trail *trail)
 {
-    return call->deadline_ms != UINT64_MAX && !gp__points[call->point].observer &&
-           call->runtime->ops->now_ms(call->runtime) >= call->deadline_ms;
+    const struct gp_call *call = &pass->call;
+    uint64_t before = pass->clock_ns;
+
+    pass->clock_ns = call->runtime->ops->now_ns(call->runtime);
+    gp__stats_add(call->instance->stats[call->point], verdict, pass->clock_ns - before);
+    trail->called = true;
+    trail->ns += pass->clock_ns - before;
 }
 
-static void record(const struct gp__run *run, struct gp__instance *instance,
-                   enum gp_verdict verdict, enum gp__fault_kind fault, uint64_t ns)
+static void count_fault(struct gp__hook_stats *stats, struct gp__trail *trail,
+                        enum gp__fault_kind fault)
 {
-    struct gp__hook_stats *stats = instance->stats[run->point];
-    struct gp__trail *trail = gp__trail_of(run->session->policy, run->policy, instance);
-
-    gp__stats_add(stats, verdict, ns);
-    stats->faults += fault != GP__FAULT_NONE && fault != GP__FAULT_CANCELED;
+    if (fault == GP__FAULT_NONE)
+        return;
+    if (fault == GP__FAULT_CANCELED) {
+        stats->canceled++;
+        return;
+    }
+    stats->faults++;
     stats->timeouts += fault == GP__FAULT_TIMEOUT;
-    stats->canceled += fault == GP__FAULT_CANCELED;
-    trail->called = true;
-    trail->fault |= fault != GP__FAULT_NONE && fault != GP__FAULT_CANCELED;
-    trail->ns += ns;
-    if (gp__verdict_force(verdict) > gp__verdict_force(trail->verdict) || trail->verdict == GP_NEXT)
-        trail->verdict = verdict;
+    trail->fault = true;
 }
 
 static void log_fault(const struct gp__run *run, const struct gp_call *call,
@@ -133,47 +141,84 @@ static void log_fault(const struct gp__run *run, const struct gp_call *call,
             GP__F_S("error", call->fault), GP__F_C("taken_as", gp__verdict_name(ruling->verdict)));
 }
 
-/* Asks one instance and applies its answer. Whether the chain stops here. */
-static bool run_one(struct gp__run *run, struct gp__instance *instance, uint64_t *clock_ns)
+/* Checks an answer and applies it. Whether the chain stops here. */
+static bool judge(struct pass *pass, enum gp_verdict verdict, struct gp__trail *trail)
 {
-    struct gp__session_policy *session = run->session->policy;
-    struct gp__runtime *rt = session->runtime;
+    struct gp__run *run = pass->run;
+    struct gp_call *call = &pass->call;
     struct gp__ruling ruling = {.verdict = GP_NEXT};
-    enum gp__fault_kind fault;
-    enum gp_verdict verdict = GP_FAIL;
-    struct gp_call call;
-    uint64_t before = *clock_ns;
-    bool stop;
-    int in_scope;
+    enum gp__fault_kind fault = gp__ruling_check(call, verdict, &ruling);
 
-    gp__run_call_init(&call, run, instance);
-    in_scope = gp__run_in_scope(&call);
-    if (in_scope == 0) {
-        gp__call_end(&call);
-        return false;
-    }
-    session->running = instance;
-    if (out_of_time(&call))
-        call.sticky = GP_ETIMEDOUT;
-    else if (in_scope < 0)
-        gp__call_fault(&call, "its condition could not be evaluated: %s", gp_strerror(in_scope));
-    else
-        verdict = gp__run_invoke(&call);
-    session->running = NULL;
-
-    fault = gp__ruling_check(&call, verdict, &ruling);
     if (fault == GP__FAULT_CANCELED) {
         run->canceled = true;
     } else if (fault != GP__FAULT_NONE) {
-        ruling = gp__ruling_of_fault(instance, run->point);
-        call.judged = NULL; /* half an opinion is none */
-        log_fault(run, &call, &ruling);
+        ruling = gp__ruling_of_fault(call->instance, run->point);
+        call->judged = NULL; /* half an opinion is none */
+        log_fault(run, call, &ruling);
     }
-    *clock_ns = rt->ops->now_ns(rt);
-    record(run, instance, ruling.verdict, fault, *clock_ns - before);
-    stop = run->canceled || gp__apply(run, &call, &ruling);
-    gp__call_end(&call);
-    if (run->message)
+    count(pass, ruling.verdict, trail);
+    count_fault(call->instance->stats[run->point], trail, fault);
+    if (gp__verdict_force(ruling.verdict) > gp__verdict_force(trail->verdict) ||
+        trail->verdict == GP_NEXT)
+        trail->verdict = ruling.verdict;
+    return run->canceled || gp__apply(run, call, &ruling);
+}
+
+/* Nothing went wrong and nobody objects, which is legal everywhere: the usual answer. */
+static bool is_plain(const struct gp_call *call, enum gp_verdict verdict)
+{
+    return verdict == GP_NEXT && !call->sticky && !gp_slice_present(call->fault) && !call->judged;
+}
+
+static uint64_t now_of(const struct gp_call *call)
+{
+    return call->runtime->ops->now_ms(call->runtime);
+}
+
+static enum gp_verdict ask(struct gp_call *call, int in_scope, uint64_t now_ms)
+{
+    struct gp__session_policy *session = call->session->policy;
+    enum gp_verdict verdict = GP_FAIL;
+
+    session->running = call->instance;
+    /* The time for this reply is used up: the instance counts as timed out. */
+    if (now_ms >= call->deadline_ms && !gp__points[call->point].observer)
+        call->sticky = GP_ETIMEDOUT;
+    else if (in_scope < 0)
+        gp__call_fault(call, "its condition could not be evaluated: %s", gp_strerror(in_scope));
+    else
+        verdict = gp__run_invoke(call);
+    session->running = NULL;
+    return verdict;
+}
+
+/* Asks one instance and applies its answer. Whether the chain stops here. */
+static bool run_one(struct pass *pass, struct gp__instance *instance)
+{
+    struct gp__run *run = pass->run;
+    struct gp_call *call = &pass->call;
+    struct gp__trail *trail = &pass->trails[instance->index];
+    uint64_t now_ms = now_of(call);
+    bool stop = false;
+    int in_scope = 1;
+
+    gp__call_renew(call, instance, deadline_of(run, instance, now_ms));
+    call->scope = run->scope;
+    call->n_scope = run->n_scope;
+    if (instance->when) {
+        in_scope = gp__run_in_scope(call);
+        now_ms = now_of(call); /* a table may have been asked */
+    }
+    if (in_scope) {
+        enum gp_verdict verdict = ask(call, in_scope, now_ms);
+
+        if (is_plain(call, verdict))
+            count(pass, verdict, trail);
+        else
+            stop = judge(pass, verdict, trail);
+    }
+    gp__call_end(call);
+    if (run->message && in_scope)
         gp__mime_collect(run->message); /* walks of versions before its edits */
     return stop;
 }
@@ -204,11 +249,14 @@ void gp__run_chain(struct gp__run *run)
     struct gp__session_policy *session = run->session->policy;
     const struct gp__chain *chain = session->settings->chain;
     size_t n_scope = run->n_scope;
-    uint64_t clock_ns;
+    struct pass pass;
 
     if (!gp__chain_has(chain, run->point) || is_moot(run))
         return;
-    clock_ns = session->runtime->ops->now_ns(session->runtime);
+    pass.run = run;
+    pass.trails = gp__trails_of(session, run->policy);
+    pass.clock_ns = session->runtime->ops->now_ns(session->runtime);
+    gp__run_call_init(&pass.call, run);
     for (size_t i = 0; i < chain->at[run->point].count; i++) {
         struct gp__instance *instance = chain->at[run->point].items[i];
 
@@ -220,7 +268,7 @@ void gp__run_chain(struct gp__run *run)
             gp__shadow_start(run, instance);
             continue;
         }
-        if (run_one(run, instance, &clock_ns) || nobody_left(run, n_scope))
+        if (run_one(&pass, instance) || nobody_left(run, n_scope))
             return;
     }
 }

@@ -10,6 +10,13 @@ struct gp__running {
     const char *volatile session; /* id, or NULL */
 };
 
-extern _Thread_local struct gp__running gp__running;
+/* Of a library that is loaded at the start, so without a call to find it. */
+#ifdef __ELF__
+#define GP__RUNNING_MODEL __attribute__((tls_model("initial-exec")))
+#else
+#define GP__RUNNING_MODEL
+#endif
+
+extern _Thread_local struct gp__running gp__running GP__RUNNING_MODEL;
 
 #endif

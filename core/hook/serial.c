@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/hook/serial.h"
 
-static bool is_serial(const struct gp__instance *instance)
-{
-    return instance->plugin->flags & GP_PLUGIN_SERIAL;
-}
-
 static void append(struct gp__call_queue *queue, struct gp_call *call)
 {
     call->queued = NULL;
@@ -47,18 +42,16 @@ static int wait_for_turn(struct gp_call *call)
     if (!error)
         return 0;
     if (call->turn)
-        gp__serial_leave(instance); /* handed over in the same moment: to the next */
+        gp__serial_give(instance); /* handed over in the same moment: to the next */
     else
         take_out(&instance->waiting, call);
     return error;
 }
 
-int gp__serial_enter(struct gp_call *call)
+int gp__serial_take(struct gp_call *call)
 {
     struct gp__instance *instance = call->instance;
 
-    if (!is_serial(instance))
-        return 0;
     if (!instance->busy) {
         instance->busy = true;
         return 0;
@@ -70,12 +63,10 @@ int gp__serial_enter(struct gp_call *call)
     return wait_for_turn(call);
 }
 
-void gp__serial_leave(struct gp__instance *instance)
+void gp__serial_give(struct gp__instance *instance)
 {
     struct gp_call *next = instance->waiting.first;
 
-    if (!is_serial(instance))
-        return;
     instance->busy = next != NULL;
     if (!next)
         return;

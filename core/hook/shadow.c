@@ -228,8 +228,8 @@ static void run_job(void *arg)
     uint64_t before = rt->ops->now_ns(rt);
     struct gp_call call;
 
-    gp__run_call_init(&call, &job->run, job->instance);
-    call.deadline_ms = rt->ops->now_ms(rt) + job->instance->deadline_ms;
+    gp__run_call_init(&call, &job->run);
+    gp__call_renew(&call, job->instance, rt->ops->now_ms(rt) + job->instance->deadline_ms);
     call.shadow = job->shadow;
     if (ask(&call, &ruling)) {
         gp__stats_add(job->instance->stats[job->run.point], ruling.verdict,

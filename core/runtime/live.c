@@ -44,8 +44,7 @@ static uint64_t now_ms(struct gp__runtime *rt)
 
 static uint64_t now_ns(struct gp__runtime *rt)
 {
-    (void)rt;
-    return uv_hrtime();
+    return gp__clock_ns(&gp__live(rt)->clock);
 }
 
 static int64_t wall_ms(struct gp__runtime *rt)
@@ -224,6 +223,7 @@ struct gp__runtime *gp__live_create(const struct gp__live_options *options, stru
         gp__free(live);
         return NULL;
     }
+    gp__clock_init(&live->clock, uv_hrtime);
     result = uv_loop_init(&live->loop);
     if (result < 0) {
         gp__tasks_free(&live->base.tasks);

@@ -6,6 +6,7 @@
 #ifndef GP_RUNTIME_LOOP_H
 #define GP_RUNTIME_LOOP_H
 
+#include "core/runtime/clock.h"
 #include "core/runtime/live.h"
 #include "core/runtime/tasks.h"
 #include "core/runtime/timer.h"
@@ -22,6 +23,7 @@ struct gp__pool;
 struct gp__live {
     struct gp__runtime base;
     uv_loop_t loop;
+    struct gp__clock clock;
     struct gp__timers timers;
     uint64_t timer_armed; /* what the uv_timer stands at; UINT64_MAX: not armed */
     uv_timer_t timer;

@@ -4,6 +4,7 @@
  * each instance said and how long it took. Everything about a message is on this line; lines of
  * single events only say more.
  */
+#include "core/base/ascii.h"
 #include "core/base/log.h"
 #include "core/server/client.h"
 #include "core/server/server.h"
@@ -60,19 +61,32 @@ static void recipients(struct gp__buf *out, const struct gp__policy *policy)
     gp__buf_append(out, GP_S("]"));
 }
 
-static void append_number(struct gp__buf *out, uint64_t number)
+static char *put(char *to, struct gp_slice text)
 {
-    char digits[20];
-    size_t n = sizeof digits;
-
-    do {
-        digits[--n] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number);
-    gp__buf_append(out, gp_slice(digits + n, sizeof digits - n));
+    memcpy(to, text.data, text.len);
+    return to + text.len;
 }
 
 /* "instance":"verdict 12us", with "!" when it failed. */
+static void verdict(struct gp__buf *out, struct gp_slice before, struct gp_slice id,
+                    const struct gp__trail *trail)
+{
+    struct gp_slice name = gp_slice_of(gp__verdict_name(trail->verdict));
+    size_t room;
+    char *begin = gp__buf_room(out, id.len + name.len + 40, &room), *to = begin;
+
+    if (!begin)
+        return;
+    to = put(to, before);
+    to = put(to, id);
+    to = put(to, GP_S("\":\""));
+    to = put(to, name);
+    to = put(to, trail->fault ? GP_S("! ") : GP_S(" "));
+    to = gp__put_decimal(to, trail->ns / 1000, 1);
+    to = put(to, GP_S("us\""));
+    gp__buf_added(out, (size_t)(to - begin));
+}
+
 static void verdicts(struct gp__buf *out, const struct gp__policy *policy)
 {
     const struct gp__chain *chain = policy->session->settings->chain;
@@ -80,17 +94,11 @@ static void verdicts(struct gp__buf *out, const struct gp__policy *policy)
 
     gp__buf_append(out, GP_S("{"));
     for (size_t i = 0; chain && policy->trails && i < chain->count; i++) {
-        const struct gp__trail *trail = &policy->trails[chain->items[i]->index];
+        const struct gp__instance *instance = chain->items[i];
 
-        if (!trail->called)
-            continue;
-        gp__buf_append(out, n++ ? GP_S(",\"") : GP_S("\""));
-        gp__buf_append(out, chain->items[i]->id);
-        gp__buf_append(out, GP_S("\":\""));
-        gp__buf_append(out, gp_slice_of(gp__verdict_name(trail->verdict)));
-        gp__buf_append(out, trail->fault ? GP_S("! ") : GP_S(" "));
-        append_number(out, trail->ns / 1000);
-        gp__buf_append(out, GP_S("us\""));
+        if (policy->trails[instance->index].called)
+            verdict(out, n++ ? GP_S(",\"") : GP_S("\""), instance->id,
+                    &policy->trails[instance->index]);
     }
     gp__buf_append(out, GP_S("}"));
 }

@@ -191,7 +191,7 @@ static void on_error_decides(void **unused)
         assert_int_equal(later->calls, policies[p].stop == GP_NEXT);
         assert_int_equal(fake->stats[GP_HOOK_MESSAGE].faults, 1);
         assert_int_equal(fake->stats[GP_HOOK_MESSAGE].timeouts, faults[f].fn == misses_deadline);
-        trail = gp__trail_of(world->session->policy, world->tx->policy, &fake->instance);
+        trail = &gp__trails_of(world->session->policy, world->tx->policy)[fake->instance.index];
         assert_true(trail->fault);
         if (!world_logged(world, faults[f].log))
             fail_msg("%s: not in the log: " GP_FMT, faults[f].name,

@@ -708,7 +708,7 @@ static void trails(void **unused)
     world_run(world, GP_HOOK_DATA);
     fake->answer = GP_ACCEPT;
     world_run(world, GP_HOOK_MESSAGE);
-    trail = gp__trail_of(world->session->policy, world->tx->policy, &fake->instance);
+    trail = &gp__trails_of(world->session->policy, world->tx->policy)[fake->instance.index];
     assert_true(trail->called);
     assert_false(trail->fault);
     assert_int_equal(trail->verdict, GP_QUARANTINE); /* the one with most force */
