@@ -24,14 +24,15 @@ struct gp__fiber_options {
     size_t stack_bytes; // usable bytes of a stack whose starter asks for 0
     size_t max_fibers;  // fibers alive at once; each costs two of the kernel's vm.max_map_count
     size_t keep_free;   // free stacks kept mapped, for each size; the others are unmapped
-    size_t warm_bytes;  // free stacks of all sizes that may keep their pages; a kept stack beyond
-                        // that gives all but its top page back to the kernel
+    size_t warm_bytes;  // free stacks of all sizes that may keep their pages for good
+    size_t burst_bytes; // and until gp__fiber_pool_trim(), if that is more; a kept stack beyond
+                        // both gives all but its top page back to the kernel at once
 };
 
 #define GP__FIBER_OPTIONS_DEFAULT                                                                  \
     {                                                                                              \
         .stack_bytes = (size_t)64 << 10, .max_fibers = 16384, .keep_free = 1024,                   \
-        .warm_bytes = (size_t)8 << 20                                                              \
+        .warm_bytes = (size_t)8 << 20, .burst_bytes = (size_t)64 << 20                             \
     }
 
 // The largest stack_bytes that gp__fiber_start() accepts.
@@ -52,6 +53,14 @@ struct gp__fiber_pool *gp__fiber_pool_create(const struct gp__fiber_options *opt
 
 // Unmaps all stacks and the pool, and nulls the caller's variable. No fiber may be alive (aborts).
 void gp__fiber_pool_free(struct gp__fiber_pool **pool_);
+
+// Whether free stacks have more pages than they may keep for good.
+bool gp__fiber_pool_overfull(const struct gp__fiber_pool *pool);
+
+// Gives back the pages of free stacks beyond warm_bytes that nobody needed since the last trim. To
+// be called now and then while the pool is overfull: what comes and goes within that time, however
+// much it is, costs no page. On the loop's stack only.
+void gp__fiber_pool_trim(struct gp__fiber_pool *pool);
 
 // Fills *stats_r. May be called anywhere on the pool's thread.
 void gp__fiber_pool_stats(const struct gp__fiber_pool *pool, struct gp__fiber_stats *stats_r);

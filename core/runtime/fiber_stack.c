@@ -2,7 +2,8 @@
 // The pool of fiber stacks. Each stack is a mapping of its own with a guard at the low end; sizes
 // are powers of two. A stack that comes free is kept warm (with its pages) while few are, then cold
 // (all but the top page given back), then unmapped: ten thousand sessions that ended together must
-// not pin their memory. No malloc: a fiber's record lives on its stack, the table of mappings in
+// not pin their memory. Those that come and go in a burst stay warm meanwhile, up to a bound: new
+// pages cost more than all else about a fiber. No malloc: a fiber's record lives on its stack, the table of mappings in
 // the pool's own mapping, whose untouched pages cost nothing. A failing mmap fails the one start
 // that asked, never the worker.
 #include "core/runtime/fiber_stack.h"
@@ -131,6 +132,8 @@ static struct gp__fiber *free_pop(struct gp__fiber_pool *pool, uint32_t size_cla
 
     if (fiber != NULL) {
         pool->warm_now -= class_bytes(size_class);
+        if (pool->warm_now < pool->warm_least)
+            pool->warm_least = pool->warm_now;
         pool->stats.free_warm--;
     } else {
         fiber = list_pop(&frees->cold);
@@ -176,6 +179,26 @@ struct gp__fiber *gp__fiber_stack_take(struct gp__fiber_pool *pool, size_t stack
     return fiber;
 }
 
+static size_t warm_most(const struct gp__fiber_options *options)
+{
+    return options->burst_bytes > options->warm_bytes ? options->burst_bytes : options->warm_bytes;
+}
+
+// A free stack that is on no list and counted as kept.
+static void stack_chill(struct gp__fiber *fiber)
+{
+    struct gp__fiber_pool *pool = fiber->pool;
+    struct gp__fiber_class *frees = &pool->classes[fiber->size_class];
+
+    if (stack_trim(fiber) == 0) {
+        list_push(&frees->cold, fiber);
+        pool->stats.free_cold++;
+        return;
+    }
+    frees->free_count--;
+    stack_unmap(fiber);
+}
+
 void gp__fiber_stack_give(struct gp__fiber *fiber)
 {
     struct gp__fiber_pool *pool = fiber->pool;
@@ -189,25 +212,54 @@ void gp__fiber_stack_give(struct gp__fiber *fiber)
         stack_unmap(fiber);
         return;
     }
-    if (pool->warm_now + bytes <= pool->options.warm_bytes) {
-        list_push(&frees->warm, fiber);
-        pool->warm_now += bytes;
-        pool->stats.free_warm++;
-    } else if (stack_trim(fiber) == 0) {
-        list_push(&frees->cold, fiber);
-        pool->stats.free_cold++;
-    } else {
-        stack_unmap(fiber);
+    frees->free_count++;
+    if (pool->warm_now + bytes > warm_most(&pool->options)) {
+        stack_chill(fiber);
         return;
     }
-    frees->free_count++;
+    list_push(&frees->warm, fiber);
+    pool->warm_now += bytes;
+    pool->stats.free_warm++;
+}
+
+bool gp__fiber_pool_overfull(const struct gp__fiber_pool *pool)
+{
+    return pool->warm_now > pool->options.warm_bytes;
+}
+
+// Stacks of the class, as far as their bytes are no more than those given: what is left of them.
+static size_t class_trim(struct gp__fiber_pool *pool, uint32_t size_class, size_t bytes)
+{
+    struct gp__fiber_class *frees = &pool->classes[size_class];
+
+    while (bytes >= class_bytes(size_class) && frees->warm != NULL) {
+        struct gp__fiber *fiber = list_pop(&frees->warm);
+
+        pool->warm_now -= class_bytes(size_class);
+        pool->stats.free_warm--;
+        bytes -= class_bytes(size_class);
+        stack_chill(fiber);
+    }
+    return bytes;
+}
+
+void gp__fiber_pool_trim(struct gp__fiber_pool *pool)
+{
+    size_t over = gp__fiber_pool_overfull(pool) ? pool->warm_now - pool->options.warm_bytes : 0;
+    size_t idle = pool->warm_least < over ? pool->warm_least : over;
+
+    // The largest first, for one of them is as good as many.
+    for (uint32_t size_class = GP__FIBER_CLASS_COUNT; size_class-- > 0;)
+        idle = class_trim(pool, size_class, idle);
+    pool->warm_least = pool->warm_now;
 }
 
 static bool options_are_sane(const struct gp__fiber_options *options)
 {
     return options->stack_bytes > 0 && options->stack_bytes <= GP__FIBER_STACK_BYTES_MAX &&
            options->max_fibers > 0 && options->max_fibers <= POOL_COUNT_MAX &&
-           options->keep_free <= POOL_COUNT_MAX && options->warm_bytes <= SIZE_MAX / 2;
+           options->keep_free <= POOL_COUNT_MAX && options->warm_bytes <= SIZE_MAX / 2 &&
+           options->burst_bytes <= SIZE_MAX / 2;
 }
 
 struct gp__fiber_pool *gp__fiber_pool_create(const struct gp__fiber_options *options)

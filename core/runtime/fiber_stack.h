@@ -71,8 +71,9 @@ struct gp__fiber_pool {
     void *loop_tsan_context;
     size_t guard_bytes;
     size_t page_bytes;
-    size_t own_bytes; // size of the pool's own mapping
-    size_t warm_now;  // bytes of stacks on warm lists
+    size_t own_bytes;  // size of the pool's own mapping
+    size_t warm_now;   // bytes of stacks on warm lists
+    size_t warm_least; // fewest of them since the last trim
     struct gp__fiber_options options;
     struct gp__fiber_stats stats;
     struct gp__fiber_class classes[GP__FIBER_CLASS_COUNT];

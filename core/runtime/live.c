@@ -26,6 +26,8 @@
 #define FILE_THREADS 16
 #define FILE_QUEUE 4096
 
+#define TRIM_MS 1000
+
 /* Handles that were closed are gone after two. */
 #define CLOSING_TURNS 16
 
@@ -114,11 +116,28 @@ static void arm(struct gp__live *live)
         uv_timer_start(&live->timer, on_timer, at > now ? at - now : 0, 0);
 }
 
+static void on_trim(struct gp__timer *timer)
+{
+    struct gp__live *live = (struct gp__live *)(void *)((char *)timer -
+                                                        offsetof(struct gp__live, trim));
+
+    gp__fiber_pool_trim(gp__live_fibers(&live->base));
+}
+
+static void arm_trim(struct gp__live *live)
+{
+    if (live->trim.slot || !gp__fiber_pool_overfull(gp__live_fibers(&live->base)))
+        return;
+    live->trim.fn = on_trim;
+    gp__timers_start(&live->timers, &live->trim, uv_now(&live->loop) + live->trim_ms);
+}
+
 static void on_prepare(uv_prepare_t *handle)
 {
     struct gp__live *live = handle->data;
 
     gp__live_settle(live);
+    arm_trim(live);
     for (size_t i = 0; i < live->n_before_wait; i++)
         live->before_wait[i].fn(live->before_wait[i].arg);
     arm(live);
@@ -201,6 +220,7 @@ static unsigned either(unsigned value, unsigned otherwise)
 
 static void init_parts(struct gp__live *live, const struct gp__live_options *options)
 {
+    live->trim_ms = either(options->trim_ms, TRIM_MS);
     live->work = gp__pool_create(either(options->work_threads, WORK_THREADS),
                                  either(options->work_queue, WORK_QUEUE), notify, live);
     live->files = gp__pool_create(either(options->file_threads, FILE_THREADS),

@@ -18,6 +18,7 @@ struct gp__live_options {
     unsigned file_threads; /* 16 */
     unsigned file_queue;   /* 4096 */
     const struct gp__fiber_options *fibers;
+    unsigned trim_ms;           /* 1000: free stacks that were idle so long give pages back */
     struct gp__dns_options dns; /* its slices are copied */
 };
 

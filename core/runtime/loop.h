@@ -25,7 +25,9 @@ struct gp__live {
     uv_loop_t loop;
     struct gp__clock clock;
     struct gp__timers timers;
-    uint64_t timer_armed; /* what the uv_timer stands at; UINT64_MAX: not armed */
+    struct gp__timer trim; /* of the pool of fibers, armed while it is overfull */
+    unsigned trim_ms;
+    uint64_t timer_armed;  /* what the uv_timer stands at; UINT64_MAX: not armed */
     uv_timer_t timer;
     uv_prepare_t prepare;
     uv_async_t wakeup, pools;

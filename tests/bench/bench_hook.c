@@ -14,8 +14,8 @@
 
 #define INSTANCES 8
 #define CHAINS 1000000
-#define SESSIONS 100
-#define ROUNDS 2000
+#define SESSIONS 1000
+#define VISITS 200000
 
 struct bench {
     struct gp__runtime *rt;
@@ -119,14 +119,14 @@ static void visit_done(void *arg)
     visit->bench->under_way--;
 }
 
-/* A fiber for each session, each asks one instance: CPU time of one. */
-static double visits(struct bench *bench)
+/* Fibers for that many sessions at a time, each asks one instance: CPU time of one. */
+static double visits(struct bench *bench, size_t sessions)
 {
     static struct visit all[SESSIONS];
     double start = cpu_ns();
 
-    for (size_t round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < SESSIONS; i++) {
+    for (size_t done = 0; done < VISITS; done += sessions) {
+        for (size_t i = 0; i < sessions; i++) {
             all[i] = (struct visit){bench, bench->sessions[i]};
             if (bench->rt->ops->run(bench->rt, visit_main, visit_done, &all[i], 0) == 0)
                 bench->under_way++;
@@ -134,13 +134,24 @@ static double visits(struct bench *bench)
         while (bench->under_way)
             gp__live_turn(bench->rt);
     }
-    return (cpu_ns() - start) / (ROUNDS * SESSIONS);
+    return (cpu_ns() - start) / VISITS;
+}
+
+/* What parking costs beyond the same that does not. */
+static double parked(struct bench *bench, size_t sessions, double *plain_r)
+{
+    use(bench, at_once, 1);
+    (void)visits(bench, sessions);
+    *plain_r = visits(bench, sessions);
+    use(bench, parks, 1);
+    (void)visits(bench, sessions);
+    return visits(bench, sessions) - *plain_r;
 }
 
 int main(void)
 {
     struct bench *bench = gp__alloc(sizeof *bench);
-    double none, all, plain;
+    double none, all, few, many, plain;
 
     bench->rt = gp__live_create(NULL, NULL);
     if (!bench->rt)
@@ -154,13 +165,11 @@ int main(void)
     none = chain_of(bench, 0);
     all = chain_of(bench, INSTANCES);
     printf("hook_at_once %.1f ns\n", (all - none) / INSTANCES);
-    use(bench, at_once, 1);
-    (void)visits(bench);
-    plain = visits(bench);
-    use(bench, parks, 1);
-    (void)visits(bench);
+    many = parked(bench, SESSIONS, &plain);
+    few = parked(bench, SESSIONS / 10, &plain);
     printf("fiber_and_hook %.1f ns\n", plain);
-    printf("hook_parked %.1f ns\n", visits(bench) - plain);
+    printf("hook_parked %.1f ns\n", few);
+    printf("hook_parked_1000 %.1f ns\n", many);
     for (size_t i = 0; i < SESSIONS; i++)
         gp__session_unref(&bench->sessions[i]);
     gp__live_free(&bench->rt);

@@ -478,6 +478,7 @@ static void test_bad_options(void **state)
         {.stack_bytes = 1, .max_fibers = SIZE_MAX},
         {.stack_bytes = 1, .max_fibers = 1, .keep_free = SIZE_MAX / 8},
         {.stack_bytes = 1, .max_fibers = 1, .warm_bytes = SIZE_MAX},
+        {.stack_bytes = 1, .max_fibers = 1, .burst_bytes = SIZE_MAX},
     };
     struct gp__fiber_pool *none = NULL;
 
@@ -525,6 +526,79 @@ static void test_memory_is_given_back(void **state)
     assert_int_equal(stats_now().free_warm + stats_now().free_cold, 0);
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(gp__fiber_resume(fibers[i]), 1);
+}
+
+static void park_and_end(size_t count)
+{
+    struct gp__fiber *fibers[10];
+
+    assert_true(count <= COUNT(fibers));
+    for (size_t i = 0; i < count; i++)
+        fibers[i] = start_parked(park_once, NULL, 0);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(gp__fiber_resume(fibers[i]), 1);
+}
+
+// What comes and goes keeps its pages; what nobody needed from one trim to the next does not, but
+// for what may always.
+static void test_bursts_stay_warm(void **state)
+{
+    size_t bytes = 64 * KIB * GP__FIBER_STACK_SCALE;
+
+    (void)state;
+    use_options((struct gp__fiber_options){.stack_bytes = 64 * KIB,
+                                           .max_fibers = 10,
+                                           .keep_free = 10,
+                                           .warm_bytes = 2 * bytes,
+                                           .burst_bytes = 8 * bytes});
+    park_and_end(2);
+    assert_false(gp__fiber_pool_overfull(pool));
+    park_and_end(10);
+    assert_true(gp__fiber_pool_overfull(pool));
+    assert_int_equal(stats_now().free_warm, 8); // of ten
+    assert_int_equal(stats_now().free_cold, 2);
+    gp__fiber_pool_trim(pool); // they were all needed since the last one: there was none
+    assert_int_equal(stats_now().free_warm, 8);
+    park_and_end(5);
+    gp__fiber_pool_trim(pool); // three were not
+    assert_int_equal(stats_now().free_warm, 5);
+    assert_int_equal(stats_now().free_cold, 5);
+    assert_true(gp__fiber_pool_overfull(pool));
+    park_and_end(5);
+    gp__fiber_pool_trim(pool);
+    assert_int_equal(stats_now().free_warm, 5);
+    gp__fiber_pool_trim(pool); // nor was any
+    assert_int_equal(stats_now().free_warm, 2);
+    assert_int_equal(stats_now().free_cold, 8);
+    assert_false(gp__fiber_pool_overfull(pool));
+    gp__fiber_pool_trim(pool);
+    assert_int_equal(stats_now().free_warm, 2);
+    park_and_end(10);
+}
+
+// A large stack is not given back for a small one's sake.
+static void test_trim_of_sizes(void **state)
+{
+    size_t bytes = 64 * KIB * GP__FIBER_STACK_SCALE;
+    struct gp__fiber *large, *small[3];
+
+    (void)state;
+    use_options((struct gp__fiber_options){.stack_bytes = 64 * KIB,
+                                           .max_fibers = 10,
+                                           .keep_free = 10,
+                                           .warm_bytes = 4 * bytes,
+                                           .burst_bytes = 8 * bytes});
+    large = start_parked(park_once, NULL, 256 * KIB);
+    for (size_t i = 0; i < COUNT(small); i++)
+        small[i] = start_parked(park_once, NULL, 0);
+    for (size_t i = 0; i < COUNT(small); i++)
+        assert_int_equal(gp__fiber_resume(small[i]), 1);
+    assert_int_equal(gp__fiber_resume(large), 1);
+    gp__fiber_pool_trim(pool);
+    assert_int_equal(stats_now().free_warm, 4); // seven, three more than may stay
+    gp__fiber_pool_trim(pool);
+    assert_int_equal(stats_now().free_warm, 1);
+    assert_int_equal(stats_now().free_cold, 3);
 }
 
 // Mapping and unmapping in random order keeps the table of mappings right.
@@ -660,6 +734,8 @@ int main(void)
         TEST(test_too_large_a_stack),
         TEST(test_bad_options),
         TEST(test_memory_is_given_back),
+        TEST(test_bursts_stay_warm),
+        TEST(test_trim_of_sizes),
         TEST(test_owner_of_an_address),
         TEST(test_free_stack_has_no_owner),
         TEST(test_one_pool_a_thread),

@@ -116,6 +116,28 @@ static void test_fiber_is_woken_once(void **state)
     assert_int_equal(walk.ended, 1);
 }
 
+/* Stacks of fibers that were many for a moment give their pages back. */
+static void test_stacks_are_trimmed(void **state)
+{
+    const struct gp__fiber_options fibers = {
+        .stack_bytes = 16384, .max_fibers = 4, .keep_free = 4, .burst_bytes = 1u << 20};
+    const struct gp__live_options options = {.fibers = &fibers, .trim_ms = 1};
+    struct gp__runtime *rt = gp__live_create(&options, NULL);
+    struct walk walks[4];
+
+    (void)state;
+    assert_non_null(rt);
+    for (size_t i = 0; i < 4; i++) {
+        walks[i] = (struct walk){.rt = rt, .parks = 1};
+        assert_int_equal(rt->ops->run(rt, walk_main, walk_done, &walks[i], 0), 0);
+        rt->ops->wake(rt, walks[i].fiber);
+    }
+    TURN_WHILE(rt, !walks[3].ended);
+    assert_true(gp__fiber_pool_overfull(gp__live_fibers(rt)));
+    TURN_WHILE(rt, gp__fiber_pool_overfull(gp__live_fibers(rt)));
+    gp__live_free(&rt);
+}
+
 /* ---- operations ---- */
 
 struct waiter {
@@ -375,6 +397,7 @@ int main(void)
         TEST(test_turn_ends_after_timer),
         TEST(test_fiber_ends_at_once),
         TEST(test_fiber_is_woken_once),
+        TEST(test_stacks_are_trimmed),
         TEST(test_fiber_sleeps),
         TEST(test_sleep_cancelled),
         TEST(test_work_copies_back),
