@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/delivery/delivery.h"
 
+#include "core/base/ascii.h"
 #include "core/base/log.h"
 #include "core/hook/serial.h"
 
@@ -19,6 +20,13 @@ static struct gp_delivery *find(struct gp__deliveries *all, const struct gp_copy
     return NULL;
 }
 
+struct gp_slice gp__delivery_id(struct gp__arena *arena, const struct gp_copy *copy, size_t number)
+{
+    char digits[20], *end = gp__put_decimal(digits, number, 1);
+
+    return GP__ARENA_JOIN(arena, copy->id, GP_S("."), gp_slice(digits, (size_t)(end - digits)));
+}
+
 static struct gp_delivery *create(struct gp__deliveries *all, struct gp_copy *copy,
                                   const struct gp__target *target, struct gp_slice bucket)
 {
@@ -30,7 +38,7 @@ static struct gp_delivery *create(struct gp__deliveries *all, struct gp_copy *co
     delivery->target = target;
     delivery->bucket = bucket;
     delivery->hostname = all->policy->transaction->session->hostname;
-    delivery->id = gp__arena_printf(arena, GP_FMT ".%zu", GP_ARG(copy->id), all->count + 1);
+    delivery->id = gp__delivery_id(arena, copy, all->count + 1);
     GP__ARENA_GROW(arena, all->items, all->cap, all->count + 1);
     all->items[all->count++] = delivery;
     return delivery;

@@ -82,17 +82,17 @@ void *gp__slot(void **slots, struct gp__arena *arena, const struct gp__instance 
 
 static struct gp_slice copy_id(struct gp__policy *policy, size_t index)
 {
-    char letters[8];
-    size_t n = sizeof letters;
+    char suffix[8];
+    size_t n = sizeof suffix;
 
-    /* a … z, ba, bb …: base 26, short and sortable enough for people. */
+    /* .a … .z, .ba, .bb …: base 26, short and sortable enough for people. */
     do {
-        letters[--n] = (char)('a' + index % 26);
+        suffix[--n] = (char)('a' + index % 26);
         index /= 26;
-    } while (index && n);
-    return gp__arena_printf(policy->transaction->arena, GP_FMT ".%.*s",
-                            GP_ARG(gp__transaction_id(policy->transaction)),
-                            (int)(sizeof letters - n), letters + n);
+    } while (index && n > 1);
+    suffix[--n] = '.';
+    return GP__ARENA_JOIN(policy->transaction->arena, gp__transaction_id(policy->transaction),
+                          gp_slice(suffix + n, sizeof suffix - n));
 }
 
 static struct gp_copy *copy_create(struct gp__policy *policy, struct gp_copy *parent)

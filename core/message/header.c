@@ -17,18 +17,17 @@ bool gp__header_name_valid(struct gp_slice name)
 /* No NUL; CR and LF only as folding. */
 static bool value_valid(struct gp_slice value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.data[i];
+    if (gp_slice_find(value, '\0') < value.len)
+        return false;
+    for (;;) {
+        size_t lf = gp_slice_find(value, '\n'), cr = gp_slice_find(value, '\r');
 
-        if (c == '\0' || c == '\n')
+        if (lf == value.len)
+            return cr == value.len;
+        if (cr + 1 != lf || lf + 1 == value.len || !gp__is_wsp(value.data[lf + 1]))
             return false;
-        if (c != '\r')
-            continue;
-        if (value.len - i < 3 || value.data[i + 1] != '\n' || !gp__is_wsp(value.data[i + 2]))
-            return false;
-        i++;
+        value = gp_slice_sub(value, lf + 1, value.len);
     }
-    return true;
 }
 
 /* A line that is being folded into `out`; the room was counted before. */

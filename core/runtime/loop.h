@@ -27,7 +27,7 @@ struct gp__live {
     struct gp__timers timers;
     struct gp__timer trim; /* of the pool of fibers, armed while it is overfull */
     unsigned trim_ms;
-    uint64_t timer_armed;  /* what the uv_timer stands at; UINT64_MAX: not armed */
+    uint64_t timer_armed; /* what the uv_timer stands at; UINT64_MAX: not armed */
     uv_timer_t timer;
     uv_prepare_t prepare;
     uv_async_t wakeup, pools;

@@ -136,8 +136,7 @@ static struct gp__reply accepted_reply(struct gp__policy *policy)
     struct gp_transaction *transaction = policy->transaction;
     struct gp__reply reply = GP__REPLY(250, 2, 0, 0, "");
 
-    reply.text = gp__arena_printf(transaction->arena, "Ok: " GP_FMT,
-                                  GP_ARG(gp__transaction_id(transaction)));
+    reply.text = GP__ARENA_JOIN(transaction->arena, GP_S("Ok: "), gp__transaction_id(transaction));
     return reply;
 }
 
@@ -348,8 +347,7 @@ static void prepare_refused(struct gp__client *client, struct batch *batch,
     for (size_t i = 0; i < batch->refused.count; i++) {
         struct gp_delivery *delivery = batch->refused.items[i];
 
-        delivery->id = gp__arena_printf(arena, GP_FMT ".%zu", GP_ARG(delivery->copy->id),
-                                        batch->planned.count + i + 1);
+        delivery->id = gp__delivery_id(arena, delivery->copy, batch->planned.count + i + 1);
     }
     gp__deliveries_prepare(&batch->refused, client->session, outcomes);
     /* The record says why it is held. */
