@@ -8,8 +8,8 @@
 /* Applies the ruling of the call to what the run is about. Whether the chain stops here. */
 bool gp__apply(struct gp__run *run, struct gp_call *call, const struct gp__ruling *ruling);
 
-/* The records of instances, by their index: the transaction's, or the session's before there is one.
- * They stay where they are. */
+/* The records of instances, by their index: the transaction's, or the session's before there is
+ * one. They stay where they are. */
 struct gp__trail *gp__trails_of(struct gp__session_policy *session, struct gp__policy *policy);
 
 /* Asks the `rejected` hooks about a refusal: whether it is overridden. The recipient may be NULL. */

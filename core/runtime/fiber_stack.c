@@ -3,9 +3,9 @@
 // are powers of two. A stack that comes free is kept warm (with its pages) while few are, then cold
 // (all but the top page given back), then unmapped: ten thousand sessions that ended together must
 // not pin their memory. Those that come and go in a burst stay warm meanwhile, up to a bound: new
-// pages cost more than all else about a fiber. No malloc: a fiber's record lives on its stack, the table of mappings in
-// the pool's own mapping, whose untouched pages cost nothing. A failing mmap fails the one start
-// that asked, never the worker.
+// pages cost more than all else about a fiber. No malloc: a fiber's record lives on its stack, the
+// table of mappings in the pool's own mapping, whose untouched pages cost nothing. A failing mmap
+// fails the one start that asked, never the worker.
 #include "core/runtime/fiber_stack.h"
 
 #include <errno.h>

@@ -248,6 +248,7 @@ def hook(bench):
         print(f"  {name:<22}{min(values):>8.1f} ns")
     bench.goal("ns of a hook that decides at once", min(found["hook_at_once"]), 100)
     bench.goal("ns of a hook that parks", min(found["hook_parked"]), 1000)
+    bench.goal("ns of a hook that parks, 1,000 at a time", min(found["hook_parked_1000"]), 1000)
     for name in ("bench_engine", "bench_fiber"):
         subprocess.run([bench.program(name)], check=True)
 
@@ -255,9 +256,11 @@ def hook(bench):
 def instructions(bench):
     """Instructions of our own code a message, by callgrind: two runs and their difference."""
     print(f"\n{instructions.__doc__}")
-    result = subprocess.run(["bash", str(HERE / "callgrind.sh"), str(bench.build)],
-                            stdout=subprocess.PIPE, text=True, check=False)
-    print(result.stdout, end="")
+    for shown, plugins in ((12, 0), (0, CHAIN)):
+        result = subprocess.run(["bash", str(HERE / "callgrind.sh"), str(bench.build), "1000",
+                                 str(shown), str(plugins)],
+                                stdout=subprocess.PIPE, text=True, check=False)
+        print(result.stdout, end="")
 
 
 ALL = (discard, connect, pipelining, chain, maildir, idle, idletls, handshakes, hook, instructions)
