@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ struct gp__arena {
     size_t used;          /* of the first */
     size_t total;
     struct cleanup *cleanups;
+    bool secret;
 };
 
 static _Thread_local struct {
@@ -103,6 +105,7 @@ void gp__arena_free(struct gp__arena **arena_)
 {
     struct gp__arena *arena = *arena_;
     struct chunk *chunk;
+    bool secret;
 
     *arena_ = NULL;
     if (!arena)
@@ -114,9 +117,12 @@ void gp__arena_free(struct gp__arena **arena_)
         cleanup->fn(cleanup->arg);
     }
     chunk = arena->chunks; /* one of them holds the arena itself */
+    secret = arena->secret;
     while (chunk) {
         struct chunk *next = chunk->next;
 
+        if (secret)
+            explicit_bzero(chunk->bytes, chunk->size);
         chunk_give(chunk);
         chunk = next;
     }
@@ -255,6 +261,11 @@ void gp__arena_cleanup(struct gp__arena *arena, void (*fn)(void *arg), void *arg
 
     *cleanup = (struct cleanup){.next = arena->cleanups, .fn = fn, .arg = arg};
     arena->cleanups = cleanup;
+}
+
+void gp__arena_keep_secret(struct gp__arena *arena)
+{
+    arena->secret = true;
 }
 
 size_t gp__arena_size(const struct gp__arena *arena)

@@ -56,6 +56,9 @@ struct gp_slice gp__arena_vprintf(struct gp__arena *arena, const char *format, v
 /* Calls fn(arg) when the arena is freed, before any memory goes; fn may still use the arena. */
 void gp__arena_cleanup(struct gp__arena *arena, void (*fn)(void *arg), void *arg);
 
+/* It holds secrets: whatever is in it is wiped before its memory is used for anything else. */
+void gp__arena_keep_secret(struct gp__arena *arena);
+
 /* Bytes of all its chunks. */
 size_t gp__arena_size(const struct gp__arena *arena);
 

@@ -13,6 +13,13 @@ static size_t limit_of(const struct gp__buf *buf)
     return buf->limit && buf->limit < LIMIT_MAX ? buf->limit : LIMIT_MAX;
 }
 
+static void give_back(struct gp__buf *buf)
+{
+    if (buf->secret && buf->data)
+        explicit_bzero(buf->data, buf->cap);
+    free(buf->data);
+}
+
 static int grow(struct gp__buf *buf, size_t need)
 {
     size_t cap = buf->cap ? buf->cap : SMALLEST;
@@ -27,7 +34,7 @@ static int grow(struct gp__buf *buf, size_t need)
         return -1;
     if (buf->len)
         memcpy(data, buf->data + buf->start, buf->len);
-    free(buf->data);
+    give_back(buf);
     buf->data = data;
     buf->start = 0;
     buf->cap = cap;
@@ -139,6 +146,6 @@ void gp__buf_clear(struct gp__buf *buf)
 
 void gp__buf_free(struct gp__buf *buf)
 {
-    free(buf->data);
-    *buf = (struct gp__buf){.limit = buf->limit};
+    give_back(buf);
+    *buf = (struct gp__buf){.limit = buf->limit, .secret = buf->secret};
 }

@@ -9,6 +9,7 @@
 
 #include <gatepost/slice.h>
 #include <stdarg.h>
+#include <stdbool.h>
 
 struct gp__buf {
     char *data;
@@ -16,6 +17,7 @@ struct gp__buf {
     size_t len;   /* content */
     size_t cap;
     size_t limit; /* of the content; 0: none */
+    bool secret;  /* memory is wiped before it is given back; set before the first use */
 };
 
 static inline struct gp_slice gp__buf_slice(const struct gp__buf *buf)

@@ -19,8 +19,8 @@ struct gp__load {
     const struct gp__node *root; /* the files merged; a mapping */
     struct gp__node *shown;      /* grows by a pair a section */
 
-    struct gp__map tables, targets, chains, listeners, routes, ids; /* by name */
-    unsigned table_depth;                                           /* of tables in tables */
+    struct gp__map tables, targets, auths, chains, listeners, routes, ids; /* by name */
+    unsigned table_depth;                                                  /* of tables in tables */
 
     struct gp__table_settings **table_list; /* in the order in which they can be created */
     size_t table_cap;
@@ -70,6 +70,18 @@ void gp__load_state(struct gp__load *load);
 
 /* Whether every instance that needs a state has one, and none that is only a shadow shares its. */
 void gp__load_state_check(struct gp__load *load);
+/* ---- settings_auth.c ---- */
+
+/* The section `auth`. */
+void gp__load_auth(struct gp__load *load);
+
+/* What the rows of a listener say of it. */
+struct gp__listener_auth {
+    const struct gp_list *backends, *mechanisms;
+    bool required, plaintext;
+};
+void gp__load_listener_auth(struct gp__load *load, struct gp__listener_settings *listener,
+                            const struct gp__listener_auth *raw, const struct gp__node *node);
 
 /* ---- settings_when.c ---- */
 

@@ -276,27 +276,55 @@ static json_t *plugin_name(const struct gp_plugin *plugin)
     return json_pack("{s:s+}", "$ref", "#/$defs/plugin_", plugin->name);
 }
 
+enum plugin_role {
+    ROLE_TABLE = 0,
+    ROLE_TARGET,
+    ROLE_AUTH,
+};
+
+static bool has_role(const struct gp_plugin *plugin, enum plugin_role role)
+{
+    switch (role) {
+    case ROLE_TABLE:
+        return plugin->table;
+    case ROLE_TARGET:
+        return plugin->target;
+    case ROLE_AUTH:
+        break;
+    }
+    return plugin->auth;
+}
+
+/* What may be written instead of the name: file_table is a table of the kind file, auth_file a
+ * backend of the kind file. */
+static bool short_name(const char *name, enum plugin_role role, char kind[256])
+{
+    static const struct gp_slice suffix = {"_table", 6}, prefix = {"auth_", 5};
+    struct gp_slice text = gp_slice_of(name);
+
+    if (role == ROLE_TABLE && gp_slice_ends(text, suffix))
+        text = gp_slice_sub(text, 0, text.len - suffix.len);
+    else if (role == ROLE_AUTH && gp_slice_starts(text, prefix))
+        text = gp_slice_sub(text, prefix.len, text.len);
+    else
+        return false;
+    return text.len > 0 && snprintf(kind, 256, GP_FMT, GP_ARG(text)) < 256;
+}
+
 /* {PLUGIN: options}, of the plugins that have the role. */
-static json_t *one_of_plugins(const struct gp_plugin *const *plugins, size_t count, bool target)
+static json_t *one_of_plugins(const struct gp_plugin *const *plugins, size_t count,
+                              enum plugin_role role)
 {
     json_t *properties = json_object();
 
     for (size_t i = 0; i < count; i++) {
-        const char *suffix = strstr(plugins[i]->name, "_table");
+        char kind[256];
 
-        if (!(target ? (const void *)plugins[i]->target : (const void *)plugins[i]->table))
+        if (!has_role(plugins[i], role))
             continue;
         set(properties, plugins[i]->name, plugin_name(plugins[i]));
-        if (!target && suffix && suffix[6] == '\0') {
-            char kind[256];
-            size_t len = (size_t)(suffix - plugins[i]->name);
-
-            if (len < sizeof kind) {
-                memcpy(kind, plugins[i]->name, len);
-                kind[len] = '\0';
-                set(properties, kind, plugin_name(plugins[i]));
-            }
-        }
+        if (short_name(plugins[i]->name, role, kind))
+            set(properties, kind, plugin_name(plugins[i]));
     }
     return json_pack("{s:s,s:o,s:b,s:i,s:i}", "type", "object", "properties", properties,
                      "additionalProperties", count == 0, "minProperties", 1, "maxProperties", 1);
@@ -305,7 +333,7 @@ static json_t *one_of_plugins(const struct gp_plugin *const *plugins, size_t cou
 static json_t *table_schema(const struct gp_plugin *const *plugins, size_t count)
 {
     return json_pack("{s:[{s:s},{s:s},o]}", "anyOf", "type", "string", "type", "array",
-                     one_of_plugins(plugins, count, false));
+                     one_of_plugins(plugins, count, ROLE_TABLE));
 }
 
 /* {KIND: options}, where KIND may leave out "state_". */
@@ -353,7 +381,8 @@ static json_t *definitions(struct maker *m, const struct gp_plugin *const *plugi
     set(defs, "when", when_schema(false));
     set(defs, "match", when_schema(true));
     set(defs, "table", table_schema(plugins, count));
-    set(defs, "target", one_of_plugins(plugins, count, true));
+    set(defs, "target", one_of_plugins(plugins, count, ROLE_TARGET));
+    set(defs, "auth", one_of_plugins(plugins, count, ROLE_AUTH));
     set(defs, "item", item_schema(m, plugins, count));
     set(defs, "chain", json_pack("{s:[s,s],s:o}", "type", "array", "null", "items", ref("item")));
     for (size_t i = 0; i < count; i++) {
@@ -398,6 +427,7 @@ static json_t *whole(struct maker *m, const struct gp_plugin *const *plugins, si
     set(properties, "tables", map_of(ref("table")));
     set(properties, "targets", map_of(ref("target")));
     set(properties, "state", state_schema(plugins, count));
+    set(properties, "auth", map_of(ref("auth")));
     set(properties, "chains", map_of(ref("chain")));
     set(properties, "listeners", map_of(listener_schema(m)));
     set(properties, "routes", routes_schema(m));

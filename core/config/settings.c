@@ -40,6 +40,7 @@ struct top {
     struct gp__work_settings work;
     struct gp__memory_settings memory;
     struct gp__raw_tls tls;
+    struct gp__auth_guard_settings auth_guard;
 };
 
 static const struct gp_option plugins_rows[] = {
@@ -109,6 +110,23 @@ static const struct gp_option memory_rows[] = {
     GP_OPTIONS_END,
 };
 
+static const struct gp_option guard_rows[] = {
+    GP_OPTION_DURATION("delay", struct gp__auth_guard_settings, delay, "1s", 0, 60000,
+                       "How long the reply to a failed login waits; doubled with each failure."),
+    GP_OPTION_DURATION("max_delay", struct gp__auth_guard_settings, max_delay, "16s", 0, 60000,
+                       "The longest such delay."),
+    GP_OPTION_INTEGER("client_failures", struct gp__auth_guard_settings, client_failures, "20", 1,
+                      1000000, "Failures from one address (IPv6: one /64) until it is locked out."),
+    GP_OPTION_INTEGER("user_failures", struct gp__auth_guard_settings, user_failures, "100", 1,
+                      1000000, "Failures for one user name, wherever from, until it is locked."),
+    GP_OPTION_DURATION("lock", struct gp__auth_guard_settings, lock, "15m", 1000, 86400000,
+                       "How long after the last failure a lock lasts, and failures are counted."),
+    GP_OPTION_INTEGER("remembered", struct gp__auth_guard_settings, remembered, "100000", 100,
+                      10000000,
+                      "Addresses and names remembered at once; the oldest are forgotten."),
+    GP_OPTIONS_END,
+};
+
 static const struct gp_option work_rows[] = {
     GP_OPTION_INTEGER("threads", struct gp__work_settings, threads, "4", 1, 64,
                       "Threads for blocking and heavy work of plugins."),
@@ -133,13 +151,15 @@ const struct gp_option gp__top_rows[] = {
     GP_OPTION_OBJECT("memory", struct top, memory, memory_rows, "{}", "Memory of messages."),
     GP_OPTION_OBJECT("tls", struct top, tls, gp__tls_rows, "{}",
                      "Certificates and how TLS is spoken; listeners say where (`tls:`)."),
+    GP_OPTION_OBJECT("auth_guard", struct top, auth_guard, guard_rows, "{}",
+                     "What failed logins lead to."),
     GP_OPTIONS_END,
 };
 
-const char *const gp__top_own[] = {"include",   "tables", "targets", "state", "chains",
-                                   "listeners", "routes", "buckets", NULL};
+const char *const gp__top_own[] = {"include", "tables",    "auth",   "targets", "state",
+                                   "chains",  "listeners", "routes", "buckets", NULL};
 
-static const char *const later_sections[] = {"auth",    "queue",   "bounces", "spool",
+static const char *const later_sections[] = {"queue",   "bounces", "spool",
                                              "metrics", "console", NULL};
 static const char *const later_bucket_keys[] = {"expire", "then", "release", NULL};
 
@@ -301,6 +321,7 @@ static void load_top(struct gp__load *load)
     settings->memory = top.memory;
     settings->tls = gp__load_tls(load, &top.tls, gp__node_get(load->root, GP_S("tls")),
                                  top.hostname);
+    settings->auth_guard = top.auth_guard;
     settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)
                                 ? top.auth_results.authserv_id
                                 : top.hostname;
@@ -400,6 +421,7 @@ static void load_sections(struct gp__load *load)
     load_buckets(load);
     gp__load_services(load);
     gp__load_state(load);
+    gp__load_auth(load);
     gp__load_chains(load);
     gp__load_state_check(load);
     gp__load_listeners(load);
@@ -412,6 +434,7 @@ static void free_maps(struct gp__load *load)
 {
     gp__map_free(&load->tables);
     gp__map_free(&load->targets);
+    gp__map_free(&load->auths);
     gp__map_free(&load->chains);
     gp__map_free(&load->listeners);
     gp__map_free(&load->routes);

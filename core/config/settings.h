@@ -56,7 +56,7 @@ struct gp__config_host {
     void *arg;
 };
 
-/* A use of a plugin as a service: of a table, a target or the state. */
+/* A use of a plugin as a service: of a table, a target, a backend of AUTH or the state. */
 struct gp__service {
     struct gp_slice name; /* of an anonymous table: "(FILE:LINE)" */
     size_t index;         /* in the array it stands in */
@@ -75,6 +75,11 @@ struct gp__table_settings {
 struct gp__target_settings {
     struct gp__service service;
     bool used; /* by a route or by an instance */
+};
+
+struct gp__auth_settings {
+    struct gp__service service;
+    bool used; /* by a listener */
 };
 
 enum gp__mode {
@@ -123,6 +128,11 @@ struct gp__listener_settings {
     enum gp__refuse_at refuse_at;
     enum gp__mixed_reject mixed_reject;
     bool one_policy;
+    const struct gp__auth_settings *const *auths; /* asked in this order */
+    size_t n_auths;
+    unsigned
+        auth_mechanisms; /* 1 << enum gp__sasl_name: that may be offered if somebody serves them */
+    bool submission;     /* completes messages (RFC 6409 section 8) */
     bool relay_authenticated;
     const struct gp__network *relay; /* clients that may relay */
     size_t n_relay;
@@ -180,6 +190,13 @@ struct gp__memory_settings {
     struct gp_slice spill_to;
 };
 
+/* What failed logins lead to. */
+struct gp__auth_guard_settings {
+    uint64_t delay, max_delay, lock;        /* ms */
+    int64_t client_failures, user_failures; /* until the lock */
+    int64_t remembered;                     /* addresses and users at once */
+};
+
 struct gp__settings {
     struct gp__arena *arena;
     struct gp_slice hostname;
@@ -202,7 +219,10 @@ struct gp__settings {
     size_t n_tables;
     struct gp__target_settings *const *targets;
     size_t n_targets;
-    const struct gp__service *state;        /* NULL: there is none */
+    const struct gp__service *state; /* NULL: there is none */
+    struct gp__auth_settings *const *auths;
+    size_t n_auths;
+    struct gp__auth_guard_settings auth_guard;
     const struct gp__use *const *instances; /* of all chains */
     size_t n_instances;
     const struct gp__chain_settings *const *chains;

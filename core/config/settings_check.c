@@ -19,6 +19,11 @@ static void check_used(struct gp__load *load)
             gp__diag_add(load->diag, GP__WARNING, settings->targets[i]->service.node,
                          "nothing uses the target \"" GP_FMT "\"",
                          GP_ARG(settings->targets[i]->service.name));
+    for (size_t i = 0; i < settings->n_auths; i++)
+        if (!settings->auths[i]->used)
+            gp__diag_add(load->diag, GP__WARNING, settings->auths[i]->service.node,
+                         "no listener asks \"" GP_FMT "\" who a client is",
+                         GP_ARG(settings->auths[i]->service.name));
 }
 
 /* ---- notes that nobody sets ---- */
@@ -82,6 +87,20 @@ static bool all_loopback(const struct gp__settings *settings)
             if (!is_loopback(&settings->listeners[i]->addresses[j]))
                 return false;
     return true;
+}
+
+/* Passwords that anybody on the way can read. */
+static void check_plaintext(struct gp__load *load, const struct gp__listener_settings *listener)
+{
+    for (size_t i = 0; listener->smtp.auth.plaintext && i < listener->n_addresses; i++) {
+        if (is_loopback(&listener->addresses[i]))
+            continue;
+        gp__diag_add(load->diag, GP__WARNING, listener->node,
+                     "\"auth_plaintext\": passwords for \"" GP_FMT
+                     "\" cross the network unencrypted",
+                     GP_ARG(listener->name));
+        return;
+    }
 }
 
 static void check_addresses(struct gp__load *load)
@@ -273,6 +292,8 @@ void gp__load_check(struct gp__load *load)
     check_addresses(load);
     check_lmtp_port(load);
     check_tls(load);
+    for (size_t i = 0; i < settings->n_listeners; i++)
+        check_plaintext(load, settings->listeners[i]);
     for (size_t i = 0; i < settings->n_targets; i++)
         check_loop(load, settings->targets[i]);
     for (size_t i = 0; i < settings->n_routes; i++) {

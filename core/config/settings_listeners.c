@@ -44,6 +44,8 @@ struct raw {
     int64_t backlog, sessions, sessions_per_client;
     int tls;
     struct gp__raw_tls tls_options;
+    struct gp__listener_auth auth;
+    bool submission;
 };
 
 #define X(member, keyword, def)                                                                    \
@@ -89,6 +91,16 @@ const struct gp_option gp__listener_rows[] = {
                    "message; the later ones get 452 4.5.3 and their own."),
     GP_OPTION_LIST("relay", struct raw, relay, GP_TYPE_STRING, "[]",
                    "Who may relay: networks, and the word authenticated."),
+    GP_OPTION_LIST("auth", struct raw, auth.backends, GP_TYPE_STRING, "[]",
+                   "Names of `auth:` that are asked who a client is, in this order."),
+    GP_OPTION_BOOL("auth_required", struct raw, auth.required, "false",
+                   "Whether mail is taken from authenticated clients only; 530 5.7.0 to others."),
+    GP_OPTION_LIST("auth_mechanisms", struct raw, auth.mechanisms, GP_TYPE_STRING, "[]",
+                   "What is offered, of what the backends can serve; all but EXTERNAL by default."),
+    GP_OPTION_BOOL("auth_plaintext", struct raw, auth.plaintext, "false",
+                   "Whether AUTH is offered without TLS: whoever listens reads passwords."),
+    GP_OPTION_BOOL("submission", struct raw, submission, "false",
+                   "Whether a missing Date and Message-ID are added (RFC 6409 section 8)."),
     GP_OPTION_ENUM("line_endings", struct raw, line_endings, line_names, "strict",
                    "What a bare CR or LF does: refuse, become CRLF, or end the session."),
     GP_OPTION_ENUM("pipelining", struct raw, pipelining, pipelining_names, "enforce",
@@ -115,7 +127,7 @@ const struct gp_option gp__listener_rows[] = {
 
 const char *const gp__listener_own[] = {"like", NULL};
 
-static const char *const later_keys[] = {"auth", "auth_required", "proxy", NULL};
+static const char *const later_keys[] = {"proxy", NULL};
 
 /* ---- like ---- */
 
@@ -434,6 +446,8 @@ static const struct gp__node *load_listener(struct gp__load *load,
     set_addresses(load, listener, &raw, node);
     set_chain(load, listener, &raw, node);
     set_relay(load, listener, &raw, node);
+    gp__load_listener_auth(load, listener, &raw.auth, node);
+    listener->submission = raw.submission;
     set_mixed_reject(load, listener, &raw, node);
     check_hostname(load, node, raw.hostname);
     check_greeting(load, node, raw.greeting);

@@ -59,6 +59,7 @@ struct gp_call {
     struct gp__ruling **judged; /* by index in scope, from gp_judge(); NULL: none yet */
     struct gp__reply reply;     /* command: from gp_reply() */
     struct gp_slice fault;      /* why this call is a fault, absent if it is not */
+    struct gp_slice login;      /* auth: from gp_auth_login_as() */
 
     /* Memory and waiting; a nested call uses its root's. */
     struct gp_call *root;

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct gp__arena;
+struct gp__crypto;
 struct gp__fiber;
 struct gp__log;
 struct gp__runtime;
@@ -175,6 +176,7 @@ struct gp__runtime {
     const struct gp__runtime_ops *ops;
     struct gp__log *log;
     struct gp__tasks *tasks; /* fibers and deferred calls: core/runtime/tasks.h */
+    struct gp__crypto *crypto;
 };
 
 #endif

@@ -169,6 +169,23 @@ int gp__trace_add_received(struct gp_message *message, struct gp_slice who,
                                      gp__trace_received(message->arena, trace));
 }
 
+/* ---- submission ---- */
+
+void gp__trace_complete(struct gp_message *message, struct gp_slice who,
+                        const struct gp__trace *trace)
+{
+    struct gp__arena *arena = message->arena;
+    char date[48];
+
+    if (!gp_header_find(message, GP_S("Date"), 0))
+        gp__message_header_insert(message, who, SIZE_MAX, GP_S("Date"),
+                                  gp__date_rfc5322(trace->unix_s, date));
+    if (!gp_header_find(message, GP_S("Message-ID"), 0))
+        gp__message_header_insert(
+            message, who, SIZE_MAX, GP_S("Message-ID"),
+            GP__ARENA_JOIN(arena, GP_S("<"), trace->id, GP_S("@"), trace->hostname, GP_S(">")));
+}
+
 /* ---- final delivery ---- */
 
 struct gp_slice gp__trace_return_path(struct gp__arena *arena, struct gp_slice address)

@@ -50,6 +50,11 @@ int gp__trace_add_return_path(struct gp_message *message, struct gp_slice who,
 int gp__trace_add_delivered_to(struct gp_message *message, struct gp_slice who,
                                struct gp_slice address);
 
+/* Adds what a submitted message lacks of Date and Message-ID, at the bottom of its header; an id of
+ * ours names it (RFC 6409 8.2, 8.3). */
+void gp__trace_complete(struct gp_message *message, struct gp_slice who,
+                        const struct gp__trace *trace);
+
 /* Whether a Delivered-To field names the address already: a loop. The domain without case. */
 bool gp__trace_delivered_before(struct gp_message *message, struct gp_slice address);
 

@@ -76,6 +76,12 @@ static inline int gp__conn_write(struct gp__conn *conn, struct gp_slice bytes)
     return conn->ops->write(conn, bytes);
 }
 
+/* Wipes bytes that `read` gave: they were credentials. During that call only. */
+static inline void gp__conn_wipe(struct gp_slice bytes)
+{
+    explicit_bzero((void *)(uintptr_t)bytes.data, bytes.len); /* its own buffer, not constant */
+}
+
 /* Stops and starts `read` and `eof`. A new connection is paused. */
 static inline void gp__conn_pause(struct gp__conn *conn)
 {

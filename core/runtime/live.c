@@ -7,6 +7,7 @@
 #include "core/runtime/live.h"
 
 #include "core/base/alloc.h"
+#include "core/runtime/crypto.h"
 #include "core/runtime/http_multi.h"
 #include "core/runtime/job.h"
 #include "core/runtime/loop.h"
@@ -253,6 +254,7 @@ struct gp__runtime *gp__live_create(const struct gp__live_options *options, stru
     }
     init_handles(live);
     init_parts(live, options);
+    live->base.crypto = gp__crypto_create(&live->base);
     return &live->base;
 }
 
@@ -324,5 +326,6 @@ void gp__live_free(struct gp__runtime **rt_)
     gp__tasks_free(&live->base.tasks);
     gp__timers_free(&live->timers);
     gp__free(live->read_buffer);
+    gp__crypto_free(&live->base.crypto);
     gp__free(live);
 }

@@ -74,6 +74,13 @@ static void work_run(struct gp__pool_item *item)
     work->fn(work->copy);
 }
 
+/* A block may be a password. */
+static void work_free(struct work *work)
+{
+    explicit_bzero(work->copy, work->size);
+    gp__free(work);
+}
+
 static void work_done(struct gp__pool_item *item, bool ran)
 {
     struct work *work = work_of(item);
@@ -81,7 +88,7 @@ static void work_done(struct gp__pool_item *item, bool ran)
     if (work->job.op && ran && work->size > 0)
         memcpy(work->block, work->copy, work->size);
     gp__job_finish(&work->job, ran ? 0 : GP_ETEMP);
-    gp__free(work);
+    work_free(work);
 }
 
 static void work_cancel(struct gp__job *job)
@@ -89,7 +96,7 @@ static void work_cancel(struct gp__job *job)
     struct work *work = (struct work *)job;
 
     if (gp__pool_withdraw(work->live->work, &work->item))
-        gp__free(work);
+        work_free(work);
 }
 
 void gp__live_work(struct gp__runtime *rt, struct gp_op *op, void (*fn)(void *block), void *block,

@@ -7,6 +7,7 @@
 #include "core/runtime/sim.h"
 
 #include "core/base/alloc.h"
+#include "core/runtime/crypto.h"
 #include "core/runtime/job.h"
 #include "core/runtime/sim_world.h"
 
@@ -284,6 +285,8 @@ struct gp__runtime *gp__sim_create(uint64_t seed, struct gp__log *log)
     sim->arena = gp__arena_create();
     sim->names.nocase = true;
     sim->disk = gp__sim_disk_create();
+    sim->base.crypto = gp__crypto_create(&sim->base);
+    sim->random = seed; /* what a test draws does not depend on our keys */
     return &sim->base;
 }
 
@@ -305,5 +308,6 @@ void gp__sim_free(struct gp__runtime **rt_)
     gp__buf_free(&sim->calls);
     gp__buf_free(&sim->failures);
     gp__arena_free(&sim->arena);
+    gp__crypto_free(&sim->base.crypto);
     gp__free(sim);
 }

@@ -342,9 +342,11 @@ static void on_read(struct gp__conn *conn, struct gp_slice bytes)
         gp__session_client_spoke(client->session);
         gp__smtp_settle(client->smtp);
         adjust_reading(client);
-        return;
+    } else {
+        pump(client);
     }
-    pump(client);
+    if (gp__smtp_fed_secret(client->smtp))
+        gp__conn_wipe(bytes);
 }
 
 static void on_eof(struct gp__conn *conn)

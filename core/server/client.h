@@ -42,6 +42,7 @@ struct gp__client {
     bool busy;
     struct gp__smtp_event ask;
     struct gp__answer answer;
+    struct gp_slice auth_by; /* the backend that answered; absent: none did */
 
     /* The message under way. */
     struct gp__reply refusal; /* by the core, at the end of data; code 0: none */
@@ -73,6 +74,11 @@ void gp__client_data(struct gp__client *client, struct gp_slice bytes);
 
 /* A transaction ended without a message; takes the reference. */
 void gp__client_reset(struct gp__client *client, const struct gp__smtp_event *event);
+
+/* The tasks of AUTH (client_auth.c): what an exchange needs to know, and its two ends. */
+void gp__client_auth(struct gp__client *client);
+void gp__client_login(struct gp__client *client);
+void gp__client_auth_failed(struct gp__client *client);
 
 /* The tasks of the data (client_data.c) and its end (client_message.c). */
 void gp__client_ask_data(struct gp__client *client);

@@ -37,7 +37,8 @@ void gp__client_refuse_by(struct gp__client *client, const struct gp__ruling *ru
 
 static void give_answer(struct gp__client *client)
 {
-    client->ask.transaction = NULL; /* the engine may end it now */
+    client->ask.transaction = NULL; /* the engine may end them now */
+    client->ask.sasl = NULL;
     if (gp__smtp_answer(client->smtp, &client->answer) < 0)
         gp__log(client->runtime->log, GP_LOG_ERROR, "session.bad_answer",
                 GP__F_S("session", gp__session_id(client->session)));
@@ -66,6 +67,10 @@ static enum gp_hook_point point_of(enum gp__smtp_ask ask)
         return GP_HOOK_MESSAGE;
     case GP__ASK_TLS:
         return GP_HOOK_TLS;
+    case GP__ASK_AUTH:
+    case GP__ASK_LOGIN:
+    case GP__ASK_AUTH_FAILED:
+        return GP_HOOK_AUTH;
     case GP__ASK_COMMAND:
     case GP__ASK_VRFY:
     case GP__ASK_EXPN:
@@ -189,6 +194,9 @@ static uint64_t budget_of(const struct gp__policy_settings *settings, enum gp__s
     case GP__ASK_EXPN:
     case GP__ASK_STARTTLS:
     case GP__ASK_TLS:
+    case GP__ASK_AUTH:
+    case GP__ASK_LOGIN:
+    case GP__ASK_AUTH_FAILED:
     case GP__ASK_COUNT:
         break;
     }
@@ -231,6 +239,15 @@ void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *even
         return;
     case GP__ASK_MESSAGE:
         start(client, gp__client_ask_message);
+        return;
+    case GP__ASK_AUTH:
+        start(client, gp__client_auth);
+        return;
+    case GP__ASK_LOGIN:
+        start(client, gp__client_login);
+        return;
+    case GP__ASK_AUTH_FAILED:
+        start(client, gp__client_auth_failed);
         return;
     case GP__ASK_VRFY:
     case GP__ASK_EXPN:

@@ -102,7 +102,7 @@ static struct gp_slice only_recipient(const struct gp_transaction *transaction)
     return gp_slice(NULL, 0);
 }
 
-static void add_received(struct gp__client *client, struct gp_transaction *transaction)
+static void add_trace(struct gp__client *client, struct gp_transaction *transaction)
 {
     const struct gp_session *session = client->session;
     struct gp__runtime *rt = client->runtime;
@@ -118,6 +118,8 @@ static void add_received(struct gp__client *client, struct gp_transaction *trans
         .unix_s = rt->ops->wall_ms(rt) / 1000,
     };
 
+    if (client->entrance->submission)
+        gp__trace_complete(transaction->policy->message, GP_S("gatepost"), &trace);
     gp__trace_add_received(transaction->policy->message, GP_S("gatepost"), &trace);
 }
 
@@ -195,7 +197,7 @@ void gp__client_begin_message(struct gp__client *client)
         return;
     gp__authres_remove_forged(policy->message, GP_S("gatepost"), client->entrance->authserv_id);
     refuse_loops(policy);
-    add_received(client, transaction);
+    add_trace(client, transaction);
     run = gp__client_run_of(client, GP_HOOK_HEADERS);
     run.n_scope = gp__run_scope(policy, &run.scope);
     if (run.n_scope)

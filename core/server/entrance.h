@@ -6,7 +6,9 @@
 #ifndef GP_SERVER_ENTRANCE_H
 #define GP_SERVER_ENTRANCE_H
 
+#include "core/config/settings.h"
 #include "core/delivery/route.h"
+#include "core/hook/auth.h"
 #include "core/hook/policy.h"
 #include "core/runtime/tls.h"
 #include "core/smtp/server.h"
@@ -22,6 +24,9 @@ struct gp__entrance {
     const struct gp__network *relay; /* clients that may relay */
     size_t n_relay;
     bool relay_authenticated;
+    struct gp__auth_backends auth;
+    const struct gp__auth_guard_settings *auth_guard;
+    bool submission; /* completes messages */
     struct gp_slice hold_path, spill_path, authserv_id;
     uint64_t sessions, sessions_per_client; /* at once */
     enum gp__tls_mode tls;

@@ -122,6 +122,20 @@ static void open_targets(struct gp__generation *generation, struct gp__diag *dia
     }
 }
 
+static void open_auths(struct gp__generation *generation, struct gp__diag *diag)
+{
+    const struct gp__settings *settings = generation->settings;
+
+    generation->auths = GP__ARENA_ARRAY(generation->arena, struct gp__instance *,
+                                        settings->n_auths);
+    for (size_t i = 0; i < settings->n_auths; i++) {
+        const struct gp__service *service = &settings->auths[i]->service;
+        struct gp__instance_settings one = of_service(service, generation->n_instances);
+
+        generation->auths[i] = remember(generation, &one, service->node, diag);
+    }
+}
+
 static void open_chain(struct gp__generation *generation, struct gp__chain *chain,
                        const struct gp__chain_settings *settings, struct gp__diag *diag)
 {
@@ -190,6 +204,7 @@ static int open_instances(struct gp__generation *generation, struct gp__diag *di
     open_tables(generation, diag);
     if (gp__diag_count(diag, GP__ERROR) == errors) {
         open_targets(generation, diag);
+        open_auths(generation, diag);
         open_chains(generation, diag);
     }
     open_tls(generation, diag);
@@ -227,6 +242,35 @@ static size_t stack_of(const struct gp__chain *chain)
         if (chain->items[i]->plugin->stack > stack)
             stack = chain->items[i]->plugin->stack;
     return stack;
+}
+
+static struct gp__auth_backends backends_of(const struct gp__generation *generation,
+                                            const struct gp__listener_settings *listener)
+{
+    struct gp__instance **items = GP__ARENA_ARRAY(generation->arena, struct gp__instance *,
+                                                  listener->n_auths);
+
+    for (size_t i = 0; i < listener->n_auths; i++)
+        items[i] = generation->auths[listener->auths[i]->service.index];
+    return (struct gp__auth_backends){items, listener->n_auths};
+}
+
+/* What may be offered and what somebody can serve. EXTERNAL needs nobody. */
+static void set_auth(struct gp__entrance *entrance, const struct gp__generation *generation,
+                     const struct gp__listener_settings *listener)
+{
+    unsigned served = 1u << GP__SASL_EXTERNAL;
+
+    entrance->auth = backends_of(generation, listener);
+    for (size_t i = 0; i < entrance->auth.count; i++) {
+        const struct gp__instance *backend = entrance->auth.items[i];
+
+        served |= gp__auth_mechanisms(backend);
+        if (backend->plugin->stack > entrance->stack)
+            entrance->stack = backend->plugin->stack;
+    }
+    entrance->smtp.auth.mechanisms = listener->auth_mechanisms & served;
+    entrance->smtp.auth.crypto = generation->runtime->crypto;
 }
 
 static struct gp__policy_settings policy_of(const struct gp__generation *generation,
@@ -275,6 +319,8 @@ static void make_entrances(struct gp__generation *generation)
             .relay = listener->relay,
             .n_relay = listener->n_relay,
             .relay_authenticated = listener->relay_authenticated,
+            .auth_guard = &settings->auth_guard,
+            .submission = listener->submission,
             .sessions = (uint64_t)listener->sessions,
             .sessions_per_client = (uint64_t)listener->sessions_per_client,
             .hold_path = settings->hold_path,
@@ -285,6 +331,7 @@ static void make_entrances(struct gp__generation *generation)
             .tls_context = generation->tls[i],
         };
         entrance->stack = stack_of(entrance->policy.chain);
+        set_auth(entrance, generation, listener);
     }
 }
 
@@ -314,7 +361,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
     *settings_ = NULL;
     generation->instances = GP__ARENA_ARRAY(arena, struct gp__instance *,
                                             1 + settings->n_tables + settings->n_targets +
-                                                settings->n_instances);
+                                                settings->n_auths + settings->n_instances);
     if (open_instances(generation, diag) < 0) {
         destroy(generation);
         return NULL;

@@ -25,6 +25,7 @@ struct gp__generation {
     struct gp__instance **targets_by_index; /* of settings->targets */
     struct gp__state state;                 /* no instance: there is none */
     struct gp__target *targets;
+    struct gp__instance **auths; /* of settings->auths */
     struct gp__chain *chains;
     struct gp__routes routes;
     struct gp__tls_context **tls;   /* as settings->listeners; NULL: off */

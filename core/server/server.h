@@ -8,6 +8,7 @@
 
 #include "core/base/id.h"
 #include "core/server/admission.h"
+#include "core/server/auth_guard.h"
 #include "core/server/client.h"
 
 struct gp__server {
@@ -16,6 +17,7 @@ struct gp__server {
     struct gp__client *clients;
     size_t n_clients;
     struct gp__tally sessions;
+    struct gp__auth_guard auth_guard;
     struct gp__buf scratch;
     bool stopping;
     void (*empty)(struct gp__server *server); /* when stopping: the last client is gone; or NULL */

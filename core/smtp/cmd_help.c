@@ -5,7 +5,7 @@
 static const struct gp__reply smtp_help = GP__REPLY_INIT(
     214, 2, 0, 0,
     "Commands: HELO EHLO MAIL RCPT DATA BDAT\r\n"
-    "RSET NOOP QUIT VRFY HELP\r\n"
+    "RSET NOOP QUIT VRFY HELP AUTH\r\n"
     "See RFC 5321");
 static const struct gp__reply lmtp_help = GP__REPLY_INIT(214, 2, 0, 0,
                                                          "Commands: LHLO MAIL RCPT DATA BDAT\r\n"

@@ -32,6 +32,7 @@ static const struct gp__reply no_argument = GP__REPLY_INIT(501, 5, 5, 4,
 static const struct gp__reply need_helo = GP__REPLY_INIT(503, 5, 5, 1, "Say EHLO first");
 static const struct gp__reply need_tls = GP__REPLY_INIT(530, 5, 7, 0,
                                                         "Must issue a STARTTLS command first");
+static const struct gp__reply need_login = GP__REPLY_INIT(530, 5, 7, 0, "Authentication required");
 static const struct gp__reply need_lhlo = GP__REPLY_INIT(503, 5, 5, 1, "Say LHLO first");
 
 /* A browser, or a header field, that was talked into speaking to us: whoever sent it does not
@@ -83,6 +84,11 @@ static bool in_sync(struct gp__smtp *smtp, unsigned flags)
     return false;
 }
 
+bool gp__command_in_sync(struct gp__smtp *smtp)
+{
+    return in_sync(smtp, GP__VERB_SYNC);
+}
+
 static bool not_idle(struct gp__smtp *smtp, unsigned flags)
 {
     if (!(flags & GP__VERB_IDLE)) {
@@ -111,20 +117,29 @@ static void run(struct gp__smtp *smtp, const struct gp__verb *verb, struct gp_sl
         gp__smtp_close(smtp, &out_of_sync, GP__RESET_CLOSED);
 }
 
-static bool needs_tls(const struct gp__smtp *smtp, const struct gp__verb *verb)
+/* Why a command can't come yet: without TLS, without a login; or NULL. */
+static const struct gp__reply *too_early(const struct gp__smtp *smtp, const struct gp__verb *verb)
 {
-    return smtp->settings->starttls == GP__STARTTLS_REQUIRED && !gp__smtp_encrypted(smtp) &&
-           !(verb && (verb->flags & GP__VERB_PLAIN));
+    unsigned flags = verb ? verb->flags : 0;
+
+    if (smtp->settings->starttls == GP__STARTTLS_REQUIRED && !gp__smtp_encrypted(smtp) &&
+        !(flags & GP__VERB_PLAIN))
+        return &need_tls;
+    if (smtp->settings->auth.required && !gp_slice_present(smtp->session->auth_user) && verb &&
+        !(flags & GP__VERB_NO_LOGIN))
+        return &need_login;
+    return NULL;
 }
 
 /* What follows is content if it is there already, or if BDAT says so: it must not be read as
  * commands. */
-static void refuse_plaintext(struct gp__smtp *smtp, const struct gp__verb *verb)
+static void refuse_early(struct gp__smtp *smtp, const struct gp__verb *verb,
+                         const struct gp__reply *reply)
 {
     bool content = verb && (verb->flags & GP__VERB_CONTENT) && gp__smtp_pending(smtp);
 
-    gp__smtp_refuse(smtp, &need_tls);
-    if (content || (verb && verb->check == gp__bdat_check))
+    gp__smtp_refuse(smtp, reply);
+    if (content || (verb && (verb->flags & GP__VERB_CHUNK)))
         gp__smtp_close(smtp, NULL, GP__RESET_CLOSED);
 }
 
@@ -155,8 +170,10 @@ void gp__command_dispatch(struct gp__smtp *smtp, struct gp_slice line)
     } else if (smtp->unwelcome && !(verb && (verb->flags & GP__VERB_ALWAYS))) {
         gp__smtp_refuse(smtp, &unwelcome);
     } else if (in_sync(smtp, verb ? verb->flags : 0)) {
-        if (needs_tls(smtp, verb))
-            refuse_plaintext(smtp, verb);
+        const struct gp__reply *refusal = too_early(smtp, verb);
+
+        if (refusal)
+            refuse_early(smtp, verb, refusal);
         else if (!verb)
             gp__unknown_check(smtp, name, argument);
         else if (not_idle(smtp, verb->flags))

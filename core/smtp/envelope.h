@@ -41,6 +41,7 @@ struct gp__mail {
     bool requiretls; /* RFC 8689: it goes on over verified TLS only, or comes back */
     enum gp__dsn_ret ret;
     struct gp_slice envid; /* xtext undone; absent if not given */
+    struct gp_slice auth;  /* AUTH=: who submitted it (RFC 4954 section 5); "" for "<>"; absent */
     struct gp__parameter *parameters;
     size_t n_parameters;
 };

@@ -71,6 +71,24 @@ static bool nothing_to_say(unsigned extension, const struct gp__limits *limits)
            limits->transactions > LIMITS_VALUE_MAX;
 }
 
+static int add_auth(unsigned mechanisms, struct gp__buf *lines)
+{
+    struct gp__text text;
+
+    if (!mechanisms)
+        return 0;
+    text.len = 0;
+    gp__text_add(&text, GP_S("AUTH"));
+    for (int i = 0; i < GP__SASL_COUNT; i++) {
+        if (!(mechanisms & 1u << i))
+            continue;
+        gp__text_add(&text, GP_S(" "));
+        gp__text_add(&text, gp__sasl_mechanism((enum gp__sasl_name)i)->name);
+    }
+    gp__text_add(&text, GP_S("\n"));
+    return gp__buf_append(lines, gp__text_slice(&text));
+}
+
 int gp__extension_lines(const struct gp__smtp_settings *settings, const struct gp_session *session,
                         struct gp__buf *lines)
 {
@@ -89,7 +107,7 @@ int gp__extension_lines(const struct gp__smtp_settings *settings, const struct g
         if (gp__buf_append(lines, gp__text_slice(&text)) < 0)
             return -1;
     }
-    return 0;
+    return add_auth(gp__auth_offered(settings, session), lines);
 }
 
 bool gp__extension_line_ok(struct gp_slice line)

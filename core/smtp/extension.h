@@ -11,7 +11,8 @@
 unsigned gp__extension_mask(const struct gp__smtp_settings *settings,
                             const struct gp_session *session);
 
-/* Appends a line for each keyword, ended by LF. 0, or -1 without memory. */
+/* Appends a line for each keyword that holds for the session as it is now, ended by LF. 0, or -1
+ * without memory. */
 int gp__extension_lines(const struct gp__smtp_settings *settings, const struct gp_session *session,
                         struct gp__buf *lines);
 

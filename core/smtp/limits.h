@@ -14,12 +14,14 @@
 #define GP__LIMITS(X)                                                                              \
     X(SIZE,     message_size,       "50MiB",    1024,     1ll << 40, "A message; 552 5.3.4 at MAIL or after the data. Announced as SIZE.")             \
     X(SIZE,     command_line,       "2KiB",     512,      65536,     "A command line with its CRLF (RFC 5321 asks for 512, more with extensions); 500 5.5.6.") \
+    X(SIZE,     auth_line,          "12288",    1024,     65536,     "A line of an AUTH exchange without its CRLF (RFC 4954 section 4); 500 5.5.6.")     \
     X(SIZE,     text_line,          "1000",     998,      1ll << 30, "A line of the message with its CRLF (RFC 5321 4.5.3.1.6); 554 5.6.0.")            \
     X(INTEGER,  recipients,         "1000",     100,      100000,    "Recipients of a transaction (refused ones count half); 452 4.5.3. Announced as LIMITS RCPTMAX.")            \
     X(INTEGER,  transactions,       "1000",     1,        1000000,   "MAIL commands of a session; 421 4.7.0 afterwards. Announced as LIMITS MAILMAX.")  \
     X(INTEGER,  commands,           "100000",   100,      1ll << 40, "Commands of a session; 421 4.7.0.")                                               \
     X(INTEGER,  idle_commands,      "100",      1,        1ll << 40, "Commands in a row that do no work (NOOP, RSET, VRFY, EHLO, HELP); 421 4.7.0.")    \
     X(INTEGER,  errors,             "20",       1,        1000000,   "Commands of a session refused with 5xx (a 4xx asks to come back); 421 4.7.0.")                                       \
+    X(INTEGER,  auth_failures,      "5",        1,        1000,      "AUTH commands of a session that fail; 421 4.7.0.")                                 \
     X(INTEGER,  unknown_commands,   "10",       1,        1000000,   "Commands that don't exist; 421 4.7.0.")                                           \
     X(INTEGER,  parameters,         "20",       1,        1000,      "Parameters of MAIL or RCPT; 501 5.5.4.")                                          \
     X(INTEGER,  headers,            "1000",     50,       1000000,   "Header fields of a message; 554 5.6.0.")                                          \

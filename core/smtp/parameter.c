@@ -9,6 +9,7 @@
 
 #define ENVID_MAX 100u /* RFC 3461 4.4 */
 #define ORCPT_MAX 500u /* RFC 3461 4.2 */
+#define AUTH_MAX 500u  /* RFC 4954 section 3 */
 
 struct reading {
     struct gp__arena *arena;
@@ -42,6 +43,8 @@ static const struct gp__reply bad_requiretls = GP__REPLY_INIT(501, 5, 5, 4,
 static const struct gp__reply bad_ret = GP__REPLY_INIT(501, 5, 5, 4, "RET is FULL or HDRS");
 static const struct gp__reply bad_envid = GP__REPLY_INIT(
     501, 5, 5, 4, "ENVID is xtext of at most 100 characters");
+static const struct gp__reply bad_auth = GP__REPLY_INIT(501, 5, 5, 4,
+                                                        "AUTH is an address in xtext, or <>");
 static const struct gp__reply bad_notify = GP__REPLY_INIT(
     501, 5, 5, 4, "NOTIFY is NEVER, or a list of SUCCESS, FAILURE, DELAY");
 static const struct gp__reply bad_orcpt = GP__REPLY_INIT(
@@ -123,6 +126,22 @@ static const struct gp__reply *read_envid(struct reading *r, struct gp_slice val
         gp__xtext_decode(r->arena, value, &r->mail->envid) < 0 || !printable_ascii(r->mail->envid))
         return &bad_envid;
     return NULL;
+}
+
+/* A mailbox or "<>" (RFC 4954 section 5). What it says is for those who trust this client. */
+static const struct gp__reply *read_auth(struct reading *r, struct gp_slice value)
+{
+    struct gp__address address;
+
+    if (value.len == 0 || value.len > AUTH_MAX ||
+        gp__xtext_decode(r->arena, value, &r->mail->auth) < 0)
+        return &bad_auth;
+    if (gp_slice_eq(r->mail->auth, GP_S("<>"))) {
+        r->mail->auth = GP_S("");
+        return NULL;
+    }
+    return gp__mailbox_parse(r->arena, r->mail->auth, GP__ADDRESS_UTF8, &address) ? &bad_auth
+                                                                                  : NULL;
 }
 
 /* ---- RCPT ---- */
@@ -249,6 +268,7 @@ static const struct row rows[] = {
     {{"REQUIRETLS", 10}, GP__EXT_REQUIRETLS, false, read_requiretls},
     {{"RET", 3}, GP__EXT_DSN, false, read_ret},
     {{"ENVID", 5}, GP__EXT_DSN, false, read_envid},
+    {{"AUTH", 4}, GP__EXT_AUTH, false, read_auth},
     {{"NOTIFY", 6}, GP__EXT_DSN, true, read_notify},
     {{"ORCPT", 5}, GP__EXT_DSN, true, read_orcpt},
 };

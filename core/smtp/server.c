@@ -40,6 +40,15 @@ size_t gp__smtp_pending(const struct gp__smtp *smtp)
     return smtp->held.len + smtp->fed.len;
 }
 
+/* Whether the line in view is one of an AUTH exchange, or begins one. */
+static bool is_secret(const struct gp__smtp *smtp, struct gp_slice line)
+{
+    if (!smtp->settings->auth.mechanisms || smtp->state > GP__STATE_AUTH)
+        return false;
+    return smtp->state == GP__STATE_AUTH ||
+           gp_slice_caseeq(gp_slice_sub(line, 0, 5), GP_S("AUTH "));
+}
+
 /* Moves n bytes from what was fed to what is held. */
 static int hold(struct gp__smtp *smtp, size_t n)
 {
@@ -63,8 +72,18 @@ void gp__smtp_feed(struct gp__smtp *smtp, struct gp_slice bytes)
         smtp->session->talked_early = true;
 }
 
+bool gp__smtp_fed_secret(struct gp__smtp *smtp)
+{
+    bool secret = smtp->fed_secret;
+
+    smtp->fed_secret = false;
+    return secret;
+}
+
 void gp__smtp_settle(struct gp__smtp *smtp)
 {
+    if (smtp->fed.len)
+        smtp->fed_secret |= is_secret(smtp, gp__smtp_window(smtp));
     if (smtp->fed.len)
         (void)hold(smtp, smtp->fed.len);
     smtp->fed = gp_slice(NULL, 0);
@@ -73,7 +92,7 @@ void gp__smtp_settle(struct gp__smtp *smtp)
 /* The rest of a line that is held in part. False when there is no more input. */
 static bool more_of_line(struct gp__smtp *smtp, bool was_held)
 {
-    struct gp_slice part = gp_slice_sub(smtp->fed, 0, smtp->settings->limits.command_line);
+    struct gp_slice part = gp_slice_sub(smtp->fed, 0, smtp->lexer.limit);
     size_t lf = gp_slice_find(part, '\n');
 
     if (!was_held || part.len == 0)
@@ -83,6 +102,15 @@ static bool more_of_line(struct gp__smtp *smtp, bool was_held)
     return hold(smtp, lf < part.len ? lf + 1 : part.len) == 0;
 }
 
+/* An initial response stands in the command line, and tokens are long: what RFC 4954 allows for the
+ * responses holds for it too. */
+static uint64_t line_limit(const struct gp__smtp *smtp)
+{
+    const struct gp__limits *limits = &smtp->settings->limits;
+
+    return is_secret(smtp, gp__smtp_window(smtp)) ? limits->auth_line + 2 : limits->command_line;
+}
+
 static bool read_line(struct gp__smtp *smtp, struct gp_slice *line_r, enum gp__line_flaw *flaw_r)
 {
     bool was_held, found;
@@ -90,6 +118,7 @@ static bool read_line(struct gp__smtp *smtp, struct gp_slice *line_r, enum gp__l
 
     do {
         was_held = smtp->held.len > 0;
+        smtp->lexer.limit = line_limit(smtp);
         found = gp__lexer_next(&smtp->lexer, gp__smtp_window(smtp), &used, line_r, flaw_r);
         gp__smtp_consume(smtp, used);
     } while (!found && more_of_line(smtp, was_held));
@@ -186,6 +215,7 @@ void gp__smtp_close(struct gp__smtp *smtp, const struct gp__reply *reply,
     gp__smtp_end_transaction(smtp, reason, NULL);
     smtp->asking = false;
     smtp->ask_open = false;
+    gp__auth_done(smtp);
     smtp->state = GP__STATE_CLOSING;
     gp__smtp_command_done(smtp);
 }
@@ -242,6 +272,7 @@ static void fill_ask(struct gp__smtp *smtp, struct gp__smtp_event *event)
     event->type = GP__SMTP_ASK;
     event->ask = (enum gp__smtp_ask)smtp->ask;
     event->rcpt = smtp->rcpt;
+    event->sasl = smtp->sasl;
     event->transaction = smtp->proposed ? smtp->proposed : smtp->session->transaction;
     if (smtp->command) {
         event->verb = smtp->command->verb;
@@ -274,6 +305,10 @@ static const struct {
     [GP__ASK_STARTTLS] = {'2', GP__REPLY_INIT(220, 2, 0, 0, "Ready to start TLS"),
                           gp__starttls_proceed, gp__smtp_refuse},
     [GP__ASK_TLS] = {'2', {0}, gp__tls_proceed, gp__tls_refused},
+    [GP__ASK_AUTH] = {'2', {0}, NULL, gp__auth_refused},
+    [GP__ASK_LOGIN] = {'2', GP__REPLY_INIT(235, 2, 7, 0, "Authentication successful"),
+                       gp__login_proceed, gp__auth_refused},
+    [GP__ASK_AUTH_FAILED] = {'2', {0}, gp__auth_failed_proceed, gp__auth_refused},
 };
 
 /* Checks a reply of the host and completes it: each line shall have an enhanced code. */
@@ -313,6 +348,8 @@ static void act(struct gp__smtp *smtp, const struct gp__answer *answer,
         gp__message_answered(smtp, answer, reply);
     else if (refused)
         asks[smtp->ask].refused(smtp, reply);
+    else if (smtp->ask == GP__ASK_AUTH)
+        gp__auth_answered(smtp, answer);
     else
         asks[smtp->ask].proceed(smtp, reply);
 }
@@ -391,19 +428,48 @@ static void rearm(struct gp__smtp *smtp)
 
 /* ---- steps ---- */
 
-enum gp__step gp__command_step(struct gp__smtp *smtp, struct gp__smtp_event *event)
+/* The line was used: its bytes are wiped where they are ours, else the host is to do it. */
+static void forget_line(struct gp__smtp *smtp, struct gp_slice line)
+{
+    const char *held = smtp->held.data;
+
+    if (held && line.data >= held && line.data < held + smtp->held.cap)
+        explicit_bzero(smtp->held.data + (line.data - held), line.len);
+    else
+        smtp->fed_secret = true;
+}
+
+enum gp__step gp__auth_step(struct gp__smtp *smtp, struct gp__smtp_event *event)
 {
     struct gp_slice line = gp_slice(NULL, 0);
     enum gp__line_flaw flaw;
 
     (void)event;
     if (!read_line(smtp, &line, &flaw))
+        return smtp->state == GP__STATE_AUTH ? GP__STEP_WAIT : GP__STEP_AGAIN;
+    smtp->mark = smtp->now;
+    gp__auth_line(smtp, line, flaw);
+    forget_line(smtp, line);
+    return GP__STEP_AGAIN;
+}
+
+enum gp__step gp__command_step(struct gp__smtp *smtp, struct gp__smtp_event *event)
+{
+    struct gp_slice line = gp_slice(NULL, 0);
+    enum gp__line_flaw flaw;
+    bool secret;
+
+    (void)event;
+    if (!read_line(smtp, &line, &flaw))
         return smtp->state == GP__STATE_COMMAND ? GP__STEP_WAIT : GP__STEP_AGAIN;
     smtp->mark = smtp->now;
+    secret = !flaw && is_secret(smtp, line);
     if (flaw)
         gp__command_flawed(smtp, flaw);
     else
         gp__command_dispatch(smtp, line);
+    if (secret)
+        forget_line(smtp, line);
     return GP__STEP_AGAIN;
 }
 
@@ -459,6 +525,7 @@ struct gp__smtp *gp__smtp_create(const struct gp__smtp_settings *settings,
     smtp->settings = settings;
     smtp->session = session;
     smtp->now = smtp->mark = smtp->session_began = now_ms;
+    smtp->held.secret = settings->auth.mechanisms != 0;
     smtp->lexer.limit = settings->limits.command_line;
     smtp->lexer.lenient = settings->line_endings == GP__LINES_NORMALIZE;
     smtp->state = GP__STATE_GREETING;
@@ -478,6 +545,7 @@ void gp__smtp_free(struct gp__smtp **smtp_)
     gp__transaction_unref(&smtp->session->transaction);
     gp__transaction_unref(&smtp->proposed);
     gp__transaction_unref(&smtp->ended);
+    gp__sasl_free(&smtp->sasl);
     gp__smtp_command_done(smtp);
     gp__buf_free(&smtp->out);
     gp__buf_free(&smtp->held);
@@ -492,7 +560,11 @@ void gp__smtp_drain(struct gp__smtp *smtp)
 
 unsigned gp__smtp_extensions(const struct gp__smtp *smtp)
 {
-    return smtp->session->extended ? gp__extension_mask(smtp->settings, smtp->session) : 0;
+    unsigned mask = gp__extension_mask(smtp->settings, smtp->session);
+
+    if (gp__auth_offered(smtp->settings, smtp->session))
+        mask |= GP__EXT_AUTH;
+    return smtp->session->extended ? mask : 0;
 }
 
 bool gp__smtp_idle(const struct gp__smtp *smtp)

@@ -14,14 +14,15 @@
  * never allocates per command: a command is parsed in a scratch arena that is reset after it, a
  * transaction has its own arena.
  *
- * Follows RFC 5321 (5321bis where stricter), 1870, 2033, 2034, 2920, 3030, 3207, 3461, 6152, 6531,
- * 8689, 9422 and draft-hall-prdr.
+ * Follows RFC 5321 (5321bis where stricter), 1870, 2033, 2034, 2920, 3030, 3207, 3461, 4954, 6152,
+ * 6531, 8689, 9422 and draft-hall-prdr.
  */
 #ifndef GP_SMTP_SERVER_H
 #define GP_SMTP_SERVER_H
 
 #include "core/smtp/limits.h"
 #include "core/smtp/reply.h"
+#include "core/smtp/sasl.h"
 #include "core/smtp/transaction.h"
 
 enum gp__line_endings {
@@ -58,6 +59,14 @@ enum gp__extension {
     GP__EXT_PRDR = 1 << 12,       /* SMTP only */
     GP__EXT_REQUIRETLS = 1 << 13, /* inside TLS only */
     GP__EXT_DEFAULT = (1 << 14) - 1 - (1 << 9) - (1 << 10),
+    GP__EXT_AUTH = 1 << 15, /* not to be set: it holds where a mechanism is offered */
+};
+
+struct gp__auth_offer {
+    unsigned mechanisms; /* 1 << enum gp__sasl_name: what can be served; 0: no AUTH */
+    bool plaintext;      /* also without TLS */
+    bool required;       /* 530 to all mail without a login */
+    const struct gp__crypto *crypto;
 };
 
 /* Settings of a listener; immutable, outlives its sessions. */
@@ -69,6 +78,7 @@ struct gp__smtp_settings {
     enum gp__line_endings line_endings;
     enum gp__pipelining pipelining;
     enum gp__starttls starttls;
+    struct gp__auth_offer auth;
     struct gp__limits limits;
 };
 
@@ -93,8 +103,11 @@ enum gp__smtp_ask {
     GP__ASK_COMMAND,      /* an unknown verb: event.verb, event.argument */
     GP__ASK_VRFY,         /* event.argument */
     GP__ASK_EXPN,
-    GP__ASK_STARTTLS, /* to refuse with 454 when TLS is not to be had now */
-    GP__ASK_TLS,      /* the session is encrypted now: after CONNECT, or after a STARTTLS */
+    GP__ASK_STARTTLS,    /* to refuse with 454 when TLS is not to be had now */
+    GP__ASK_TLS,         /* the session is encrypted now: after CONNECT, or after a STARTTLS */
+    GP__ASK_AUTH,        /* event.sasl needs to know something: answer.found, answer.value */
+    GP__ASK_LOGIN,       /* the client has proved who it is: session->auth_user, may be refused */
+    GP__ASK_AUTH_FAILED, /* it has not; the reply is the engine's unless one is given */
     GP__ASK_COUNT
 };
 
@@ -118,6 +131,7 @@ struct gp__smtp_event {
     struct gp_slice verb, argument;     /* COMMAND, VRFY, EXPN; verb in upper case */
     const struct gp__rcpt *rcpt;        /* RCPT: in the transaction's arena */
     struct gp_transaction *transaction; /* MAIL to MESSAGE, RESET */
+    const struct gp__sasl *sasl;        /* AUTH, LOGIN, AUTH_FAILED */
     struct gp__buf *lines;              /* CAPABILITIES: one keyword line each, ended by LF */
     const struct gp__reply *refusal;    /* RESET with REFUSED: the engine's own reply, for logs;
                                            static; NULL when the host refused */
@@ -138,9 +152,16 @@ struct gp__answer {
      * of RCPT; NULL: `reply` for all. */
     const struct gp__reply *replies;
     size_t n_replies;
+    /* AUTH: as gp__sasl_answer() takes it. */
+    bool found;
+    struct gp_slice value;
 };
 
 struct gp__smtp;
+
+/* The mechanisms that the session as it is now is offered: 1 << enum gp__sasl_name. */
+unsigned gp__auth_offered(const struct gp__smtp_settings *settings,
+                          const struct gp_session *session);
 
 /* The engine of one session; borrows both. It starts by asking CONNECT. */
 struct gp__smtp *gp__smtp_create(const struct gp__smtp_settings *settings,
@@ -155,6 +176,10 @@ void gp__smtp_settle(struct gp__smtp *smtp);
 
 /* Bytes it holds that are not consumed; the host stops reading at limits.pipeline. */
 size_t gp__smtp_pending(const struct gp__smtp *smtp);
+
+/* Whether bytes that were fed since this was last asked held credentials: the host wipes them where
+ * it keeps them, after gp__smtp_settle(). */
+bool gp__smtp_fed_secret(struct gp__smtp *smtp);
 
 /* Does the next thing. While an ASK is open it says INPUT and does nothing. Time that runs
  * backwards stands still. */

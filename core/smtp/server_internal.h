@@ -16,6 +16,7 @@
 #define GP__SMTP_STATES(X)                                                                         \
     X(GREETING, "greeting", gp__greeting_step)                                                     \
     X(COMMAND, "command", gp__command_step)                                                        \
+    X(AUTH, "auth", gp__auth_step)                                                                 \
     X(DATA, "data", gp__data_step)                                                                 \
     X(CHUNK, "chunk", gp__chunk_step)                                                              \
     X(STARTTLS, "starttls", gp__starttls_step)                                                     \
@@ -60,6 +61,9 @@ struct gp__smtp {
     struct gp__arena *scratch;
     struct gp__command *command; /* in scratch, NULL without */
 
+    struct gp__sasl *sasl; /* an AUTH under way, or NULL */
+    uint32_t auth_failures;
+
     struct gp_transaction *proposed; /* MAIL, before the answer */
     const struct gp__rcpt *rcpt;     /* RCPT, before the answer */
     struct gp_transaction *ended;    /* waits for its RESET event */
@@ -84,6 +88,7 @@ struct gp__smtp {
     bool handshaking;      /* STARTTLS was told to the host */
     bool unwelcome;        /* refused at CONNECT: 503 until QUIT */
     bool draining;         /* the host wants no more of the message */
+    bool fed_secret;       /* what was fed held credentials */
     bool chunk_last, chunk_keep;
     bool chunks_failed; /* later chunks of the same message are expected (RFC 3030 section 2) */
 };
@@ -122,6 +127,7 @@ unsigned gp__smtp_extensions(const struct gp__smtp *smtp);
 
 enum gp__step gp__greeting_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__command_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
+enum gp__step gp__auth_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__data_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__chunk_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__starttls_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
@@ -132,6 +138,9 @@ enum gp__step gp__closed_step(struct gp__smtp *smtp, struct gp__smtp_event *even
 
 void gp__command_dispatch(struct gp__smtp *smtp, struct gp_slice line);
 void gp__command_flawed(struct gp__smtp *smtp, enum gp__line_flaw flaw);
+
+/* Whether no input waits after a line that ends a group; else it refuses and closes. */
+bool gp__command_in_sync(struct gp__smtp *smtp);
 
 /* ---- receive.c: the message while it comes in ---- */
 
@@ -161,6 +170,7 @@ void gp__noop_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__quit_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__vrfy_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__expn_check(struct gp__smtp *smtp, struct gp_slice argument);
+void gp__auth_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__help_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__starttls_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__not_implemented_check(struct gp__smtp *smtp, struct gp_slice argument);
@@ -179,6 +189,8 @@ gp__answer_fn gp__data_proceed, gp__data_refused;
 gp__answer_fn gp__unknown_proceed;
 gp__answer_fn gp__starttls_proceed;
 gp__answer_fn gp__tls_proceed, gp__tls_refused;
+gp__answer_fn gp__auth_refused, gp__auth_failed_proceed;
+gp__answer_fn gp__login_proceed;
 /* Whether a reply may answer one recipient of a message (LMTP). */
 bool gp__message_reply_ok(const struct gp__reply *reply);
 void gp__message_answered(struct gp__smtp *smtp, const struct gp__answer *answer,
@@ -189,6 +201,12 @@ void gp__message_answered(struct gp__smtp *smtp, const struct gp__answer *answer
 /* Whether the session is encrypted; whether STARTTLS can be said now. */
 bool gp__smtp_encrypted(const struct gp__smtp *smtp);
 bool gp__smtp_offers_tls(const struct gp__smtp *smtp);
+/* ---- AUTH (cmd_auth.c) ---- */
+
+/* A line of an exchange; an answer to AUTH; the end of an exchange, however it ends. */
+void gp__auth_line(struct gp__smtp *smtp, struct gp_slice line, enum gp__line_flaw flaw);
+void gp__auth_answered(struct gp__smtp *smtp, const struct gp__answer *answer);
+void gp__auth_done(struct gp__smtp *smtp);
 
 /* ---- shared by MAIL and RCPT (cmd_mail.c) ---- */
 

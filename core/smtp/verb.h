@@ -16,6 +16,7 @@ enum gp__verb_flags {
     GP__VERB_CONTENT = 1 << 5,     /* what follows is content, not commands: DATA */
     GP__VERB_PLAIN = 1 << 6,       /* also in plaintext where TLS is required (RFC 3207 4) */
     GP__VERB_CHUNK = 1 << 7,       /* what follows belongs to the command: BDAT */
+    GP__VERB_NO_LOGIN = 1 << 8,    /* also where authentication is required (RFC 4954 section 6) */
 };
 
 struct gp__verb {

@@ -93,22 +93,70 @@ GP_API void *gp_delivery_data(const struct gp_delivery *delivery);
 
 /* ---- auth: who may log in ---- */
 
+/* What a backend can be asked, and so which mechanisms are offered. */
+enum gp_auth_offer {
+    GP_AUTH_PASSWORD = 1 << 0,      /* verify_password: PLAIN, LOGIN */
+    GP_AUTH_SCRAM_SHA_1 = 1 << 1,   /* fetch_secret for "SCRAM-SHA-1" */
+    GP_AUTH_SCRAM_SHA_256 = 1 << 2, /* the same for "SCRAM-SHA-256" */
+    GP_AUTH_TOKEN = 1 << 3,         /* verify_token: OAUTHBEARER, XOAUTH2 */
+};
+
+/*
+ * A backend. Users, passwords and tokens come from the network: names are UTF-8 of 1 to 255 bytes
+ * without control characters, passwords the same up to 500, both prepared (RFC 4013); tokens are
+ * visible ASCII up to 8 KiB. The session's facts (gp_client_ip, gp_tls_version …) can be asked.
+ *
+ * Each function returns 0 for yes, GP_ENOTFOUND for a definite no (the next backend of the listener
+ * is asked), and any other error for "could not tell" (454 to the client, nobody else is asked).
+ * A no must take as long for a user that does not exist as for a wrong password: see
+ * gp_password_verify(). Memory of the call is wiped when it ends; wipe copies of your own, and log
+ * no secret.
+ */
 struct gp_auth_role {
     size_t size; /* sizeof(struct gp_auth_role) */
 
-    /* Whether the password is right: 0 yes, GP_ENOTFOUND no (unknown user or wrong password, not
-     * told apart), any other error: could not tell. */
+    /* Optional: whether the password is right. */
     int (*verify_password)(struct gp_call *call, void *self, struct gp_slice user,
                            struct gp_slice password);
 
-    /* Optional: the stored secret for a mechanism such as "SCRAM-SHA-256" (RFC 5803 form). */
+    /*
+     * Optional: the stored secret for a mechanism, "SCRAM-SHA-256" or "SCRAM-SHA-1", as RFC 5803
+     * has it: "SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY" with base64. With GP_ENOTFOUND
+     * *secret_r may be the secret of some other user: only its number of iterations and the length
+     * of its salt are used, so that the user seems to be there.
+     */
     int (*fetch_secret)(struct gp_call *call, void *self, struct gp_slice user,
                         struct gp_slice mechanism, struct gp_slice *secret_r);
 
-    /* Optional: the user that a bearer token stands for (RFC 7628). */
+    /* Optional: the user that a bearer token stands for (RFC 7628). `user` is whom the client says
+     * it is, empty if it does not; a token of somebody else is GP_ENOTFOUND. */
     int (*verify_token)(struct gp_call *call, void *self, struct gp_slice user,
                         struct gp_slice token, struct gp_slice *user_r);
+
+    /* Optional: what this instance offers (enum gp_auth_offer), if its options decide. Asked once,
+     * after create(). Without it: all that it has functions for. */
+    unsigned (*offers)(void *self);
 };
+
+/* In verify_password: the name under which the backend knows the user, if it is not the one that
+ * was given ("alice" logged in as "Alice@example.org"). 0, or GP_EINVAL: no name. */
+GP_API int gp_auth_login_as(struct gp_call *call, struct gp_slice user);
+
+/*
+ * Whether a password is the one of a stored hash, computed in a thread of the work pool. Known are
+ * those of crypt(3) ("$y$…" yescrypt, "$2b$…" bcrypt, "$6$…" sha512-crypt, "$5$…"), argon2
+ * ("$argon2id$…", "$argon2i$…"), and SCRAM secrets ("SCRAM-SHA-256$…"); "{CRYPT}", "{BLF-CRYPT}",
+ * "{ARGON2ID}" and the like in front are allowed. 0 yes, GP_ENOTFOUND no, GP_EINVAL: not such a
+ * hash, GP_ETEMP: too much to do.
+ *
+ * An absent `stored` never fits and takes as long as one that `gatepost user` makes: for users that
+ * do not exist.
+ */
+GP_API int gp_password_verify(struct gp_call *call, struct gp_slice stored,
+                              struct gp_slice password);
+
+/* Whether a hash is of a kind that gp_password_verify() knows. */
+GP_API bool gp_password_known(struct gp_slice stored);
 
 /* ---- state: shared keys and counters with expiry ---- */
 

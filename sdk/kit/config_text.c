@@ -137,8 +137,9 @@ static void write_chain(struct gp__kit_text *text, const struct gp__kit_file *fi
     add_own(text, "    - kit: {}");
 }
 
+/* Everybody may log in, where the scenario says nothing else. */
 static void write_listener(struct gp__kit_text *text, const struct gp__kit_file *file,
-                           const struct gp__kit_range *range)
+                           const struct gp__kit_range *range, bool own_auth)
 {
     add_own(text, "listeners:");
     add_own(text, "  kit:");
@@ -146,6 +147,10 @@ static void write_listener(struct gp__kit_text *text, const struct gp__kit_file 
         add_own(text, "    address: 127.0.0.1:25");
     if (!has_key(file, range, GP_S("chain")))
         add_own(text, "    chain: kit");
+    if (!own_auth && !has_key(file, range, GP_S("auth")))
+        add_own(text, "    auth: kit");
+    if (!has_key(file, range, GP_S("auth_plaintext")))
+        add_own(text, "    auth_plaintext: true");
     if (range->first)
         add_block(text, file, range, INDENT);
 }
@@ -154,7 +159,10 @@ static void write_rest(struct gp__kit_text *text, const struct gp__kit_file *fil
                        const struct gp__kit_scenario *scenario)
 {
     const struct gp__kit_range *config = block_of(file, scenario, GP__KIT_CONFIG);
+    bool own_auth = has_key(file, config, GP_S("auth"));
 
+    if (!own_auth)
+        add_own(text, "auth: {kit: {kit: {}}}");
     if (!has_key(file, config, GP_S("hostname")))
         add_own(text, "hostname: mx.example.test");
     if (!has_key(file, config, GP_S("hold")))
@@ -165,7 +173,7 @@ static void write_rest(struct gp__kit_text *text, const struct gp__kit_file *fil
     if (!has_key(file, config, GP_S("routes")))
         add_own(text, "routes: [{name: kit, to: kit, mode: direct}]");
     write_chain(text, file, block_of(file, scenario, GP__KIT_CHAIN));
-    write_listener(text, file, block_of(file, scenario, GP__KIT_LISTENER));
+    write_listener(text, file, block_of(file, scenario, GP__KIT_LISTENER), own_auth);
 }
 
 /* ---- reading them ---- */

@@ -205,6 +205,7 @@ GP__KIT_RUN(gp__kit_given_http);
 GP__KIT_RUN(gp__kit_given_state);
 GP__KIT_RUN(gp__kit_given_slow_state);
 
+GP__KIT_RUN(gp__kit_when_auth);
 GP__KIT_RUN(gp__kit_when_bdat);
 GP__KIT_RUN(gp__kit_when_command);
 GP__KIT_RUN(gp__kit_when_connect);
@@ -217,8 +218,10 @@ GP__KIT_RUN(gp__kit_when_push);
 GP__KIT_RUN(gp__kit_when_quit);
 GP__KIT_RUN(gp__kit_when_rcpt);
 GP__KIT_RUN(gp__kit_when_rset);
+GP__KIT_RUN(gp__kit_when_scram);
 GP__KIT_RUN(gp__kit_when_send);
 GP__KIT_RUN(gp__kit_when_tick);
+GP__KIT_RUN(gp__kit_when_token);
 GP__KIT_RUN(gp__kit_when_use);
 GP__KIT_RUN(gp__kit_when_vrfy);
 GP__KIT_RUN(gp__kit_when_wait);

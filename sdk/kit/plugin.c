@@ -117,6 +117,35 @@ static enum gp_verdict on_disconnect(struct gp_call *call, void *self)
     return GP_NEXT;
 }
 
+/* ---- the backend ---- */
+
+/* Everybody may log in, unless the password or token is "wrong". */
+static bool is_wrong(struct gp_slice secret)
+{
+    return gp_slice_eq(secret, GP_S("wrong"));
+}
+
+static int verify_password(struct gp_call *call, void *self, struct gp_slice user,
+                           struct gp_slice password)
+{
+    (void)call;
+    (void)self;
+    (void)user;
+    return is_wrong(password) ? GP_ENOTFOUND : GP_OK;
+}
+
+static int verify_token(struct gp_call *call, void *self, struct gp_slice user,
+                        struct gp_slice token, struct gp_slice *user_r)
+{
+    (void)call;
+    (void)self;
+    *user_r = user;
+    return is_wrong(token) ? GP_ENOTFOUND : GP_OK;
+}
+
+static const struct gp_auth_role auth_role = {
+    .size = sizeof auth_role, .verify_password = verify_password, .verify_token = verify_token};
+
 static const struct gp_target_role role = {sizeof role, deliver, publish, revoke};
 
 static const struct gp_hook hooks[] = {
@@ -138,4 +167,5 @@ const struct gp_plugin gp__kit_plugin = {
     .hooks = hooks,
     .target = &role,
     .state = &gp__kit_state_role,
+    .auth = &auth_role,
 };

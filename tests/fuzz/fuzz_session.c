@@ -148,6 +148,11 @@ static void on_ask(struct host *host, const struct gp__smtp_event *event)
     case GP__ASK_EXPN:
         CHECK(event->verb.len > 0);
         break;
+    case GP__ASK_AUTH:
+    case GP__ASK_LOGIN:
+    case GP__ASK_AUTH_FAILED:
+        CHECK(!host->open && event->sasl);
+        break;
     case GP__ASK_CONNECT:
     case GP__ASK_HELO:
         CHECK(!host->open);

@@ -136,6 +136,33 @@ static void test_received_hostile(void **state)
     }
 }
 
+/* What is missing is added below, what is there stays, whatever it says. */
+static void test_complete(void **state)
+{
+    static const struct {
+        struct gp_slice given, want;
+    } cases[] = {
+        {GP_S("From: a@b\r\n\r\nx"),
+         GP_S("From: a@b\r\nDate: "
+              "Mon, 23 Nov 2026 14:05:17 +0000"
+              "\r\nMessage-ID: <01J0000000000000.1@mx.example.org>\r\n\r\nx")},
+        {GP_S("Date: never\r\n\r\n"),
+         GP_S("Date: never\r\nMessage-ID: <01J0000000000000.1@mx.example.org>\r\n\r\n")},
+        {GP_S("message-id: <x>\r\n\r\n"),
+         GP_S("message-id: <x>\r\nDate: Mon, 23 Nov 2026 14:05:17 +0000\r\n\r\n")},
+        {GP_S("Message-ID:\r\ndate: x\r\n\r\n"), GP_S("Message-ID:\r\ndate: x\r\n\r\n")},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct gp__trace trace = usual();
+        struct gp_message *message = message_of(arena, cases[i].given);
+
+        gp__trace_complete(message, WHO, &trace);
+        assert_slice(emitted(arena, message), cases[i].want);
+    }
+}
+
 static void test_utf8(void **state)
 {
     struct gp__trace trace = usual();
@@ -275,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_with, setup, teardown),
         cmocka_unit_test_setup_teardown(test_received, setup, teardown),
         cmocka_unit_test_setup_teardown(test_received_hostile, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_complete, setup, teardown),
         cmocka_unit_test_setup_teardown(test_utf8, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delivery, setup, teardown),
         cmocka_unit_test_setup_teardown(test_authres_build, setup, teardown),

@@ -40,6 +40,8 @@ static struct {
     uint64_t deliver_ms, publish_ms, revoke_ms, lookup_ms;
     unsigned slow_publish; /* the how manieth is slow; 0: all */
     int (*deliver)(struct gp_call *call, struct gp_delivery *delivery);
+    uint64_t who_ms;
+    struct gp_slice secret; /* stored, for SCRAM */
 
     /* What they saw. */
     unsigned calls[GP_HOOK_COUNT], ended[GP_HOOK_COUNT];
@@ -47,7 +49,8 @@ static struct {
     unsigned delivers, publishes, revokes, lookups;
     struct gp__buf body;
     unsigned last_chunks;
-    struct gp__buf to; /* local parts that the target was asked for, each with a space */
+    unsigned asked, mechanism; /* of backends */
+    struct gp__buf to;         /* local parts that the target was asked for, each with a space */
 } seen;
 
 static enum gp_verdict probe_on(struct gp_call *call, void *self)
@@ -144,6 +147,52 @@ static int list_lookup(struct gp_call *call, void *self, struct gp_slice key,
                                                                                   : 0;
 }
 
+/* A backend: the password is "secret" and the token "token-USER", but for users called "no…" and
+ * "temp…". There are two in the configuration of test_auth. */
+static int who_answer(struct gp_call *call, struct gp_slice user, bool right)
+{
+    int error = seen.who_ms ? gp_sleep(call, seen.who_ms) : 0;
+
+    seen.asked++;
+    if (error)
+        return error;
+    if (gp_slice_starts(user, GP_S("temp")))
+        return GP_ETEMP;
+    return right && !gp_slice_starts(user, GP_S("no")) ? GP_OK : GP_ENOTFOUND;
+}
+
+static int who_password(struct gp_call *call, void *self, struct gp_slice user,
+                        struct gp_slice password)
+{
+    (void)self;
+    assert_int_equal(gp_hook_point(call), GP_HOOK_AUTH);
+    if (gp_slice_eq(user, GP_S("alias")))
+        assert_int_equal(gp_auth_login_as(call, GP_S("real@example.test")), 0);
+    return who_answer(call, user, gp_slice_eq(password, GP_S("secret")));
+}
+
+static int who_secret(struct gp_call *call, void *self, struct gp_slice user,
+                      struct gp_slice mechanism, struct gp_slice *secret_r)
+{
+    (void)self;
+    seen.mechanism = gp_slice_eq(mechanism, GP_S("SCRAM-SHA-1")) ? 1 : 256;
+    *secret_r = seen.secret;
+    return who_answer(call, user, true);
+}
+
+static int who_token(struct gp_call *call, void *self, struct gp_slice user, struct gp_slice token,
+                     struct gp_slice *user_r)
+{
+    (void)self;
+    *user_r = gp_slice_sub(token, 6, token.len);
+    return who_answer(call, *user_r,
+                      gp_slice_starts(token, GP_S("token-")) &&
+                          (user.len == 0 || gp_slice_eq(user, *user_r)));
+}
+
+static const struct gp_auth_role who_role = {sizeof who_role, who_password, who_secret, who_token,
+                                             NULL};
+
 static struct gp_hook probe_hooks[GP_HOOK_COUNT + 1];
 static const struct gp_target_role box_role = {sizeof box_role, box_deliver, box_publish,
                                                box_revoke};
@@ -160,6 +209,7 @@ static const struct gp_plugin plugins[] = {
     DESCRIPTOR("probe", .hooks = probe_hooks, .deadline_ms = 600000, .tick_ms = 3600000,
                .needs = GP_NEEDS_EDIT_ENVELOPE | GP_NEEDS_DRAFT | GP_NEEDS_EDIT_HEADERS),
     DESCRIPTOR("box", .target = &box_role, .needs = GP_NEEDS_FILES, .deadline_ms = 600000),
+    DESCRIPTOR("who", .auth = &who_role, .deadline_ms = 5000),
     DESCRIPTOR("list", .table = &list_role, .deadline_ms = 600000),
 };
 

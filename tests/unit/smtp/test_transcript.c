@@ -15,6 +15,7 @@
 #include "core/base/alloc.h"
 #include "core/base/ascii.h"
 #include "core/base/units.h"
+#include "core/runtime/crypto.h"
 #include "core/smtp/server.h"
 
 #define FILES_MAX 200
@@ -50,9 +51,18 @@ struct run {
     int answered;
 };
 
-static const char *const asks[GP__ASK_COUNT] = {"connect", "helo", "capabilities", "mail",
-                                                "rcpt",    "data", "message",      "command",
-                                                "vrfy",    "expn", "starttls",     "tls"};
+static void same_bytes(void *arg, void *bytes, size_t len)
+{
+    (void)arg;
+    memset(bytes, 'x', len);
+}
+
+static const struct gp__crypto crypto = {
+    .hash = gp__digest_hash, .hmac = gp__digest_hmac, .random = same_bytes};
+
+static const char *const asks[GP__ASK_COUNT] = {
+    "connect", "helo", "capabilities", "mail", "rcpt", "data",  "message",    "command",
+    "vrfy",    "expn", "starttls",     "tls",  "auth", "login", "auth_failed"};
 static const char *const resets[] = {"none", "rset",   "helo",    "refused",
                                      "quit", "closed", "timeout", "starttls"};
 
@@ -131,6 +141,8 @@ static void answer_text(struct run *run, struct gp_slice text)
         answer.decision = GP__REFUSE;
     else if (gp_slice_eq(word, GP_S("disconnect")))
         answer.decision = GP__DISCONNECT;
+    else if (gp_slice_eq(word, GP_S("found")))
+        answer.found = true, answer.value = text, text = GP_S("");
     else if (!gp_slice_eq(word, GP_S("proceed")) && !gp_slice_eq(word, GP_S("each")))
         fail_at(run, "unknown answer " GP_FMT, GP_ARG(word));
     if (gp_slice_eq(word, GP_S("each"))) {
@@ -341,6 +353,32 @@ static bool set_limit(struct run *run, struct gp_slice name, struct gp_slice val
     return false;
 }
 
+/* Mechanisms, after "plaintext" also offered without TLS. */
+static void set_auth(struct run *run, struct gp_slice text)
+{
+    struct gp__auth_offer *auth = &run->settings.auth;
+
+    auth->crypto = &crypto;
+    while (gp_slice_present(text)) {
+        struct gp_slice word = gp_slice_split(&text, ' ');
+        enum gp__sasl_name name;
+
+        if (gp_slice_eq(word, GP_S("plaintext")))
+            auth->plaintext = true;
+        else if (gp__sasl_find(word, &name))
+            auth->mechanisms |= 1u << name;
+        else
+            fail_at(run, "unknown mechanism " GP_FMT, GP_ARG(word));
+    }
+}
+
+/* With a channel binding. */
+static void encrypt(struct run *run)
+{
+    run->session->tls_version = GP_S("TLSv1.3");
+    run->session->tls_exporter = GP_S("EXPORTER");
+}
+
 static void set(struct run *run, struct gp_slice text)
 {
     struct gp_slice name = gp_slice_split(&text, ' ');
@@ -355,13 +393,19 @@ static void set(struct run *run, struct gp_slice text)
     else if (gp_slice_eq(name, GP_S("pipelining")))
         run->settings.pipelining = gp_slice_eq(text, GP_S("note")) ? GP__PIPELINING_NOTE
                                                                    : GP__PIPELINING_ENFORCE;
+    else if (gp_slice_eq(name, GP_S("auth")))
+        set_auth(run, text);
+    else if (gp_slice_eq(name, GP_S("auth_required")))
+        run->settings.auth.required = true;
     else if (gp_slice_eq(name, GP_S("greeting")))
         run->settings.greeting = gp__arena_dup(run->arena, text);
     else if (gp_slice_eq(name, GP_S("starttls")))
         run->settings.starttls = gp_slice_eq(text, GP_S("required")) ? GP__STARTTLS_REQUIRED
                                                                      : GP__STARTTLS_OFFERED;
     else if (gp_slice_eq(name, GP_S("tls")))
-        run->session->tls_version = GP_S("TLSv1.3");
+        encrypt(run);
+    else if (gp_slice_eq(name, GP_S("certificate")))
+        run->session->tls_client_name = gp__arena_dup(run->arena, text);
     else if (gp_slice_eq(name, GP_S("extensions")))
         set_extension(run, text);
     else if (!set_limit(run, name, text))
@@ -430,6 +474,8 @@ static void check_fact(struct run *run, struct gp_slice text)
         have = run->answered;
     else if (gp_slice_eq(name, GP_S("idle")))
         have = gp__smtp_idle(run->smtp);
+    else if (gp_slice_eq(name, GP_S("authenticated")))
+        have = gp_slice_present(run->session->auth_user);
     else
         fail_at(run, "unknown fact " GP_FMT, GP_ARG(name));
     if (gp_slice_to_int(text, -1, INT64_MAX, &want) < 0 || want != have)
@@ -470,7 +516,7 @@ static void abort_session(struct run *run, struct gp_slice text)
 /* The handshake is the host's: the engine only learns that it is done. */
 static void secured(struct run *run)
 {
-    run->session->tls_version = GP_S("TLSv1.3");
+    encrypt(run);
     gp__smtp_secured(run->smtp);
     turn_crank(run);
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/crypto.h"
+
+#include "core/base/alloc.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+
+static const EVP_MD *md_of(enum gp__digest digest)
+{
+    switch (digest) {
+    case GP__SHA1:
+        return EVP_sha1();
+    case GP__SHA256:
+        break;
+    }
+    return EVP_sha256();
+}
+
+/* These fail only without memory, or with an OpenSSL that has no digests: better no process. */
+void gp__digest_hash(enum gp__digest digest, struct gp_slice data, uint8_t out[GP__DIGEST_MAX])
+{
+    if (EVP_Digest(data.data, data.len, out, NULL, md_of(digest), NULL) != 1)
+        abort();
+}
+
+void gp__digest_hmac(enum gp__digest digest, struct gp_slice key, struct gp_slice data,
+                     uint8_t out[GP__DIGEST_MAX])
+{
+    const unsigned char *bytes = (const unsigned char *)data.data;
+
+    if (!HMAC(md_of(digest), key.data, (int)key.len, bytes, data.len, out, NULL))
+        abort();
+}
+
+int gp__pbkdf2(enum gp__digest digest, struct gp_slice password, struct gp_slice salt,
+               unsigned iterations, uint8_t out[GP__DIGEST_MAX])
+{
+    return PKCS5_PBKDF2_HMAC(password.data, (int)password.len, (const unsigned char *)salt.data,
+                             (int)salt.len, (int)iterations, md_of(digest),
+                             (int)gp__digest_len(digest), out) == 1
+               ? 0
+               : -1;
+}
+
+static void random_bytes(void *arg, void *bytes, size_t len)
+{
+    struct gp__runtime *rt = arg;
+
+    rt->ops->random(rt, bytes, len);
+}
+
+struct gp__crypto *gp__crypto_create(struct gp__runtime *rt)
+{
+    struct gp__crypto *crypto = gp__alloc(sizeof *crypto);
+
+    *crypto = (struct gp__crypto){
+        .hash = gp__digest_hash,
+        .hmac = gp__digest_hmac,
+        .random = random_bytes,
+        .arg = rt,
+        .password_verify = gp__password_verify,
+    };
+    random_bytes(rt, crypto->key, sizeof crypto->key);
+    return crypto;
+}
+
+void gp__crypto_free(struct gp__crypto **crypto_)
+{
+    if (*crypto_)
+        explicit_bzero(*crypto_, sizeof **crypto_);
+    GP__FREE(*crypto_);
+}
