@@ -62,6 +62,10 @@ int gp__cmd_route(int argc, char **argv);
 int gp__cmd_plugin_list(int argc, char **argv);
 int gp__cmd_plugin_info(int argc, char **argv);
 int gp__cmd_plugin_test(int argc, char **argv);
+int gp__cmd_user_add(int argc, char **argv);
+int gp__cmd_user_passwd(int argc, char **argv);
+int gp__cmd_user_delete(int argc, char **argv);
+int gp__cmd_user_list(int argc, char **argv);
 int gp__cmd_version(int argc, char **argv);
 int gp__cmd_help(int argc, char **argv);
 

@@ -44,6 +44,17 @@ const struct gp__command gp__commands[] = {
     {"plugin test", "DIR|FILE... [--filter TEXT] [--verbose] [--plugins DIR]", "run scenario files",
      "Runs plugins in simulated sessions: no network, no waiting. See docs/plugins/testing.md.\n",
      gp__cmd_plugin_test},
+    {"user add", "--file FILE USER", "add a user to a file for auth_file",
+     "Asks for the password twice on a terminal, or takes the first line of standard input. Writes\n"
+     "a yescrypt hash and a SCRAM-SHA-256 secret. The file is made if it is not there (0600) and\n"
+     "replaced as a whole; a server that uses it notices by itself.\n",
+     gp__cmd_user_add},
+    {"user passwd", "--file FILE USER", "change the password of a user",
+     "As `user add`, for a user who is there.\n", gp__cmd_user_passwd},
+    {"user delete", "--file FILE USER", "take a user out of a file",
+     "Sessions that are logged in go on.\n", gp__cmd_user_delete},
+    {"user list", "--file FILE", "list the users of a file",
+     "A line for each: the name, a tab, and the kinds of its secrets.\n", gp__cmd_user_list},
     {"version", "", "print versions",
      "Of Gatepost, of its plugin interface and of the libraries it runs on.\n", gp__cmd_version},
     {"help", "[COMMAND]", "explain a command", "Without a command: lists them.\n", gp__cmd_help},

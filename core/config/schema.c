@@ -236,8 +236,8 @@ static json_t *when_schema(bool route)
 {
     static const char *const flags[] = {"authenticated", "tls", "null_sender", NULL};
     static const char *const instance_lists[] = {
-        "recipient",  "recipient_not", "sender", "sender_not", "client",
-        "client_not", "listener",      "helo",   "route",      NULL};
+        "recipient", "recipient_not", "sender", "sender_not", "client",   "client_not",
+        "listener",  "helo",          "route",  "user",       "user_not", NULL};
     static const char *const route_lists[] = {
         "recipient", "recipient_not", "sender",   "sender_not",
         "client",    "client_not",    "listener", NULL};

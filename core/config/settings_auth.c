@@ -60,7 +60,7 @@ void gp__load_auth(struct gp__load *load)
         auth->service.index = i;
         auth->service.node = pair->key;
         list[i] = auth;
-        if (gp__load_name(load, pair->key, "authentication backend"))
+        if (gp__load_name(load, pair->key, "backend"))
             gp__map_set(&load->auths, pair->key->text, auth);
         gp__node_put(shown, pair->key, load_backend(load, auth, pair));
     }
@@ -94,8 +94,7 @@ static void set_backends(struct gp__load *load, struct gp__listener_settings *li
         struct gp__auth_settings *auth = gp__map_get(&load->auths, *name);
 
         if (!auth) {
-            gp__load_unknown(load, item_of(node, "auth", i), *name, "authentication backend",
-                             &load->auths);
+            gp__load_unknown(load, item_of(node, "auth", i), *name, "backend", &load->auths);
             continue;
         }
         auth->used = true;

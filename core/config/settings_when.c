@@ -15,6 +15,7 @@ enum value_kind {
     VALUE_ADDRESSES, /* addresses, domains, local parts, tables */
     VALUE_CLIENTS,   /* networks, tables */
     VALUE_HOSTS,     /* host names, tables */
+    VALUE_USERS,     /* names of logins, tables */
     VALUE_LISTENERS,
     VALUE_ROUTES,
     VALUE_CLASS,
@@ -31,6 +32,8 @@ struct fact_word {
 
 static const struct fact_word fact_words[] = {
     {"authenticated", GP__FACT_AUTHENTICATED, VALUE_FLAG, false, false, true},
+    {"user", GP__FACT_USER, VALUE_USERS, false, false, true},
+    {"user_not", GP__FACT_USER, VALUE_USERS, true, false, true},
     {"note", GP__FACT_NOTE, VALUE_NOTE, false, false, true},
     {"recipient", GP__FACT_RECIPIENT, VALUE_ADDRESSES, false, true, true},
     {"recipient_not", GP__FACT_RECIPIENT, VALUE_ADDRESSES, true, true, true},
@@ -237,6 +240,16 @@ static int add_host(struct draft *d, const struct gp__node *node)
     return 0;
 }
 
+static int add_user(struct draft *d, const struct gp__node *node)
+{
+    if (is_table_name(d->load, node) || is_anonymous_table(node))
+        return add_table(d, node);
+    if (node->kind != GP__NODE_SCALAR || node->text.len == 0)
+        return bad(d, node, "the name of a login or a table");
+    add_pattern(d, GP__PATTERN_NAME, node->text);
+    return 0;
+}
+
 static int add_name(struct draft *d, const struct gp__node *node, const char *what,
                     const struct gp__map *known)
 {
@@ -259,6 +272,8 @@ static int add_item(struct draft *d, const struct gp__node *node)
         return add_client(d, node);
     case VALUE_HOSTS:
         return add_host(d, node);
+    case VALUE_USERS:
+        return add_user(d, node);
     case VALUE_LISTENERS:
         return add_name(d, node, "listener", &d->load->listeners);
     case VALUE_ROUTES:
@@ -339,6 +354,7 @@ static int read_value(struct draft *d, const struct gp__node *node)
     case VALUE_ADDRESSES:
     case VALUE_CLIENTS:
     case VALUE_HOSTS:
+    case VALUE_USERS:
     case VALUE_LISTENERS:
     case VALUE_ROUTES:
         return read_list(d, node);

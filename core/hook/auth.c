@@ -94,7 +94,6 @@ static int ask_one(struct gp__instance *backend, struct gp_session *session,
     gp__call_init(&call, session->policy->runtime, backend, GP_HOOK_AUTH,
                   deadline_of(backend, session));
     call.session = session;
-    gp__arena_keep_secret(gp__call_arena(&call));
     result = gp__serial_enter(&call);
     if (result == 0) {
         result = invoke(&call, sasl, &value);

@@ -11,8 +11,11 @@ _Thread_local struct gp__running gp__running;
 
 static struct gp__arena *arena_of(struct gp_call *root)
 {
-    if (!root->arena)
-        root->arena = gp__arena_create();
+    if (root->arena)
+        return root->arena;
+    root->arena = gp__arena_create();
+    if (root->instance && root->instance->plugin->auth)
+        gp__arena_keep_secret(root->arena); /* it is told passwords, and reads files of them */
     return root->arena;
 }
 

@@ -72,6 +72,15 @@ static int helo_holds(struct gp_call *call, const struct gp__when *fact)
     return hosts_match(fact, helo) ? 1 : tables_have(call, fact, helo, false);
 }
 
+static int user_holds(struct gp_call *call, const struct gp__when *fact)
+{
+    struct gp_slice user = call->session->auth_user;
+
+    if (!gp_slice_present(user))
+        return 0;
+    return names_match(fact, user) ? 1 : tables_have(call, fact, user, false);
+}
+
 /* 1 it is set and fits, 0 it is set and does not, -1 it is not set in this scope. */
 static int notes_have(struct gp_call *call, const struct gp__notes *notes,
                       const struct gp__when *fact)
@@ -193,6 +202,8 @@ static int fact_holds(struct gp_call *call, const struct gp__when *fact,
         return names_match(fact, call->session->listener);
     case GP__FACT_HELO:
         return helo_holds(call, fact);
+    case GP__FACT_USER:
+        return user_holds(call, fact);
     case GP__FACT_RECIPIENT:
     case GP__FACT_ROUTE:
     case GP__FACT_CLASS:

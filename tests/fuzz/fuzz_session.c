@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/ascii.h"
+#include "core/runtime/crypto.h"
 #include "core/smtp/server.h"
 
 #define SEED_BYTES 8
@@ -30,6 +31,19 @@ struct host {
     char last; /* of the message */
     bool asked, closed, drained, handshaking;
 };
+
+static void same_bytes(void *arg, void *bytes, size_t len)
+{
+    (void)arg;
+    memset(bytes, 'N', len);
+}
+
+static const struct gp__crypto crypto = {
+    .hash = gp__digest_hash, .hmac = gp__digest_hmac, .random = same_bytes};
+
+static const char secret[] =
+    "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
 
 static unsigned dice(struct host *host, unsigned sides)
 {
@@ -98,6 +112,10 @@ static void answer(struct host *host)
         for (what.n_replies = 0; what.n_replies < dice(host, 4) && what.n_replies < 3;)
             replies[what.n_replies++] = some_reply(host);
         what.replies = replies;
+    }
+    if (host->ask == GP__ASK_AUTH) {
+        what.found = dice(host, 2);
+        what.value = dice(host, 2) ? GP_S("user") : gp_slice_of(secret);
     }
     host->asked = false;
     if (host->ask == GP__ASK_MESSAGE)
@@ -254,6 +272,14 @@ static void choose_settings(struct host *host, const uint8_t *data)
         limits->command_line = 64;
         limits->recipients = 2;
         limits->chunks = 3;
+    }
+    if (data[1] & 64) {
+        host->settings.auth = (struct gp__auth_offer){.mechanisms = (1u << GP__SASL_COUNT) - 1,
+                                                      .plaintext = data[2] & 1,
+                                                      .required = data[2] & 2,
+                                                      .crypto = &crypto};
+        limits->auth_line = 1024;
+        limits->auth_failures = data[2] & 4 ? 1000 : 2;
     }
     limits->errors = data[0] & 64 ? 1000 : 20;
     limits->unknown_commands = 1000;

@@ -90,6 +90,19 @@ static int fake_deliver(struct gp_call *call, void *self, struct gp_delivery *de
 
 static const struct gp_state_role fake_state_role = {.size = sizeof fake_state_role};
 static const struct gp_table_role fake_table_role = {sizeof fake_table_role, fake_lookup};
+static int fake_password(struct gp_call *call, void *self, struct gp_slice user,
+                         struct gp_slice password)
+{
+    (void)call;
+    (void)self;
+    (void)user;
+    (void)password;
+    return GP_ENOTFOUND;
+}
+
+static const struct gp_auth_role fake_auth_role = {.size = sizeof fake_auth_role,
+                                                   .verify_password = fake_password};
+
 static const struct gp_target_role fake_target_role = {.size = sizeof fake_target_role,
                                                        .deliver = fake_deliver};
 
@@ -190,6 +203,8 @@ static const struct gp_plugin fake_plugins[] = {
      .instance_size = sizeof(struct fake_path), .table = &fake_table_role},
     {FAKE_HEAD, .name = "maildir", .options = fake_path_rows,
      .instance_size = sizeof(struct fake_path), .target = &fake_target_role},
+    {FAKE_HEAD, .name = "auth_book", .options = fake_path_rows,
+     .instance_size = sizeof(struct fake_path), .auth = &fake_auth_role},
     {FAKE_HEAD, .name = "smart", .options = fake_smart_rows,
      .instance_size = sizeof(struct fake_smart), .target = &fake_target_role},
     {FAKE_HEAD, .name = "granter", .hooks = fake_rcpt_hooks, .needs = GP_NEEDS_GRANT_RELAY},

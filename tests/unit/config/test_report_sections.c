@@ -53,6 +53,42 @@ static const struct report_case refused[] = {
      "at most 64\n"
      "    tables: {\"a b\": [x]}\n"
      "             ^\n"},
+    {"backend unknown", true, "auth: {a: {bok: {path: x}}}\n",
+     "F:5:12: error: there is no plugin \"bok\"\n"
+     "    auth: {a: {bok: {path: x}}}\n"
+     "               ^\n"},
+    {"not a backend", true, "auth: {a: {maildir: {path: x}}}\n",
+     "F:5:12: error: the plugin \"maildir\" does not authenticate anybody\n"
+     "    auth: {a: {maildir: {path: x}}}\n"
+     "               ^\n"},
+    {"backend of two kinds", true, "auth: {a: {book: {path: x}, maildir: {}}}\n",
+     "F:5:11: error: an authentication backend is {KIND: options}\n"
+     "    auth: {a: {book: {path: x}, maildir: {}}}\n"
+     "              ^\n"},
+    {"backend name", true, "auth: {\"a b\": {book: {path: x}}}\n",
+     "F:5:8: error: \"a b\" cannot name a backend: use letters, digits, \"_\", \"-\" and \".\", at most 64\n"
+     "    auth: {\"a b\": {book: {path: x}}}\n"
+     "           ^\n"},
+    {"backend of a listener", false,
+     "hostname: mx.example\n"
+     "auth: {staff: {book: {path: x}}}\n"
+     "listeners: {mx: {address: \"[::1]:25\", auth: [stuff]}}\n",
+     "F:3:46: error: there is no backend \"stuff\"; did you mean \"staff\"?\n"
+     "    listeners: {mx: {address: \"[::1]:25\", auth: [stuff]}}\n"
+     "                                                 ^\n"},
+    {"mechanism", false,
+     "hostname: mx.example\n"
+     "auth: {staff: {book: {path: x}}}\n"
+     "listeners: {mx: {address: \"[::1]:25\", auth: staff, auth_mechanisms: [plain, SCRAM-SHA-265]}}\n",
+     "F:3:77: error: there is no mechanism \"SCRAM-SHA-265\"; did you mean \"SCRAM-SHA-256\"?\n"
+     "    listeners: {mx: {address: \"[::1]:25\", auth: staff, auth_mechanisms: [plain, SCRAM-SHA-265]}}\n"
+     "                                                                                ^\n"},
+    {"login that nobody can have", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"[::1]:25\", auth_required: true}}\n",
+     "F:2:54: error: \"auth_required\" without `auth:`: nobody could send anything through \"mx\"\n"
+     "    listeners: {mx: {address: \"[::1]:25\", auth_required: true}}\n"
+     "                                                         ^\n"},
     {"state of two kinds", true, "state: {box: {path: x}, box2: {}}\n",
      "F:5:8: error: the state is {KIND: options}\n"
      "    state: {box: {path: x}, box2: {}}\n"
@@ -767,6 +803,28 @@ static const struct report_case accepted[] = {
      "F:8:17: warning: \"sign\" signs or journals: when it fails, mail goes out without\n"
      "          on_error: continue\n"
      "                    ^\n"},
+    {"backend for nobody", true, "auth: {staff: {book: {path: x}}}\n",
+     "F:5:8: warning: no listener asks \"staff\" who a client is\n"
+     "    auth: {staff: {book: {path: x}}}\n"
+     "           ^\n"},
+    {"passwords in plaintext", false,
+     "hostname: mx.example\n"
+     "auth: {staff: {book: {path: x}}}\n"
+     "listeners: {mx: {address: [\"127.0.0.1:25\", \"192.0.2.1:25\"], auth: staff, "
+     "auth_plaintext: true}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct, match: {recipient: x.example}}]\n",
+     "F:3:13: warning: \"auth_plaintext\": passwords for \"mx\" cross the network unencrypted\n"
+     "    listeners: {mx: {address: [\"127.0.0.1:25\", \"192.0.2.1:25\"], auth: staff, auth_plaintext: true}}\n"
+     "                ^\n"},
+    {"relay for nobody", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", relay: authenticated}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n",
+     "F:2:50: warning: \"relay: authenticated\" without `auth:`: nobody can log in at \"mx\"\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", relay: authenticated}}\n"
+     "                                                     ^\n"},
     {"anyone", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\", relay: anyone}}\n"

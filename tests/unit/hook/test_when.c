@@ -56,6 +56,7 @@ static void facts(void **unused)
     struct gp__pattern local = PATTERN(GP__PATTERN_LOCAL, "B");
     struct gp__pattern mx = PATTERN(GP__PATTERN_NAME, "MX");
     struct gp__pattern route = PATTERN(GP__PATTERN_NAME, "local");
+    struct gp__pattern user = PATTERN(GP__PATTERN_NAME, "USER");
     struct gp__pattern helo = PATTERN(GP__PATTERN_NAME, "OUT.client.example");
     struct gp__pattern helo_below = PATTERN(GP__PATTERN_SUBDOMAIN, "client.example");
     struct gp__pattern helo_itself = PATTERN(GP__PATTERN_SUBDOMAIN, "out.client.example");
@@ -89,6 +90,9 @@ static void facts(void **unused)
         {FACT(.fact = GP__FACT_LISTENER, .patterns = &mx, .n_patterns = 1), 1},
         {FACT(.fact = GP__FACT_ROUTE, .patterns = &route, .n_patterns = 1), 1},
         {FACT(.fact = GP__FACT_ROUTE, .patterns = &mx, .n_patterns = 1), 0},
+        {FACT(.fact = GP__FACT_USER, .patterns = &user, .n_patterns = 1), 1},
+        {FACT(.fact = GP__FACT_USER, .patterns = &user, .n_patterns = 1, .negate = true), 0},
+        {FACT(.fact = GP__FACT_USER, .patterns = &route, .n_patterns = 1), 0},
         {FACT(.fact = GP__FACT_HELO, .patterns = &helo, .n_patterns = 1), 1},
         {FACT(.fact = GP__FACT_HELO, .patterns = &helo_below, .n_patterns = 1), 1},
         {FACT(.fact = GP__FACT_HELO, .patterns = &helo_itself, .n_patterns = 1), 0},
