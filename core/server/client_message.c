@@ -280,10 +280,13 @@ static void refuse_planned(struct gp__client *client, struct gp__policy *policy,
 
 /* ---- delivering ---- */
 
-/* The last moment at which the client may leave without getting its mail twice (RFC 1047). */
+/* The last moment at which the client may leave without getting its mail twice (RFC 1047). One that
+ * closed its side with commands still to be done only writes, and is served. */
 static bool client_left(const struct gp__client *client)
 {
-    return client->session->gone || !client->conn || (!client->eof && gp__conn_gone(client->conn));
+    if (client->session->gone || !client->conn)
+        return true;
+    return !client->eof && gp__smtp_pending(client->smtp) == 0 && gp__conn_gone(client->conn);
 }
 
 static enum gp__final merge(struct gp__client *client, struct gp__policy *policy,

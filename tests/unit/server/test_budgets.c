@@ -381,6 +381,30 @@ static void test_half_closed(void **state)
     world_free(&world);
 }
 
+/* The same when it said so much that nobody has read its end yet. */
+static void test_half_closed_and_not_read(void **state)
+{
+    struct world *world = world_create(CONFIG, OBSERVERS);
+
+    (void)state;
+    world->entrance.smtp.limits.pipeline = 16;
+    seen.deliver_ms = 1000;
+    world_connect(world);
+    say_lines(world, HELLO MAIL RCPT "DATA\r\n");
+    replies(world, 0);
+    say(world, MESSAGE);
+    for (int i = 0; i < 10; i++)
+        say(world, "RSET\r\n");
+    gp__sim_client_eof(world->client);
+    assert_false(world->server.clients->eof);
+    assert_replies(world, 1000, "250 250 250 250 250 250 250 250 250 250 250");
+    assert_int_equal(world_files(world, "/box/new"), 1);
+    assert_int_equal(seen.calls[GP_HOOK_ACCEPTED], 1);
+    gp__sim_advance(world->rt, 3000);
+    assert_int_equal(world->server.n_clients, 0);
+    world_free(&world);
+}
+
 /* ---- no fiber ---- */
 
 static struct gp__runtime_ops short_ops;
@@ -446,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_recipients),
         cmocka_unit_test(test_early_talk),
         cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_half_closed_and_not_read),
         cmocka_unit_test(test_no_fiber),
     };
 
