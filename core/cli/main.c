@@ -3,6 +3,7 @@
 #include "core/config/suggest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -163,11 +164,24 @@ static int dispatch(int argc, char **argv)
     return unknown(argc - 1, argv + 1);
 }
 
+/* A standard descriptor that is closed would be given to the next file or socket, and what is meant
+ * for people, or for the log, would be written there. */
+static int keep_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return -1;
+    return 0;
+}
+
 /* Output that got lost, say on a full disk, is a failure: a schema that ends halfway is no schema. */
 int main(int argc, char **argv)
 {
-    int code = dispatch(argc, argv);
+    int code;
 
+    if (keep_standard_descriptors() < 0)
+        return GP__EXIT_FAILED; /* there is nobody to tell */
+    code = dispatch(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
     fprintf(stderr, "gatepost: standard output: %s\n", strerror(errno));

@@ -2,6 +2,7 @@
 """`gatepost serve` as a process: signals, listeners, the log, and what there is too much of."""
 
 import json
+import os
 import re
 import resource
 import signal
@@ -123,6 +124,22 @@ class Listening(harness.TestCase):
     def assert_alive_at(self, address):
         with harness.Client(address) as client:
             client.command("QUIT", 221)
+
+    def test_closed_standard_descriptors(self):
+        """They are not given to the next file: no log line gets into a message or to a client."""
+        path = self.directory / "unix.sock"
+        server = harness.Server(
+            self.directory, harness.config().replace('"127.0.0.1:0"', f'"unix:{path}"'),
+            wrapper=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")).launch()
+        self.addCleanup(server.kill)
+        harness.wait_until(path.is_socket, "the socket")
+        with harness.Client(str(path)) as client:
+            client.hello()
+            client.envelope()
+            client.data(MESSAGE)
+            for fd in range(3):
+                self.assertEqual(os.readlink(f"/proc/{server.process.pid}/fd/{fd}"), "/dev/null")
+        self.assert_stored(server, MESSAGE)
 
     def test_a_file_in_the_way_is_not_removed(self):
         path = self.directory / "unix.sock"
