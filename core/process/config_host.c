@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 int gp__config_source_init(struct gp__config_source *source)
@@ -85,6 +86,47 @@ struct gp__settings *gp__config_load(struct gp__config_source *source, const cha
     };
 
     return gp__settings_load(path, &host, diag);
+}
+
+/* Where a setting of a section was made; NULL: it is the default. */
+static const struct gp__node *place_of(const struct gp__settings *settings, struct gp_slice section,
+                                       struct gp_slice key)
+{
+    const struct gp__node *map = gp__node_get(settings->shown, section);
+    const struct gp__node *node = map ? gp__node_get(map, key) : NULL;
+
+    return node && node->source && !node->source->builtin ? node : NULL;
+}
+
+static int check_directory(struct gp__diag *diag, const struct gp__node *at, struct gp_slice path)
+{
+    char text[4096];
+    struct stat st;
+    int error = 0;
+
+    (void)snprintf(text, sizeof text, GP_FMT, GP_ARG(path));
+    if (stat(text, &st) < 0)
+        error = errno;
+    else if (!S_ISDIR(st.st_mode))
+        error = ENOTDIR;
+    if (!error)
+        return 0;
+    gp__diag_add(diag, GP__ERROR, at, "%s: %s", text, strerror(error));
+    return -1;
+}
+
+int gp__config_places(const struct gp__settings *settings, struct gp__diag *diag)
+{
+    struct gp_slice log = settings->log.to;
+    int result = check_directory(diag, place_of(settings, GP_S("memory"), GP_S("spill_to")),
+                                 settings->memory.spill_to);
+
+    if (log.data[0] == '/' &&
+        check_directory(diag, place_of(settings, GP_S("log"), GP_S("to")),
+                        gp_slice_sub(log, 0, gp_slice_rfind(log, '/') + 1)) < 0)
+        result = -1;
+    gp__diag_seal(diag);
+    return result;
 }
 
 void gp__config_complain(struct gp__diag *diag)

@@ -51,12 +51,16 @@ struct process {
 static int read_config(struct process *process)
 {
     struct gp__diag *diag = gp__diag_create();
+    bool failed;
 
     process->settings = gp__config_load(&process->source, process->options->config, diag);
-    if (!process->settings || gp__diag_count(diag, GP__WARNING))
+    if (process->settings)
+        (void)gp__config_places(process->settings, diag);
+    failed = gp__diag_count(diag, GP__ERROR) > 0;
+    if (failed || gp__diag_count(diag, GP__WARNING))
         gp__config_complain(diag);
     gp__diag_free(&diag);
-    return process->settings ? 0 : -1;
+    return failed ? -1 : 0;
 }
 
 static int64_t wall_clock(void *arg)

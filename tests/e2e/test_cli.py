@@ -142,7 +142,8 @@ class Check(harness.TestCase):
                                  lines[int(line) - 1][int(column) - 1:][:10], path.name)
 
     def test_serve_refuses_what_check_refuses(self):
-        for name in ("syntax", "no_plugin", "open_relay", "create", "create_table", "listen_name"):
+        for name in ("syntax", "no_plugin", "open_relay", "create", "create_table",
+                     "listen_name", "no_directory"):
             result = gatepost("serve", "--config", CONFIGS / f"{name}.yaml")
             self.assertEqual(result.returncode, 1)
             self.assertEqual(result.stdout, "")
