@@ -171,6 +171,8 @@ static void dns(struct kit *kit, struct gp_call *call)
     assert_int_equal(gp_dns_count(answer), 1);
     assert_slice(gp_dns_text(answer, 0), GP_S("a.example"));
     assert_int_equal(gp_dns_preference(answer, 0), 10);
+    assert_true(gp_dns_ttl(answer) > 0);
+    assert_int_equal(gp_dns_ttl(NULL), 0);
     assert_false(gp_slice_present(gp_dns_text(answer, 1)));
     assert_int_equal(gp_dns(call, GP_S("mx.example."), GP_DNS_TXT, &answer), GP_ENOTFOUND);
     assert_int_equal(gp_dns(call, GP_S("none.example"), GP_DNS_A, &answer), GP_ENOTFOUND);
