@@ -293,8 +293,11 @@ static int read_list(struct draft *d, const struct gp__node *node)
 
     if (node->kind != GP__NODE_SEQUENCE)
         return add_item(d, node);
-    if (node->count == 0)
-        return bad(d, node, "something: an empty list never holds");
+    if (node->count == 0) {
+        gp__diag_add(d->load->diag, GP__ERROR, node, "\"%s\" is an empty list: it never holds",
+                     d->word->word);
+        return -1;
+    }
     for (size_t i = 0; i < node->count; i++)
         if (add_item(d, node->items[i]) < 0)
             result = -1;
