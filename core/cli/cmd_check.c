@@ -49,7 +49,7 @@ static void try(struct gp__settings **settings_, struct gp__diag *diag)
         gp__diag_add(diag, GP__ERROR, NULL, "no event loop: %s", strerror(errno));
         return;
     }
-    (void)gp__config_places(*settings_, diag);
+    gp__config_places(*settings_, diag);
     (*settings_)->state = NULL;
     generation = gp__generation_create(settings_, rt, gp__live_turn, diag);
     gp__generation_unref(&generation);

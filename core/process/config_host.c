@@ -98,7 +98,7 @@ static const struct gp__node *place_of(const struct gp__settings *settings, stru
     return node && node->source && !node->source->builtin ? node : NULL;
 }
 
-static int check_directory(struct gp__diag *diag, const struct gp__node *at, struct gp_slice path)
+static void check_directory(struct gp__diag *diag, const struct gp__node *at, struct gp_slice path)
 {
     char text[4096];
     struct stat st;
@@ -109,24 +109,20 @@ static int check_directory(struct gp__diag *diag, const struct gp__node *at, str
         error = errno;
     else if (!S_ISDIR(st.st_mode))
         error = ENOTDIR;
-    if (!error)
-        return 0;
-    gp__diag_add(diag, GP__ERROR, at, "%s: %s", text, strerror(error));
-    return -1;
+    if (error)
+        gp__diag_add(diag, GP__ERROR, at, "%s: %s", text, strerror(error));
 }
 
-int gp__config_places(const struct gp__settings *settings, struct gp__diag *diag)
+void gp__config_places(const struct gp__settings *settings, struct gp__diag *diag)
 {
     struct gp_slice log = settings->log.to;
-    int result = check_directory(diag, place_of(settings, GP_S("memory"), GP_S("spill_to")),
-                                 settings->memory.spill_to);
 
-    if (log.data[0] == '/' &&
+    check_directory(diag, place_of(settings, GP_S("memory"), GP_S("spill_to")),
+                    settings->memory.spill_to);
+    if (log.data[0] == '/')
         check_directory(diag, place_of(settings, GP_S("log"), GP_S("to")),
-                        gp_slice_sub(log, 0, gp_slice_rfind(log, '/') + 1)) < 0)
-        result = -1;
+                        gp_slice_sub(log, 0, gp_slice_rfind(log, '/') + 1));
     gp__diag_seal(diag);
-    return result;
 }
 
 void gp__config_complain(struct gp__diag *diag)

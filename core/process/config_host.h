@@ -22,8 +22,8 @@ void gp__config_source_done(struct gp__config_source *source);
 struct gp__settings *gp__config_load(struct gp__config_source *source, const char *path,
                                      struct gp__diag *diag);
 
-/* Whether the directories are there that the core itself writes to: 0, or -1 after diagnostics. */
-int gp__config_places(const struct gp__settings *settings, struct gp__diag *diag);
+/* Directories that the core itself writes to and that are not there are errors. */
+void gp__config_places(const struct gp__settings *settings, struct gp__diag *diag);
 
 /* All that was found, on standard error. */
 void gp__config_complain(struct gp__diag *diag);

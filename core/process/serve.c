@@ -55,7 +55,7 @@ static int read_config(struct process *process)
 
     process->settings = gp__config_load(&process->source, process->options->config, diag);
     if (process->settings)
-        (void)gp__config_places(process->settings, diag);
+        gp__config_places(process->settings, diag);
     failed = gp__diag_count(diag, GP__ERROR) > 0;
     if (failed || gp__diag_count(diag, GP__WARNING))
         gp__config_complain(diag);
