@@ -102,6 +102,15 @@ static void uses_kept(struct kit *kit, struct gp_call *call)
     gp_stream_close(&kept);
 }
 
+/* A descriptor of a library of the plugin's own; the simulation finds each ready. */
+static void waits_for_descriptors(struct kit *kit, struct gp_call *call)
+{
+    (void)kit;
+    assert_int_equal(gp_wait_fd(call, 7, GP_FD_READ), 0);
+    assert_int_equal(gp_wait_fd(call, 7, GP_FD_READ | GP_FD_WRITE), 0);
+    assert_clean(call);
+}
+
 static void hangs(struct kit *kit, struct gp_call *call)
 {
     struct gp_stream *stream;
@@ -203,6 +212,7 @@ static void test_streams(void **state)
     kit_run(&kit, GP_HOOK_MAIL, keeps);
     kit_run(&kit, GP_HOOK_MAIL, uses_kept);
     kit.deadline_ms = kit.rt->ops->now_ms(kit.rt) + 100;
+    kit_run(&kit, GP_HOOK_MAIL, waits_for_descriptors);
     kit_run(&kit, GP_HOOK_MAIL, hangs);
     kit_end(&kit);
 }
