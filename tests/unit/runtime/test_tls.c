@@ -392,6 +392,92 @@ static void test_finish(void **state)
     part(f);
 }
 
+/* ---- anything in any order ---- */
+
+static unsigned dice(uint64_t *seed, unsigned sides)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(*seed >> 33) % sides;
+}
+
+/* One thing that the client, the user or time does. What the client has sent is counted. */
+static void do_something(struct fixture *f, uint64_t *seed, size_t *sent)
+{
+    static char bytes[40000];
+    size_t n = dice(seed, 3) ? dice(seed, 100) + 1 : dice(seed, sizeof bytes) + 1;
+    struct gp__conn *conn = f->side.conn;
+
+    switch (dice(seed, 12)) {
+    case 0:
+    case 1:
+    case 2:
+        ERR_clear_error();
+        if (SSL_is_init_finished(f->peer.ssl) && SSL_write(f->peer.ssl, bytes, (int)n) > 0)
+            *sent += n;
+        break;
+    case 3:
+        if (dice(seed, 6) == 0)
+            SSL_shutdown(f->peer.ssl);
+        break;
+    case 4:
+        if (dice(seed, 20) == 0)
+            gp__sim_client_eof(f->peer.client);
+        break;
+    case 5:
+        if (dice(seed, 30) == 0)
+            gp__sim_client_reset(f->peer.client);
+        break;
+    case 6:
+        if (dice(seed, 20) == 0)
+            gp__sim_client_send(f->peer.client, gp_slice(bytes, n));
+        break;
+    case 7:
+        gp__sim_client_window(f->peer.client, dice(seed, 2) ? SIZE_MAX : n);
+        break;
+    case 8:
+        if (conn)
+            (dice(seed, 3) ? gp__conn_resume : gp__conn_pause)(conn);
+        break;
+    case 9:
+        if (conn && !f->side.errors)
+            (void)gp__conn_write(conn, gp_slice(bytes, n));
+        break;
+    case 10:
+        if (conn && dice(seed, 20) == 0)
+            (dice(seed, 2) ? gp__conn_finish : gp__conn_close)(conn);
+        break;
+    default:
+        gp__sim_advance(f->rt, dice(seed, 3) ? dice(seed, 10) : dice(seed, 40000));
+    }
+    ERR_clear_error();
+    if (!SSL_is_init_finished(f->peer.ssl))
+        (void)SSL_do_handshake(f->peer.ssl);
+    f->peer.piece = dice(seed, 2) ? dice(seed, 2000) + 1 : 0;
+    tls_peer_move(&f->peer);
+}
+
+/* The user's callbacks hold what comes against the rules of conn.h; all that is read was sent. */
+static void test_anything(void **state)
+{
+    struct fixture *f = *state;
+
+    make_context(f, "mx");
+    for (uint64_t round = 1; round <= 500; round++) {
+        uint64_t seed = round;
+        size_t sent = 0;
+
+        connect_with(f, &plain_options);
+        f->side.no_resume = dice(&seed, 4) == 0;
+        for (int i = 0; i < 60; i++) {
+            do_something(f, &seed, &sent);
+            assert_true(f->side.got.len <= sent);
+            assert_true(f->side.readies <= 1 && f->side.eofs <= 1 && f->side.errors <= 1);
+        }
+        part(f);
+        assert_false(gp__tls_context_full(f->context));
+    }
+}
+
 /* ---- memory ---- */
 
 static size_t allocated;
@@ -485,6 +571,7 @@ int main(void)
         TEST(test_plaintext_in_the_middle),
         TEST(test_truncated),
         TEST(test_finish),
+        TEST(test_anything),
         TEST(test_idle_memory),
     };
 #undef TEST
