@@ -236,8 +236,9 @@ static json_t *when_schema(bool route)
 {
     static const char *const flags[] = {"authenticated", "tls", "null_sender", NULL};
     static const char *const instance_lists[] = {
-        "recipient", "recipient_not", "sender", "sender_not", "client",   "client_not",
-        "listener",  "helo",          "route",  "user",       "user_not", NULL};
+        "recipient",  "recipient_not", "sender", "sender_not", "client",
+        "client_not", "listener",      "helo",   "route",      "user",
+        "user_not",   "tls_client",    NULL};
     static const char *const route_lists[] = {
         "recipient", "recipient_not", "sender",   "sender_not",
         "client",    "client_not",    "listener", NULL};

@@ -15,7 +15,7 @@ enum value_kind {
     VALUE_ADDRESSES, /* addresses, domains, local parts, tables */
     VALUE_CLIENTS,   /* networks, tables */
     VALUE_HOSTS,     /* host names, tables */
-    VALUE_USERS,     /* names of logins, tables */
+    VALUE_TEXTS,     /* whatever, tables */
     VALUE_LISTENERS,
     VALUE_ROUTES,
     VALUE_CLASS,
@@ -32,8 +32,8 @@ struct fact_word {
 
 static const struct fact_word fact_words[] = {
     {"authenticated", GP__FACT_AUTHENTICATED, VALUE_FLAG, false, false, true},
-    {"user", GP__FACT_USER, VALUE_USERS, false, false, true},
-    {"user_not", GP__FACT_USER, VALUE_USERS, true, false, true},
+    {"user", GP__FACT_USER, VALUE_TEXTS, false, false, true},
+    {"user_not", GP__FACT_USER, VALUE_TEXTS, true, false, true},
     {"note", GP__FACT_NOTE, VALUE_NOTE, false, false, true},
     {"recipient", GP__FACT_RECIPIENT, VALUE_ADDRESSES, false, true, true},
     {"recipient_not", GP__FACT_RECIPIENT, VALUE_ADDRESSES, true, true, true},
@@ -44,6 +44,7 @@ static const struct fact_word fact_words[] = {
     {"listener", GP__FACT_LISTENER, VALUE_LISTENERS, false, true, true},
     {"helo", GP__FACT_HELO, VALUE_HOSTS, false, false, true},
     {"tls", GP__FACT_TLS, VALUE_FLAG, false, false, true},
+    {"tls_client", GP__FACT_TLS_CLIENT, VALUE_TEXTS, false, false, true},
     {"null_sender", GP__FACT_NULL_SENDER, VALUE_FLAG, false, false, true},
     {"route", GP__FACT_ROUTE, VALUE_ROUTES, false, false, true},
     {"class", GP__FACT_CLASS, VALUE_CLASS, false, false, true},
@@ -240,12 +241,12 @@ static int add_host(struct draft *d, const struct gp__node *node)
     return 0;
 }
 
-static int add_user(struct draft *d, const struct gp__node *node)
+static int add_text(struct draft *d, const struct gp__node *node)
 {
     if (is_table_name(d->load, node) || is_anonymous_table(node))
         return add_table(d, node);
     if (node->kind != GP__NODE_SCALAR || node->text.len == 0)
-        return bad(d, node, "the name of a login or a table");
+        return bad(d, node, "a name or a table");
     add_pattern(d, GP__PATTERN_NAME, node->text);
     return 0;
 }
@@ -272,8 +273,8 @@ static int add_item(struct draft *d, const struct gp__node *node)
         return add_client(d, node);
     case VALUE_HOSTS:
         return add_host(d, node);
-    case VALUE_USERS:
-        return add_user(d, node);
+    case VALUE_TEXTS:
+        return add_text(d, node);
     case VALUE_LISTENERS:
         return add_name(d, node, "listener", &d->load->listeners);
     case VALUE_ROUTES:
@@ -357,7 +358,7 @@ static int read_value(struct draft *d, const struct gp__node *node)
     case VALUE_ADDRESSES:
     case VALUE_CLIENTS:
     case VALUE_HOSTS:
-    case VALUE_USERS:
+    case VALUE_TEXTS:
     case VALUE_LISTENERS:
     case VALUE_ROUTES:
         return read_list(d, node);

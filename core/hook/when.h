@@ -31,6 +31,7 @@ enum gp__fact {
     GP__FACT_SIZE_OVER,   /* `size` bytes: what MAIL declared, later the message itself */
     GP__FACT_RELAY,       /* flag: the transaction has the right to relay; only in routes */
     GP__FACT_USER,        /* patterns (names), tables: who logged in; nobody matches none */
+    GP__FACT_TLS_CLIENT,  /* patterns (names), tables: whose certificate was verified */
     GP__FACT_COUNT
 };
 
@@ -102,6 +103,7 @@ static inline enum gp_hook_point gp__fact_known_at(enum gp__fact fact)
         [GP__FACT_SIZE_OVER] = GP_HOOK_MAIL,
         [GP__FACT_RELAY] = GP_HOOK_RESOLVE,
         [GP__FACT_USER] = GP_HOOK_CONNECT,
+        [GP__FACT_TLS_CLIENT] = GP_HOOK_CONNECT,
     };
 
     return known[fact];

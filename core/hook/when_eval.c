@@ -72,13 +72,12 @@ static int helo_holds(struct gp_call *call, const struct gp__when *fact)
     return hosts_match(fact, helo) ? 1 : tables_have(call, fact, helo, false);
 }
 
-static int user_holds(struct gp_call *call, const struct gp__when *fact)
+/* A name that the client has proved, or not. */
+static int name_holds(struct gp_call *call, const struct gp__when *fact, struct gp_slice name)
 {
-    struct gp_slice user = call->session->auth_user;
-
-    if (!gp_slice_present(user))
+    if (!gp_slice_present(name))
         return 0;
-    return names_match(fact, user) ? 1 : tables_have(call, fact, user, false);
+    return names_match(fact, name) ? 1 : tables_have(call, fact, name, false);
 }
 
 /* 1 it is set and fits, 0 it is set and does not, -1 it is not set in this scope. */
@@ -194,6 +193,8 @@ static int fact_holds(struct gp_call *call, const struct gp__when *fact,
         return gp_slice_present(call->session->auth_user) == fact->flag;
     case GP__FACT_TLS:
         return gp_slice_present(call->session->tls_version) == fact->flag;
+    case GP__FACT_TLS_CLIENT:
+        return name_holds(call, fact, call->session->tls_client_name);
     case GP__FACT_NOTE:
         return note_holds(call, fact, recipient);
     case GP__FACT_CLIENT:
@@ -203,7 +204,7 @@ static int fact_holds(struct gp_call *call, const struct gp__when *fact,
     case GP__FACT_HELO:
         return helo_holds(call, fact);
     case GP__FACT_USER:
-        return user_holds(call, fact);
+        return name_holds(call, fact, call->session->auth_user);
     case GP__FACT_RECIPIENT:
     case GP__FACT_ROUTE:
     case GP__FACT_CLASS:

@@ -35,6 +35,7 @@ static struct world *world_known(struct gp_recipient **recipient_r)
     world->session->helo_seen = true;
     world->session->auth_user = GP_S("user");
     world->session->tls_version = GP_S("TLSv1.3");
+    world->session->tls_client_name = GP_S("relay.example");
     world_mail(world, "News@Client.example");
     *recipient_r = world_rcpt(world, "b@sub.Here.example");
     (*recipient_r)->route_name = GP_S("local");
@@ -60,6 +61,7 @@ static void facts(void **unused)
     struct gp__pattern helo = PATTERN(GP__PATTERN_NAME, "OUT.client.example");
     struct gp__pattern helo_below = PATTERN(GP__PATTERN_SUBDOMAIN, "client.example");
     struct gp__pattern helo_itself = PATTERN(GP__PATTERN_SUBDOMAIN, "out.client.example");
+    struct gp__pattern relay = PATTERN(GP__PATTERN_NAME, "Relay.example");
     struct gp__network net;
     struct gp_recipient *recipient;
     struct world *world = world_known(&recipient);
@@ -71,6 +73,8 @@ static void facts(void **unused)
         {FACT(.fact = GP__FACT_AUTHENTICATED, .flag = false), 0},
         {FACT(.fact = GP__FACT_TLS, .flag = true), 1},
         {FACT(.fact = GP__FACT_TLS, .flag = false), 0},
+        {FACT(.fact = GP__FACT_TLS_CLIENT, .patterns = &relay, .n_patterns = 1), 1},
+        {FACT(.fact = GP__FACT_TLS_CLIENT, .patterns = &mx, .n_patterns = 1), 0},
         {FACT(.fact = GP__FACT_NULL_SENDER, .flag = true), 0},
         {FACT(.fact = GP__FACT_NULL_SENDER, .flag = false), 1},
         {FACT(.fact = GP__FACT_RELAY, .flag = true), 1},

@@ -105,7 +105,7 @@ static const char *const holding[] = {
          "expect note gate.score\n",
 
     /* TLS is there or not, and conditions and trace fields know it. */
-    "chain:\n  - gate: {answer: reject}\n    when: {tls: true}\n"
+    "chain:\n  - gate: {answer: reject}\n    when: {tls: true, tls_client: [bob@example.org, anna@example.org]}\n"
     "scenario \"plaintext\"\n" MAIL DATA "expect accept\nexpect header Received: /with ESMTP id/\n"
     "scenario \"encrypted\"\n"
     "given tls TLSv1.2 A-CIPHER mx.example.test\ngiven client-certificate anna@example.org\n" MAIL
@@ -113,7 +113,7 @@ static const char *const holding[] = {
     "when quit\n"
     "expect log /session.close .*tls=TLSv1.2 cipher=A-CIPHER server_name=mx.example.test "
     "client_name=anna@example.org/\n"
-    "given client-certificate none\n"
+    "given client-certificate none\n" MAIL DATA "expect accept\n"
     "given tls off\n" MAIL DATA "expect accept\n",
 
     /* A refusal at connect waits for RCPT by default. */
