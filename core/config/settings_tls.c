@@ -94,7 +94,7 @@ static void cannot_read(struct gp__load *load, const struct gp__node *at, struct
 
 /* Makes the files, or says that the server will. Whether there is something to read now. */
 static bool self_sign(struct gp__load *load, const struct raw_certificate *raw,
-                      const struct gp__node *at, struct gp_slice hostname)
+                      const struct gp__node *at, struct gp_slice hostname, const char *problem)
 {
     const struct gp__config_host *host = load->host;
     struct gp_slice cert = gp__arena_dup(load->arena, raw->cert);
@@ -104,10 +104,11 @@ static bool self_sign(struct gp__load *load, const struct raw_certificate *raw,
 
     if (!host->self_sign)
         gp__diag_add(load->diag, GP__NOTICE, at,
-                     GP_FMT " is not there: `gatepost serve` makes it, signed by nobody but itself",
-                     GP_ARG(cert));
+                     GP_FMT ": %s; `gatepost serve` makes it, signed by nobody but itself",
+                     GP_ARG(cert), problem);
     else if (result = host->self_sign(host->arg, cert.data, key.data, hostname, &error), result < 0)
-        gp__diag_add(load->diag, GP__ERROR, at, GP_FMT, GP_ARG(gp__buf_slice(&error)));
+        gp__diag_add(load->diag, GP__ERROR, at, "cannot read " GP_FMT ": %s; " GP_FMT, GP_ARG(cert),
+                     problem, GP_ARG(gp__buf_slice(&error)));
     gp__buf_free(&error);
     return result == 0;
 }
@@ -138,7 +139,7 @@ static void read_certificate(struct gp__load *load,
     int result = read_text(load, raw->cert, CHAIN_MAX, &certificate->chain, error, sizeof error);
 
     if (result < 0 && raw->self_signed) {
-        if (!self_sign(load, raw, cert_at, hostname))
+        if (!self_sign(load, raw, cert_at, hostname, error))
             return;
         result = read_text(load, raw->cert, CHAIN_MAX, &certificate->chain, error, sizeof error);
     }

@@ -69,8 +69,8 @@ int gp__tls_check_certificate(struct gp_slice chain, struct gp_slice key, int64_
 /* The same for a file of CA certificates. */
 int gp__tls_check_authorities(struct gp_slice pem, struct gp__buf *problem_r);
 
-/* Makes a key (mode 0600) and a certificate for the host name, and the directories they lie in.
- * Blocks. 0, or -1 with *error_r. */
+/* Makes a key (mode 0600) and a certificate for the host name, and the directories they lie in; what
+ * is there already is not replaced. Blocks. 0, or -1 with *error_r. */
 int gp__tls_self_sign(const char *cert_path, const char *key_path, struct gp_slice hostname,
                       struct gp__buf *error_r);
 

@@ -148,13 +148,28 @@ static int keep_both(const char *cert_path, const char *key_path, X509 *x509, EV
     return error_r->len ? -1 : 0;
 }
 
+/* A key that somebody made, or a certificate that only could not be read, is not ours to replace. */
+static bool is_there(const char *path, struct gp__buf *error_r)
+{
+    struct stat status;
+
+    if (lstat(path, &status) < 0 && errno == ENOENT)
+        return false;
+    gp__buf_printf(error_r, "%s is there already, and stays", path);
+    return true;
+}
+
 int gp__tls_self_sign(const char *cert_path, const char *key_path, struct gp_slice hostname,
                       struct gp__buf *error_r)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *x509 = key ? make(key, hostname) : NULL;
+    EVP_PKEY *key;
+    X509 *x509;
     int result = -1;
 
+    if (is_there(cert_path, error_r) || is_there(key_path, error_r))
+        return -1;
+    key = EVP_EC_gen("P-256");
+    x509 = key ? make(key, hostname) : NULL;
     if (x509)
         result = keep_both(cert_path, key_path, x509, key, error_r);
     else

@@ -682,7 +682,7 @@ static const struct report_case accepted[] = {
     {"certificate to be made", true,
      "tls:\n"
      "  certificates: [{cert: new.pem, key: new.key, self_signed: true}]\n",
-     "F:6:25: notice: /etc/gatepost/new.pem is not there: `gatepost serve` makes it, signed by nobody but itself\n"
+     "F:6:25: notice: /etc/gatepost/new.pem: No such file or directory; `gatepost serve` makes it, signed by nobody but itself\n"
      "      certificates: [{cert: new.pem, key: new.key, self_signed: true}]\n"
      "                            ^\n"},
     {"tls required at port 25", false,
