@@ -89,6 +89,25 @@ static bool all_loopback(const struct gp__settings *settings)
     return true;
 }
 
+/* AUTH that no client will ever be offered. */
+static void check_offer(struct gp__load *load, const struct gp__listener_settings *listener)
+{
+    bool external = listener->auth_mechanisms & 1u << GP__SASL_EXTERNAL;
+    bool encrypted = listener->tls != GP__TLS_OFF;
+
+    if ((listener->n_auths || external) && !encrypted && !listener->smtp.auth.plaintext)
+        gp__diag_add(load->diag, GP__WARNING, listener->node,
+                     "nobody can log in at \"" GP_FMT "\": AUTH is offered in TLS only, and it has "
+                     "no `tls:`",
+                     GP_ARG(listener->name));
+    else if (external &&
+             (!encrypted || listener->tls_settings->client_certificates == GP__TLS_CLIENT_OFF))
+        gp__diag_add(load->diag, GP__WARNING, listener->node,
+                     "EXTERNAL is never offered at \"" GP_FMT "\": clients are not asked for a "
+                     "certificate (`client_certificates:`)",
+                     GP_ARG(listener->name));
+}
+
 /* Passwords that anybody on the way can read. */
 static void check_plaintext(struct gp__load *load, const struct gp__listener_settings *listener)
 {
@@ -292,8 +311,10 @@ void gp__load_check(struct gp__load *load)
     check_addresses(load);
     check_lmtp_port(load);
     check_tls(load);
-    for (size_t i = 0; i < settings->n_listeners; i++)
+    for (size_t i = 0; i < settings->n_listeners; i++) {
         check_plaintext(load, settings->listeners[i]);
+        check_offer(load, settings->listeners[i]);
+    }
     for (size_t i = 0; i < settings->n_targets; i++)
         check_loop(load, settings->targets[i]);
     for (size_t i = 0; i < settings->n_routes; i++) {

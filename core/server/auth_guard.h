@@ -2,7 +2,7 @@
 /*
  * What failed logins lead to: counts them by client address (IPv6: its /64) and by user name,
  * delays the reply to each a little longer, and locks an address or a name out for a while. A name
- * is not locked for addresses from which it logged in lately, so that nobody else can lock somebody
+ * is not locked for addresses from which it has logged in, so that nobody else can lock somebody
  * out of their own account.
  *
  * Memory is bounded: a table of fixed size, where what failed longest ago gives way. Users that do

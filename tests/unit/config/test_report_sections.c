@@ -817,6 +817,23 @@ static const struct report_case accepted[] = {
      "F:3:13: warning: \"auth_plaintext\": passwords for \"mx\" cross the network unencrypted\n"
      "    listeners: {mx: {address: [\"127.0.0.1:25\", \"192.0.2.1:25\"], auth: staff, auth_plaintext: true}}\n"
      "                ^\n"},
+    {"login without TLS", false,
+     "hostname: mx.example\n"
+     "auth: {staff: {book: {path: x}}}\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", auth: staff}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n",
+     "F:3:13: warning: nobody can log in at \"mx\": AUTH is offered in TLS only, and it has no `tls:`\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", auth: staff}}\n"
+     "                ^\n"},
+    {"certificates that nobody asks for", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\", auth_mechanisms: EXTERNAL, auth_plaintext: true}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, mode: direct}]\n",
+     "F:2:13: warning: EXTERNAL is never offered at \"mx\": clients are not asked for a certificate (`client_certificates:`)\n"
+     "    listeners: {mx: {address: \"127.0.0.1:25\", auth_mechanisms: EXTERNAL, auth_plaintext: true}}\n"
+     "                ^\n"},
     {"relay for nobody", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\", relay: authenticated}}\n"

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logging in through TLS: what is offered before and after STARTTLS, channel bindings, certificates as logins."""
+
+import base64
+import hashlib
+import hmac
+import smtplib
+import ssl
+import unittest
+
+import harness
+import pki
+from test_auth import plain, user
+from test_tls import TlsClient
+
+CONFIG = """\
+hostname: mx.example.test
+auth: {{staff: {{file: {{path: users}}}}}}
+auth_guard: {{delay: 0s, client_failures: 100000}}
+tls:
+  certificates: [{{cert: {cert}, key: {key}}}]
+  client_certificates: request
+  client_ca: {ca}
+targets: {{mailboxes: {{maildir: {{path: mail}}}}}}
+routes: [{{name: mailboxes, match: {{recipient: example.test}}, to: mailboxes, mode: direct}}]
+listeners:
+  starttls: {{address: "127.0.0.1:0", tls: optional, auth: [staff]}}
+  smtps: {{address: "127.0.0.1:0", tls: implicit, auth: [staff]}}
+  certified: {{address: "127.0.0.1:0", tls: implicit, auth_mechanisms: [EXTERNAL], auth_required: true}}
+log: {{to: stderr, format: json}}
+"""
+ALL = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"
+
+
+def xor(a, b):
+    return bytes(x ^ y for x, y in zip(a, b))
+
+
+class Scram:
+    """A client of SCRAM-SHA-256-PLUS that is bound to a certificate (RFC 5929 section 4)."""
+
+    def __init__(self, name, password, certificate, kind="tls-server-end-point"):
+        self.password = password.encode()
+        self.header = f"p={kind},,".encode()
+        self.binding = hashlib.sha256(certificate).digest()
+        self.bare = f"n={name},r=fixed".encode()
+
+    def first(self):
+        return base64.b64encode(self.header + self.bare).decode()
+
+    def final(self, challenge):
+        server = base64.b64decode(challenge)
+        nonce, salt, count = (part[2:] for part in server.split(b","))
+        salted = hashlib.pbkdf2_hmac("sha256", self.password, base64.b64decode(salt), int(count))
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        channel = base64.b64encode(self.header + self.binding)
+        message = b"c=" + channel + b",r=" + nonce
+        signed = b",".join((self.bare, server, message))
+        proof = xor(key, hmac.digest(hashlib.sha256(key).digest(), signed, "sha256"))
+        return base64.b64encode(message + b",p=" + base64.b64encode(proof)).decode()
+
+
+class Tls(harness.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.ca = pki.Authority(self.directory)
+        self.cert, self.key = self.ca.issue("localhost", "DNS:localhost,IP:127.0.0.1")
+        made = user("add", "anna", path=self.directory / "users", password="se cret")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.started = self.server(CONFIG.format(cert=self.cert, key=self.key,
+                                                 ca=self.ca.certificate), listeners=3)
+
+    def context(self, *pair):
+        context = ssl.create_default_context(cafile=str(self.ca.certificate))
+        if pair:
+            context.load_cert_chain(*pair)
+        return context
+
+    def client(self, name, *pair):
+        client = TlsClient(self.started.address_of(name), self.context(*pair),
+                           implicit=name != "starttls")
+        self.addCleanup(client.close)
+        return client
+
+    def offered(self, client):
+        lines = [line for line in client.hello().lines if line.startswith("AUTH ")]
+        return lines[0][5:] if lines else None
+
+    def test_offer(self):
+        client = self.client("starttls")
+        self.assertIsNone(self.offered(client))
+        client.command("AUTH PLAIN " + plain("anna", "se cret"), 538)
+        client.starttls()
+        client.command("AUTH PLAIN " + plain("anna", "se cret"), 503)
+        self.assertEqual(self.offered(client), ALL)
+        client.command("AUTH PLAIN " + plain("anna", "se cret"), 235)
+        self.assertEqual(self.offered(self.client("smtps")), ALL)
+
+    def test_smtplib(self):
+        with smtplib.SMTP("localhost", self.started.address_of("starttls")[1]) as client:
+            client.starttls(context=self.context())
+            client.login("anna", "se cret")
+            client.sendmail("anna@example.test", ["r@example.test"], b"Subject: x\r\n\r\nx\r\n")
+        self.assertIn("with ESMTPSA ", harness.stored(self.started)[0].field("Received"))
+
+    def test_bound_to_the_certificate(self):
+        certificate = ssl.PEM_cert_to_DER_cert(self.cert.read_text())
+        scram = Scram("anna", "se cret", certificate)
+        client = self.client("smtps")
+        client.hello()
+        challenge = client.command("AUTH SCRAM-SHA-256-PLUS " + scram.first(), 334).text
+        client.command(scram.final(challenge), 334)
+        client.command("", 235)
+
+    def test_bound_to_another_certificate(self):
+        """Somebody between us with a certificate of their own."""
+        other = Scram("anna", "se cret", b"not the server's")
+        client = self.client("smtps")
+        client.hello()
+        challenge = client.command("AUTH SCRAM-SHA-256-PLUS " + other.first(), 334).text
+        client.command(other.final(challenge), 535)
+        downgraded = base64.b64encode(b"y,,n=anna,r=x").decode()
+        client.command("AUTH SCRAM-SHA-256 " + downgraded, 535)
+
+    def test_certificate_as_login(self):
+        client = self.client("certified", *self.ca.issue("berta", "DNS:berta.example.test"))
+        self.assertEqual(self.offered(client), "EXTERNAL")
+        client.command("MAIL FROM:<a@example.com>", 530)
+        client.command("AUTH EXTERNAL " + base64.b64encode(b"anna").decode(), 535)
+        client.command("AUTH EXTERNAL =", 235)
+        client.command("MAIL FROM:<a@example.com>", 250)
+        login = self.started.log("auth.login")[-1]
+        self.assertEqual((login["result"], login["mechanism"]), ("accepted", "EXTERNAL"))
+
+    def test_no_certificate_no_login(self):
+        client = self.client("certified")
+        self.assertIsNone(self.offered(client))
+        client.command("AUTH EXTERNAL =", 504)
+        stranger = pki.Authority(self.directory, "stranger")
+        client = self.client("certified", *stranger.issue("carla", "DNS:carla.example.test"))
+        self.assertIsNone(self.offered(client))
+        client.command("MAIL FROM:<a@example.com>", 530)
+
+
+if __name__ == "__main__":
+    unittest.main()
