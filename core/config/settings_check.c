@@ -301,6 +301,15 @@ static void check_open(struct gp__load *load, const struct gp__route_settings *r
                  GP_ARG(route->name));
 }
 
+/* An MTA that asks us has routes of its own. */
+static bool needs_routes(const struct gp__settings *settings)
+{
+    for (size_t i = 0; i < settings->n_listeners; i++)
+        if (settings->listeners[i]->smtp.protocol != GP__PROTOCOL_MILTER)
+            return true;
+    return settings->n_listeners == 0;
+}
+
 void gp__load_check(struct gp__load *load)
 {
     const struct gp__settings *settings = load->settings;
@@ -323,7 +332,7 @@ void gp__load_check(struct gp__load *load)
     }
     if (settings->n_listeners == 0)
         gp__diag_add(load->diag, GP__ERROR, load->root, "there are no listeners");
-    if (settings->n_routes == 0)
+    if (settings->n_routes == 0 && needs_routes(settings))
         gp__diag_add(load->diag, GP__WARNING, load->root,
                      "there are no routes: every recipient is refused");
 }

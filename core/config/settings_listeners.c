@@ -60,6 +60,8 @@ enum protocol_word {
 };
 
 static const char *const protocol_names[] = {"smtp", "lmtp", "milter", NULL};
+static const enum gp__protocol protocols[] = {GP__PROTOCOL_SMTP, GP__PROTOCOL_LMTP,
+                                              GP__PROTOCOL_MILTER};
 static const char *const refuse_at_names[] = {"rcpt", "now", NULL};
 static const char *const mixed_names[] = {"hold", "discard", "bounce", "refuse_all", NULL};
 static const char *const split_names[] = {"off", "one_policy", NULL};
@@ -402,14 +404,10 @@ static void check_greeting(struct gp__load *load, const struct gp__node *node, s
 }
 
 static void set_protocol(struct gp__load *load, struct gp__listener_settings *listener,
-                         const struct raw *raw, const struct gp__node *node)
+                         const struct raw *raw)
 {
-    if (raw->protocol == PROTOCOL_MILTER)
-        gp__diag_add(load->diag, GP__ERROR, place_of(node, "protocol"),
-                     "\"protocol: %s\" is not available in this version",
-                     protocol_names[raw->protocol]);
     listener->smtp = (struct gp__smtp_settings){
-        .protocol = raw->protocol == PROTOCOL_LMTP ? GP__PROTOCOL_LMTP : GP__PROTOCOL_SMTP,
+        .protocol = protocols[raw->protocol],
         .hostname = gp_slice_present(raw->hostname) ? raw->hostname : load->settings->hostname,
         .greeting = raw->greeting,
         .extensions = extension_bits(&raw->extensions),
@@ -441,7 +439,7 @@ static const struct gp__node *load_listener(struct gp__load *load,
              &rows, &raw, &shown);
     if (node->kind != GP__NODE_MAPPING)
         return shown;
-    set_protocol(load, listener, &raw, node);
+    set_protocol(load, listener, &raw);
     set_tls(load, listener, &raw, node);
     set_addresses(load, listener, &raw, node);
     set_chain(load, listener, &raw, node);

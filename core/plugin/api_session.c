@@ -2,6 +2,8 @@
 /* Facts of the session: <gatepost/session.h>. Getters read what the engine learned. */
 #include "core/plugin/api.h"
 
+#include "core/smtp/macros.h"
+
 #include <gatepost/option.h>
 
 #define ABSENT gp_slice(NULL, 0)
@@ -145,6 +147,18 @@ struct gp_slice gp_auth_user(struct gp_call *call)
 struct gp_slice gp_auth_mechanism(struct gp_call *call)
 {
     return call->session ? call->session->auth_mechanism : ABSENT;
+}
+
+struct gp_slice gp_macro(struct gp_call *call, struct gp_slice name)
+{
+    struct gp_slice value;
+
+    if (!call->session || !call->session->macros || gp__api_slice(call, "gp_macro", name))
+        return ABSENT;
+    value = gp__macros_get(call->session->macros, name);
+    if (!gp_slice_present(value) || !gp__api_memory(call, value.len + 1))
+        return ABSENT;
+    return gp__arena_dup(gp__call_arena(call), value);
 }
 
 /* ---- slots ---- */

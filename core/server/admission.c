@@ -29,7 +29,8 @@ int gp__admit(struct gp__tally *tally, const struct gp__entrance *entrance,
         *reply_r = GP__REPLY(421, 4, 3, 2, "Too many sessions here, try again later");
         return -1;
     }
-    if (ip->family) {
+    /* An MTA has all its clients behind one address. */
+    if (ip->family && entrance->smtp.protocol != GP__PROTOCOL_MILTER) {
         a.client_len = key_of(entrance, ip, a.client);
         if (gp__tally_get(tally, gp_slice(a.client, a.client_len)) >=
             entrance->sessions_per_client) {

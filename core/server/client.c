@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/server/client.h"
+#include "core/server/client_milter.h"
 
 #include "core/base/alloc.h"
 #include "core/base/log.h"
@@ -315,7 +315,9 @@ static void pump(struct gp__client *client)
     /* All that a half-closed client said was answered: nothing more can come. */
     if (client->eof && client->waiting && !client->ended)
         run_out(client);
-    if (client->server->stopping && client->waiting && !client->session->transaction)
+    /* An MTA would take it for a failure: it ends its sessions itself. */
+    if (client->server->stopping && client->waiting && !client->session->transaction &&
+        !gp__client_is_mta(client))
         leave(client);
     gp__smtp_settle(client->smtp);
     if (!flush(client) && !client->ended) {

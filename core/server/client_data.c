@@ -6,7 +6,7 @@
 #include "core/base/log.h"
 #include "core/message/authres.h"
 #include "core/message/trace.h"
-#include "core/server/client.h"
+#include "core/server/client_milter.h"
 #include "core/server/rcpt.h"
 
 /* ---- DATA ---- */
@@ -182,6 +182,16 @@ static void drain_if_all_refused(struct gp__client *client, struct gp__policy *p
         gp__smtp_drain(client->smtp);
 }
 
+/* The mail of an MTA goes its own way: it has been traced already. */
+static void trace(struct gp__client *client, struct gp__policy *policy)
+{
+    if (gp__client_is_mta(client))
+        return;
+    gp__authres_remove_forged(policy->message, GP_S("gatepost"), client->entrance->authserv_id);
+    refuse_loops(policy);
+    add_trace(client, policy->transaction);
+}
+
 void gp__client_begin_message(struct gp__client *client)
 {
     struct gp_transaction *transaction = client->session->transaction;
@@ -195,9 +205,7 @@ void gp__client_begin_message(struct gp__client *client)
     gp__copies_begin(policy);
     if (over_budget(client, policy->content))
         return;
-    gp__authres_remove_forged(policy->message, GP_S("gatepost"), client->entrance->authserv_id);
-    refuse_loops(policy);
-    add_trace(client, transaction);
+    trace(client, policy);
     run = gp__client_run_of(client, GP_HOOK_HEADERS);
     run.n_scope = gp__run_scope(policy, &run.scope);
     if (run.n_scope)

@@ -6,7 +6,7 @@
 #include "core/base/log.h"
 #include "core/hook/shadow.h"
 #include "core/message/authres.h"
-#include "core/server/client.h"
+#include "core/server/client_milter.h"
 #include "core/server/rcpt.h"
 #include "core/server/server.h"
 
@@ -428,6 +428,18 @@ static void deliver(struct gp__client *client, struct gp__policy *policy,
     }
 }
 
+/* An MTA keeps its mail, and is told what to change. */
+static void hand_back(struct gp__client *client, struct gp__policy *policy,
+                      const enum gp__disposal *disposals)
+{
+    struct gp__reply reply = refusal_of(policy, GP__FINAL_DEFER);
+
+    if (gp__client_milter(client, policy, disposals) < 0)
+        refuse_all(client, policy, &reply);
+    else
+        accept(client, policy);
+}
+
 /* ---- the task ---- */
 
 static void observe(struct gp__client *client, struct gp__policy *policy)
@@ -467,7 +479,10 @@ static void finish(struct gp__client *client, struct gp__policy *policy)
     }
     /* A seal that failed may have marked recipients for a bucket. */
     gp__client_plan(client, policy, &disposals);
-    deliver(client, policy, disposals);
+    if (gp__client_is_mta(client))
+        hand_back(client, policy, disposals);
+    else
+        deliver(client, policy, disposals);
 }
 
 /* A body that began with the last line only, which had no line end to tell before. */

@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/server/client.h"
 #include "core/server/server.h"
+#include "core/smtp/macros.h"
 
 static void text_member(struct gp__buf *out, struct gp_slice key, struct gp_slice value)
 {
@@ -123,6 +124,12 @@ static void fields(struct gp__buf *out, const struct gp__record_field *session,
     gp__buf_append(out, GP_S("}"));
 }
 
+/* Under which an MTA that asks us has the message. */
+static struct gp_slice queue_id(const struct gp_session *session)
+{
+    return session->macros ? gp__macros_get(session->macros, GP_S("i")) : gp_slice(NULL, 0);
+}
+
 /* The three parts share a buffer; offsets become slices only when it no longer moves. */
 void gp__client_record(struct gp__client *client, struct gp__policy *policy,
                        const struct gp__reply *reply)
@@ -146,6 +153,7 @@ void gp__client_record(struct gp__client *client, struct gp__policy *policy,
     all = gp__buf_slice(out);
     gp__log(
         log, GP_LOG_INFO, "message", GP__F_S("id", gp__transaction_id(transaction)),
+        GP__F_S("queue_id", queue_id(client->session)),
         GP__F_S("listener", client->session->listener),
         GP__F_C("client", client->session->client_ip_text),
         GP__F_S("helo", gp__session_helo(client->session)),

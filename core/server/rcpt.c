@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/server/client_milter.h"
 #include "core/server/rcpt.h"
 
 #include "core/base/ascii.h"
@@ -42,11 +43,24 @@ static void route_call_init(struct gp_call *call, struct gp__client *client,
     call->policy = policy;
 }
 
+/* Which route owns it. An MTA has its own, and has found the recipient good. */
+static enum gp__routing route_one(struct gp__client *client, struct gp_call *call,
+                                  struct gp_recipient *recipient)
+{
+    static const char elsewhere;
+
+    if (!gp__client_is_mta(client))
+        return gp__route_recipient(call, client->entrance->routes, recipient);
+    recipient->route = &elsewhere;
+    recipient->valid = true;
+    return GP__ROUTED;
+}
+
 /* An expansion or an addition: nobody can be told that no route takes it but the operator. */
 static enum gp__routing route_added(struct gp__client *client, struct gp_call *call,
                                     struct gp_recipient *added)
 {
-    enum gp__routing routing = gp__route_recipient(call, client->entrance->routes, added);
+    enum gp__routing routing = route_one(client, call, added);
 
     added->dropped = routing != GP__ROUTED;
     if (added->dropped)
@@ -67,7 +81,7 @@ static enum gp__routing route_all(struct gp__client *client, struct gp_recipient
 
     route_call_init(&call, client, policy);
     if (!recipient->replaced)
-        worst = gp__route_recipient(&call, client->entrance->routes, recipient);
+        worst = route_one(client, &call, recipient);
     for (size_t i = recipient->index + 1; i < policy->n_recipients; i++) {
         struct gp_recipient *added = policy->recipients[i];
         enum gp__routing routing;

@@ -8,6 +8,8 @@
 
 #include "core/base/alloc.h"
 #include "core/base/ascii.h"
+#include "core/smtp/macros.h"
+#include "core/smtp/milter_internal.h"
 
 #define OUT_KEEP 256u /* what an idle session keeps of its output buffer */
 
@@ -148,7 +150,8 @@ void gp__smtp_reply(struct gp__smtp *smtp, const struct gp__reply *reply)
     struct gp__reply plain = *reply;
     size_t before = smtp->out.len;
 
-    if (smtp->state >= GP__STATE_CLOSING)
+    /* To an MTA nothing is said but answers to its commands. */
+    if (smtp->state >= GP__STATE_CLOSING || smtp->milter)
         return;
     if (!(smtp->settings->extensions & GP__EXT_ENHANCEDSTATUSCODES))
         plain.klass = 0;
@@ -342,7 +345,9 @@ static void disconnect(struct gp__smtp *smtp, const struct gp__answer *answer,
 static void act(struct gp__smtp *smtp, const struct gp__answer *answer,
                 const struct gp__reply *reply, bool refused)
 {
-    if (answer->decision == GP__DISCONNECT)
+    if (smtp->milter)
+        gp__milter_answered(smtp, answer, reply);
+    else if (answer->decision == GP__DISCONNECT)
         disconnect(smtp, answer, reply);
     else if (smtp->ask == GP__ASK_MESSAGE)
         gp__message_answered(smtp, answer, reply);
@@ -400,6 +405,8 @@ uint64_t gp__smtp_deadline(const struct gp__smtp *smtp)
         return 0;
     if (smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK)
         return idle < whole ? idle : whole;
+    if (smtp->milter)
+        return gp__milter_deadline(smtp);
     if (smtp->state == GP__STATE_STARTTLS) /* the handshake has its own budget */
         return smtp->handshaking ? UINT64_MAX : 0;
     return smtp->mark + limits->command_timeout;
@@ -528,6 +535,12 @@ struct gp__smtp *gp__smtp_create(const struct gp__smtp_settings *settings,
     smtp->held.secret = settings->auth.mechanisms != 0;
     smtp->lexer.limit = settings->limits.command_line;
     smtp->lexer.lenient = settings->line_endings == GP__LINES_NORMALIZE;
+    if (settings->protocol == GP__PROTOCOL_MILTER) {
+        smtp->state = GP__STATE_MILTER; /* the MTA says who connected to it */
+        smtp->milter = gp__milter_create();
+        session->macros = gp__macros_create(session->arena);
+        return smtp;
+    }
     smtp->state = GP__STATE_GREETING;
     gp__smtp_ask(smtp, GP__ASK_CONNECT);
     return smtp;
@@ -547,6 +560,7 @@ void gp__smtp_free(struct gp__smtp **smtp_)
     gp__transaction_unref(&smtp->ended);
     gp__sasl_free(&smtp->sasl);
     gp__smtp_command_done(smtp);
+    gp__milter_free(&smtp->milter);
     gp__buf_free(&smtp->out);
     gp__buf_free(&smtp->held);
     gp__free(smtp);
@@ -554,7 +568,7 @@ void gp__smtp_free(struct gp__smtp **smtp_)
 
 void gp__smtp_drain(struct gp__smtp *smtp)
 {
-    if (smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK)
+    if (smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK || smtp->milter)
         smtp->draining = true;
 }
 

@@ -19,6 +19,7 @@
     X(AUTH, "auth", gp__auth_step)                                                                 \
     X(DATA, "data", gp__data_step)                                                                 \
     X(CHUNK, "chunk", gp__chunk_step)                                                              \
+    X(MILTER, "milter", gp__milter_step)                                                           \
     X(STARTTLS, "starttls", gp__starttls_step)                                                     \
     X(CLOSING, "closing", gp__closing_step)                                                        \
     X(CLOSED, "closed", gp__closed_step)
@@ -79,6 +80,8 @@ struct gp__smtp {
     uint64_t message_began, session_began;
     struct gp__smtp_counts counts;
 
+    struct gp__milter *milter; /* NULL unless that is the protocol */
+
     uint32_t idle_commands;
     uint32_t rcpt_refused; /* of the transaction */
 
@@ -131,6 +134,7 @@ enum gp__step gp__auth_step(struct gp__smtp *smtp, struct gp__smtp_event *event)
 enum gp__step gp__data_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__chunk_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__starttls_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
+enum gp__step gp__milter_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__closing_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 enum gp__step gp__closed_step(struct gp__smtp *smtp, struct gp__smtp_event *event);
 

@@ -20,9 +20,11 @@
 enum gp__protocol {
     GP__PROTOCOL_SMTP = 0,
     GP__PROTOCOL_LMTP,
+    GP__PROTOCOL_MILTER, /* an MTA asks us about its sessions */
 };
 
 struct gp_transaction;
+struct gp__macros;
 struct gp__session_policy; /* of the hook layer */
 
 struct gp_session {
@@ -50,6 +52,8 @@ struct gp_session {
      * the hash of our certificate (RFC 5929). */
     struct gp_slice tls_exporter, tls_server_end_point;
     struct gp_slice auth_user, auth_mechanism; /* absent without AUTH */
+
+    struct gp__macros *macros; /* what an MTA says beside its commands; NULL unless MILTER */
 
     struct gp_transaction *transaction; /* the current one, or NULL */
     unsigned transactions;              /* begun so far */

@@ -76,6 +76,13 @@ GP_API struct gp_slice gp_auth_user(struct gp_call *call);
 GP_API struct gp_slice gp_auth_mechanism(struct gp_call *call);
 
 /*
+ * On a listener of protocol `milter`: what the MTA says under the name of one of sendmail's macros,
+ * as "i" or "client_name" (braces may be left out). Absent elsewhere, and where it says nothing.
+ * The queue id is "i".
+ */
+GP_API struct gp_slice gp_macro(struct gp_call *call, struct gp_slice name);
+
+/*
  * Memory of this instance for the session (for the transaction): zeroed, of the size that the
  * descriptor declares, freed by the host. NULL where there is no session (no transaction).
  */

@@ -73,13 +73,17 @@ static const char *look_up(struct gp_call *call, struct milter_session *session)
 
 void milter_client_name(struct gp_call *call, struct milter_session *session)
 {
-    struct gp_slice ip = gp_client_ip(call);
+    struct gp_slice ip = gp_client_ip(call), said = gp_macro(call, GP_S("client_name"));
 
     if (session->named)
         return;
     session->named = true;
-    if (!gp_slice_present(ip) || gp_slice_starts(ip, GP_S("127.")) ||
-        gp_slice_eq(ip, GP_S("::1"))) {
+    if (gp_slice_present(said)) {
+        /* An MTA has looked it up; without a name it gives the address in brackets. */
+        if (!gp_slice_starts(said, GP_S("[")) && !gp_slice_eq(said, GP_S("unknown")))
+            keep(session->name, sizeof session->name, said);
+    } else if (!gp_slice_present(ip) || gp_slice_starts(ip, GP_S("127.")) ||
+               gp_slice_eq(ip, GP_S("::1"))) {
         keep(session->name, sizeof session->name, GP_S("localhost"));
         keep(session->pointer, sizeof session->pointer, GP_S("localhost"));
         session->resolve = "OK";

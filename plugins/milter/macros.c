@@ -226,13 +226,14 @@ static struct gp_slice bare(struct gp_slice name)
     return name;
 }
 
-/* What the configuration says wins over what we know. */
+/* What the configuration says wins over what an MTA says that asks us, and that over what we know. */
 static struct gp_slice value_of(const struct fact *fact, struct gp_slice name)
 {
     const struct gp_slice *given = gp_map_find(fact->session->self->macros, name);
+    struct gp_slice said = given ? *given : gp_macro(fact->call, name);
 
-    if (given)
-        return *given;
+    if (gp_slice_present(said))
+        return said;
     for (size_t i = 0; i < sizeof macros / sizeof macros[0]; i++)
         if (gp_slice_eq(name, gp_slice_of(macros[i].name)))
             return macros[i].value(fact);

@@ -232,6 +232,96 @@ class Milter:
             len(self.all(name, session)) >= count, f"{count} × {name} at the milter")
 
 
+class Mta:
+    """Asks a milter about a session, as an MTA does. Answers are the letters, or what comes with
+    them; changes before an answer are kept in `changes`."""
+
+    def __init__(self, address, *, version=6, actions=EVERY_ACTION, steps=0x1FFFFF, piece=None):
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.settimeout(5 * harness.SLOWER)
+        self.socket.connect(address)
+        if family == socket.AF_INET:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.piece = piece  # send in pieces of so many octets
+        self.changes = []
+        self.send("O", struct.pack(">III", version, actions, steps))
+        letter, rest = self.read()
+        assert letter == "O", letter
+        self.version, self.actions, self.steps = struct.unpack(">III", rest)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, letter, rest=b""):
+        data = packet(letter, rest)
+        for at in range(0, len(data), self.piece or len(data)):
+            self.socket.sendall(data[at:at + (self.piece or len(data))])
+
+    def read(self):
+        return read_packet(self.socket)
+
+    def macros(self, command, **values):
+        self.send("D", command.encode() + texts(*(
+            text for name, value in values.items()
+            for text in (name if len(name) == 1 else "{" + name + "}", value))))
+
+    def ask(self, letter, rest=b"", nr=0):
+        """Sends a command; the answer, "" if none is given."""
+        self.send(letter, rest)
+        if self.steps & nr:
+            return ""
+        while True:
+            answer, rest = self.read()
+            if answer in "chimbe+2-q" and answer != "c":
+                self.changes.append((answer, rest))
+            elif answer == "y":
+                return rest[:-1].decode()
+            else:
+                assert rest == b"", (answer, rest)
+                return answer
+
+    def connect(self, name="client.example", ip="192.0.2.7", port=4711):
+        family = "6" if ":" in ip else "4"
+        return self.ask("C", texts(name) + family.encode() + struct.pack(">H", port) + texts(ip))
+
+    def helo(self, name="client.example"):
+        return self.ask("H", texts(name))
+
+    def mail(self, sender="s@example.com", *parameters):
+        return self.ask("M", texts(f"<{sender}>", *parameters))
+
+    def rcpt(self, recipient="r@example.test", *parameters):
+        return self.ask("R", texts(f"<{recipient}>", *parameters))
+
+    def data(self):
+        return self.ask("T")
+
+    def content(self, content):
+        """Fields and body; the answer to the end."""
+        self.changes = []
+        head, body = content.split(b"\r\n\r\n", 1)
+        for field in head.replace(b"\r\n ", b"\n ").replace(b"\r\n\t", b"\n\t").split(b"\r\n"):
+            name, value = field.split(b":", 1)
+            if not self.steps & HEADER_SPACE:
+                value = value.lstrip()
+            self.ask("L", name + b"\0" + value + b"\0", NR_HEADER)
+        self.ask("N", b"", NR_EOH)
+        for at in range(0, len(body), 65535):
+            self.ask("B", body[at:at + 65535], NR_BODY)
+        return self.ask("E")
+
+    def whole(self, content, *recipients):
+        """An accepted envelope and the content."""
+        for answer in (self.mail(), *(self.rcpt(r) for r in recipients or ("r@example.test",)),
+                       self.data()):
+            assert answer == "c", answer
+        return self.content(content)
+
+
 TEXT = b"From: a@example.com\r\nSubject: one\r\nX-Fold: a\r\n b\r\nSubject: two\r\n\r\nline\r\n..dots\r\n"
 
 

@@ -59,15 +59,15 @@ postlog   unix-dgram n - n -   1 postlogd
 class TestCase(harness.TestCase):
     """Starts one in the directory of the test and stops it."""
 
-    def start(self, more):
-        """`more` are lines of main.cf."""
+    def start(self, more, services=""):
+        """`more` are lines of main.cf, `services` of master.cf."""
         self.home = self.directory / "postfix"
         for name in ("", "queue", "data"):
             (self.home / name).mkdir()
         self.directory.chmod(0o755)
         harness.shutil.chown(self.home / "data", "postfix")
         (self.home / "main.cf").write_text(MAIN.format(dir=self.home, more=more))
-        (self.home / "master.cf").write_text(MASTER)
+        (self.home / "master.cf").write_text(MASTER + services)
         with open(self.home / "output", "wb") as output:
             self.master = subprocess.Popen(
                 ["postfix", "-c", self.home, "start-fg"], stdin=subprocess.DEVNULL, stdout=output,

@@ -456,12 +456,6 @@ static const struct report_case refused[] = {
      "F:2:13: error: \"mx\" speaks LMTP, which must not be on port 25\n"
      "    listeners: {mx: {address: [\"[::1]:24\", \"[::1]:25\"], protocol: lmtp}}\n"
      "                ^\n"},
-    {"milter", false,
-     "hostname: mx.example\n"
-     "listeners: {mx: {address: \"[::1]:24\", protocol: milter}}\n",
-     "F:2:49: error: \"protocol: milter\" is not available in this version\n"
-     "    listeners: {mx: {address: \"[::1]:24\", protocol: milter}}\n"
-     "                                                    ^\n"},
     {"tls without a certificate", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\", tls: optional}}\n",

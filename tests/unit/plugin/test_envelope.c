@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Session facts, slots, memory, envelope: getters, edits and who may make them. */
+#include "core/smtp/macros.h"
+
 #include "tests/unit/plugin/kit.h"
 
 #include <gatepost/plugin.h>
@@ -69,6 +71,26 @@ static void no_session(struct kit *kit, struct gp_call *call)
     assert_clean(call);
 }
 
+static void macros(struct kit *kit, struct gp_call *call)
+{
+    static const char pairs[] = "i\0ID\0{client_name}\0host.example";
+    struct gp_slice early;
+
+    assert_false(gp_slice_present(gp_macro(call, GP_S("i"))));
+    kit->session->macros = gp__macros_create(kit->session->arena);
+    gp__macros_set(kit->session->macros, 'C', gp_slice(pairs, sizeof pairs));
+    early = gp_macro(call, GP_S("i"));
+    assert_slice(early, GP_S("ID"));
+    assert_slice(gp_macro(call, GP_S("client_name")), GP_S("host.example"));
+    assert_false(gp_slice_present(gp_macro(call, GP_S("j"))));
+    gp__macros_set(kit->session->macros, 'C', GP_S(""));
+    assert_slice(early, GP_S("ID")); /* the call has its own */
+    assert_clean(call);
+    assert_false(gp_slice_present(gp_macro(call, BAD)));
+    assert_fault(call, "NULL with a length");
+    kit->session->macros = NULL;
+}
+
 static void test_session(void **state)
 {
     struct kit kit;
@@ -76,6 +98,7 @@ static void test_session(void **state)
     (void)state;
     kit_begin(&kit);
     kit_run(&kit, GP_HOOK_CONNECT, getters);
+    kit_run(&kit, GP_HOOK_MAIL, macros);
     kit_run(&kit, GP_HOOK_MAIL, slots);
     kit_run(&kit, GP_HOOK_MAIL, memory);
     kit_run(&kit, GP_HOOK_TICK, no_session);
