@@ -183,7 +183,7 @@ static void drain_if_all_refused(struct gp__client *client, struct gp__policy *p
 }
 
 /* The mail of an MTA goes its own way: it has been traced already. */
-static void trace(struct gp__client *client, struct gp__policy *policy)
+static void trace_mail(struct gp__client *client, struct gp__policy *policy)
 {
     if (gp__client_is_mta(client))
         return;
@@ -205,7 +205,7 @@ void gp__client_begin_message(struct gp__client *client)
     gp__copies_begin(policy);
     if (over_budget(client, policy->content))
         return;
-    trace(client, policy);
+    trace_mail(client, policy);
     run = gp__client_run_of(client, GP_HOOK_HEADERS);
     run.n_scope = gp__run_scope(policy, &run.scope);
     if (run.n_scope)

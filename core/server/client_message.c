@@ -434,7 +434,7 @@ static void hand_back(struct gp__client *client, struct gp__policy *policy,
 {
     struct gp__reply reply = refusal_of(policy, GP__FINAL_DEFER);
 
-    if (gp__client_milter(client, policy, disposals) < 0)
+    if (client_left(client) || gp__client_milter(client, policy, disposals) < 0)
         refuse_all(client, policy, &reply);
     else
         accept(client, policy);
