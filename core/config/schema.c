@@ -43,6 +43,12 @@ static json_t *typed(const char *type)
     return json_pack("{s:s}", "type", type);
 }
 
+/* The words that mean true and false. */
+static json_t *yes_or_no(void)
+{
+    return json_pack("{s:[b,b,s,s,s,s]}", "enum", 1, 0, "on", "off", "yes", "no");
+}
+
 static json_t *typed2(const char *a, const char *b)
 {
     return json_pack("{s:[s,s]}", "type", a, b);
@@ -102,7 +108,7 @@ static json_t *value_schema(struct maker *m, enum gp_type type, const struct gp_
     case GP_TYPE_STRING:
         return json_pack("{s:[s,s,s]}", "type", "string", "number", "boolean");
     case GP_TYPE_BOOL:
-        return json_pack("{s:[b,b,s,s,s,s]}", "enum", 1, 0, "on", "off", "yes", "no");
+        return yes_or_no();
     case GP_TYPE_INTEGER:
         return number_schema(row, false);
     case GP_TYPE_MILLI:
@@ -251,9 +257,9 @@ static json_t *when_schema(bool route)
     for (const char *const *word = groups; *word; word++)
         set(properties, *word, list_of(ref(route ? "match" : "when"), true));
     if (route)
-        set(properties, "relay", typed("boolean"));
+        set(properties, "relay", yes_or_no());
     for (const char *const *word = flags; !route && *word; word++)
-        set(properties, *word, typed("boolean"));
+        set(properties, *word, yes_or_no());
     if (!route) {
         set(properties, "note", typed("string"));
         set(properties, "is", json_pack("{s:[s,s,s]}", "type", "string", "number", "boolean"));

@@ -307,12 +307,12 @@ static int read_list(struct draft *d, const struct gp__node *node)
 
 static int read_flag(struct draft *d, const struct gp__node *node)
 {
-    static const char *const words[] = {"false", "true", NULL};
+    static const char *const words[] = {"false", "true", "off", "on", "no", "yes", NULL};
     int index = gp__bind_enum_index(node, words);
 
     if (index < 0)
         return bad(d, node, "true or false");
-    d->out->when.flag = index == 1;
+    d->out->when.flag = index % 2 == 1; /* the words of options that are true or false */
     return 0;
 }
 

@@ -111,6 +111,8 @@ static void test_schema(void **state)
     assert_null(json_object_get(member(schema, "$defs/target/properties"), "early"));
     assert_int_equal(json_array_size(member(schema, "$defs/plugin_allkinds/properties/word/enum")),
                      5);
+    assert_int_equal(json_array_size(member(schema, "$defs/when/properties/null_sender/enum")), 6);
+    assert_int_equal(json_array_size(member(schema, "$defs/match/properties/relay/enum")), 6);
     json_decref(schema);
     gp__buf_free(&out);
 }

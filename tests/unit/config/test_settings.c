@@ -261,7 +261,7 @@ static void test_chains(void **state)
                                               "              mode: shadow\n"
                                               "              refuse_at: now\n"
                                               "              even_authenticated: true\n"
-                                              "              when: {authenticated: false}\n");
+                                              "              when: {authenticated: off}\n");
     const struct gp__chain_settings *chain = s->chains[0];
     const struct gp__use *early = chain->items[0], *inner = chain->items[1];
     const struct gp__when *outer;
@@ -303,7 +303,7 @@ static void test_when(void **state)
                     "        client: [10.0.0.0/8, \"::1\", doms]\n"
                     "        note: sign.is\n        is: 5\n"
                     "        size_over: 1KiB\n        class: relay\n"
-                    "        any: [{helo: .h.example}, {null_sender: true}]\n");
+                    "        any: [{helo: .h.example}, {null_sender: yes}]\n");
     const struct gp__when *all = s->instances[0]->when;
     const struct gp__when *rcpt = all->children[0], *client = all->children[1];
     const struct gp__when *any = all->children[5];
