@@ -97,9 +97,15 @@ class Command(harness.TestCase):
             self.skipTest("there is no man")
         shown = harness.run("man", "-l", page, MANWIDTH="80")
         self.assertEqual(shown.returncode, 0, shown.stderr)
-        words = b" ".join(shown.stdout.split())
+        words = " ".join(shown.stdout.decode().split())
+        synopsis = words[words.index("SYNOPSIS"):words.index("DESCRIPTION")]
+        entries = re.split(r" (?=gatepost [a-z])", synopsis)[1:]
         for name in COMMANDS:
-            self.assertIn(f"gatepost {name}".encode(), words)
+            entry = [each for each in entries if re.match(rf"gatepost {name}\b", each)]
+            self.assertEqual(len(entry), 1, f"{name} in the synopsis")
+            usage = gatepost("help", *name.split()).stdout.split("\n")[0]
+            self.assertEqual(set(re.findall("--[a-z-]+", entry[0])),
+                             set(re.findall("--[a-z-]+", usage)), name)
 
 
 class Check(harness.TestCase):
