@@ -19,6 +19,8 @@ gp_dependency(PCRE2 libpcre2-8>=10.36)
 gp_dependency(JANSSON jansson>=2.13)
 gp_dependency(CURL libcurl>=7.85)
 gp_dependency(OPENSSL openssl>=3.0)
+gp_dependency(SECCOMP libseccomp>=2.5)
+gp_dependency(MICROHTTPD libmicrohttpd>=0.9.70)
 
 # libltdl comes without a .pc file, libunbound's asks for development files it does not need.
 function(gp_plain_dependency name header library package)

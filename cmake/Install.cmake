@@ -44,3 +44,10 @@ if(NOT GP_STATIC_PLUGINS)
   install(FILES "${PROJECT_BINARY_DIR}/generated/gatepost.pc"
           DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)
 endif()
+
+# Units of systemd, where packages put them; a prefix of one's own has them below itself.
+set(GP_SYSTEMD_UNIT_DIR "lib/systemd/system" CACHE STRING "Where units of systemd are installed")
+configure_file(packaging/systemd/gatepost.service.in
+  "${PROJECT_BINARY_DIR}/generated/gatepost.service" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/generated/gatepost.service" packaging/systemd/gatepost.socket
+        DESTINATION "${GP_SYSTEMD_UNIT_DIR}")

@@ -66,6 +66,11 @@ int gp__cmd_user_add(int argc, char **argv);
 int gp__cmd_user_passwd(int argc, char **argv);
 int gp__cmd_user_delete(int argc, char **argv);
 int gp__cmd_user_list(int argc, char **argv);
+int gp__cmd_status(int argc, char **argv);
+int gp__cmd_sessions(int argc, char **argv);
+int gp__cmd_hooks(int argc, char **argv);
+int gp__cmd_reload(int argc, char **argv);
+int gp__cmd_stop(int argc, char **argv);
 int gp__cmd_version(int argc, char **argv);
 int gp__cmd_help(int argc, char **argv);
 

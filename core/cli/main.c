@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/cli/command.h"
 #include "core/config/suggest.h"
+#include "core/process/roles.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,12 +10,35 @@
 
 static const struct gp__command *running;
 
+#define ASKS                                                                                       \
+    "\n\nAsks the server on its control socket: --socket, or `control: {path: …}` of the\n"      \
+    "configuration, or /run/gatepost/control.sock. --json prints the answer as it is.\n"
+
 const struct gp__command gp__commands[] = {
     {"serve", "[--config FILE]", "receive mail",
      "Reads the configuration, listens and serves until SIGTERM or SIGINT. Sessions under way\n"
-     "are given half a minute to finish; a second signal ends them at once. SIGUSR1 reopens the\n"
-     "log file, SIGUSR2 logs what the hooks did so far.\n",
+     "are given half a minute to finish; a second signal ends them at once. SIGHUP reloads the\n"
+     "configuration if it says `workers`; SIGUSR1 reopens the log file, SIGUSR2 logs what the\n"
+     "hooks did so far.\n",
      gp__cmd_serve},
+    {"status", "[--socket PATH] [--config FILE] [--json]", "how the running server is",
+     "Its processes, listeners and what it has counted." ASKS, gp__cmd_status},
+    {"sessions", "[--limit N] [--socket PATH] [--config FILE] [--json]", "who is connected now",
+     "Sessions with their client, state and age, and whom the client waits for: the instance, its\n"
+     "hook and for how long. At most 1000, or N." ASKS,
+     gp__cmd_sessions},
+    {"hooks", "[--socket PATH] [--config FILE] [--json]",
+     "what each instance decides, and how fast",
+     "Instances by chain, in the order in which they are asked: calls, verdicts, mean, median and\n"
+     "99th percentile (to a power of two), faults, and how often shadow mode agrees." ASKS,
+     gp__cmd_hooks},
+    {"reload", "[--socket PATH] [--config FILE] [--json]",
+     "let the server load its configuration anew",
+     "Waits for the outcome. Exit code 1 and the diagnostics when the new configuration cannot be\n"
+     "used; then the old one goes on." ASKS,
+     gp__cmd_reload},
+    {"stop", "[--socket PATH] [--config FILE] [--json]", "end the server",
+     "As SIGTERM does, and waits until it is gone." ASKS, gp__cmd_stop},
     {"check", "[--config FILE] [--json] [--no-create]",
      "say all that is wrong with a configuration",
      "Prints every error, warning and notice with file, line and column. Exit code 1 when there\n"
@@ -153,6 +177,8 @@ static int dispatch(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0)
         return gp__cmd_version(1, argv);
+    if (argc == 3 && strcmp(argv[1], "process") == 0)
+        return gp__process_main(argv[2]);
     for (const struct gp__command *command = gp__commands; command->name; command++) {
         int words = matches(command, argc - 1, argv + 1);
 

@@ -20,6 +20,10 @@ struct gp__config_files {
     /* A variable of the environment, or NULL. */
     const char *(*env)(void *arg, const char *name);
 
+    /* Optional: the configuration's own files are read, what follows are certificates, keys and
+     * other secrets: files that change by themselves. */
+    void (*texts_read)(void *arg);
+
     const char *directory; /* what relative paths are relative to, without a slash at the end */
     void *arg;
 };

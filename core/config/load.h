@@ -139,7 +139,34 @@ extern const struct gp_option gp__top_rows[], gp__listener_rows[], gp__use_rows[
     gp__tls_rows[];
 extern const char *const gp__top_own[], *const gp__listener_own[], *const gp__route_own[];
 
+/* ---- settings_process.c ---- */
+
+/* What the rows of the top, and those below, fill. */
+struct gp__process_raw {
+    struct gp_slice workers, user, group;
+    bool sandbox;
+    struct gp__process_times {
+        uint64_t stop_within, reload_within, heartbeat;
+        int64_t open_files;
+        bool core_files;
+        struct gp_slice pid_file;
+    } times;
+    struct gp__control_raw {
+        struct gp_slice path, mode, group;
+    } control;
+    struct gp__metrics_raw {
+        struct gp_slice address;
+    } metrics;
+};
+
+extern const struct gp_option gp__process_rows[], gp__control_rows[], gp__metrics_rows[];
+
+void gp__load_process(struct gp__load *load, const struct gp__process_raw *raw);
+
 /* ---- settings.c ---- */
+
+/* The node of a key in a section, or else the section, or else the whole: for diagnostics. */
+const struct gp__node *gp__load_place(struct gp__load *load, const char *section, const char *key);
 
 /* Whether the key is a name as all named things have: letters, digits, "_", "-", "."; at most 64
  * bytes. Reports it otherwise. */

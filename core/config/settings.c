@@ -41,6 +41,7 @@ struct top {
     struct gp__memory_settings memory;
     struct gp__raw_tls tls;
     struct gp__auth_guard_settings auth_guard;
+    struct gp__process_raw process;
 };
 
 static const struct gp_option plugins_rows[] = {
@@ -153,14 +154,29 @@ const struct gp_option gp__top_rows[] = {
                      "Certificates and how TLS is spoken; listeners say where (`tls:`)."),
     GP_OPTION_OBJECT("auth_guard", struct top, auth_guard, guard_rows, "{}",
                      "What failed logins lead to."),
+    GP_OPTION_STRING("workers", struct top, process.workers, "0",
+                     "Worker processes, or auto: one a processor. 0: all in one process."),
+    GP_OPTION_STRING(
+        "user", struct top, process.user, GP_OPTIONAL,
+        "Whom the processes run as when root starts them; \"gatepost\" if there is one.",
+        .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_STRING("group", struct top, process.group, GP_OPTIONAL,
+                     "Their group; that of the user by default.", .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_BOOL("sandbox", struct top, process.sandbox, "on",
+                   "Whether workers give up system calls and directories they have no use for."),
+    GP_OPTION_OBJECT("process", struct top, process.times, gp__process_rows, "{}",
+                     "Stopping, reloading and limits of the processes."),
+    GP_OPTION_OBJECT("control", struct top, process.control, gp__control_rows, GP_OPTIONAL,
+                     "The socket that gatepost status, sessions, hooks, reload and stop talk to."),
+    GP_OPTION_OBJECT("metrics", struct top, process.metrics, gp__metrics_rows, GP_OPTIONAL,
+                     "Numbers for Prometheus, by HTTP at /metrics."),
     GP_OPTIONS_END,
 };
 
 const char *const gp__top_own[] = {"include", "tables",    "auth",   "targets", "state",
                                    "chains",  "listeners", "routes", "buckets", NULL};
 
-static const char *const later_sections[] = {"queue",   "bounces", "spool",
-                                             "metrics", "console", NULL};
+static const char *const later_sections[] = {"queue", "bounces", "spool", "console", NULL};
 static const char *const later_bucket_keys[] = {"expire", "then", "release", NULL};
 
 /* ---- helpers of all sections ---- */
@@ -222,7 +238,7 @@ void gp__load_unknown(struct gp__load *load, const struct gp__node *at, struct g
 
 /* ---- the top ---- */
 
-static const struct gp__node *place_of(struct gp__load *load, const char *section, const char *key)
+const struct gp__node *gp__load_place(struct gp__load *load, const char *section, const char *key)
 {
     const struct gp__node *node = gp__node_get(load->root, gp_slice_of(section));
     const struct gp__node *value = gp__node_get(node, gp_slice_of(key));
@@ -247,7 +263,7 @@ static void set_resolvers(struct gp__load *load, const struct gp_list *words)
     size_t count = gp_list_count(words);
     const struct gp_slice *first = gp_list_at(words, 0);
     struct gp__endpoint_text *list = GP__ARENA_ARRAY(load->arena, struct gp__endpoint_text, count);
-    const struct gp__node *at = place_of(load, "dns", "resolvers");
+    const struct gp__node *at = gp__load_place(load, "dns", "resolvers");
 
     dns->resolvers = GP__RESOLVERS_LIST;
     if (count == 1 && gp_slice_eq(*first, GP_S("system")))
@@ -271,7 +287,7 @@ static void set_resolvers(struct gp__load *load, const struct gp_list *words)
 
 static void set_log(struct gp__load *load, const struct gp__log_settings *log)
 {
-    const struct gp__node *at = place_of(load, "log", "to");
+    const struct gp__node *at = gp__load_place(load, "log", "to");
     struct gp__suggest suggest = {.word = log->to};
 
     load->settings->log = *log;
@@ -291,7 +307,7 @@ static void set_log(struct gp__load *load, const struct gp__log_settings *log)
 
 static void set_hold(struct gp__load *load, const struct hold *hold)
 {
-    const struct gp__node *at = place_of(load, "hold", "bucket");
+    const struct gp__node *at = gp__load_place(load, "hold", "bucket");
 
     load->settings->hold_path = hold->path;
     load->settings->hold_bucket = hold->bucket;
@@ -330,6 +346,7 @@ static void load_top(struct gp__load *load)
     set_resolvers(load, top.dns.resolvers);
     set_log(load, &top.log);
     set_hold(load, &top.hold);
+    gp__load_process(load, &top.process);
 }
 
 /* ---- buckets ---- */
@@ -463,6 +480,8 @@ struct gp__settings *gp__settings_load(const char *path, const struct gp__config
 
     settings->arena = arena;
     load.root = gp__load_files(&load, path);
+    if (load.root && host->files->texts_read)
+        host->files->texts_read(host->files->arg);
     if (load.root) {
         load.shown = gp__node_mapping(arena, 32, load.root);
         settings->shown = load.shown;

@@ -197,6 +197,27 @@ struct gp__auth_guard_settings {
     int64_t remembered;                     /* addresses and users at once */
 };
 
+/* Whom the control socket answers, besides root and the service's own user. */
+struct gp__control_settings {
+    struct gp_slice path; /* absent: there is none */
+    unsigned mode;        /* of its file */
+    struct gp_slice group;
+};
+
+/* Processes, their rights, and how operators reach them. */
+struct gp__process_settings {
+    int64_t workers;             /* 0: everything in one process; -1: one a processor */
+    struct gp_slice user, group; /* absent: the one that is there for us, or who started it */
+    bool sandbox;
+    uint64_t stop_within, reload_within; /* ms that sessions have to end */
+    uint64_t heartbeat;                  /* ms without a sign of life before a worker is replaced */
+    int64_t open_files;                  /* of a worker */
+    bool core_files;
+    struct gp_slice pid_file; /* absent: none */
+    struct gp__control_settings control;
+    struct gp_slice metrics; /* address of the HTTP end point; absent: none */
+};
+
 struct gp__settings {
     struct gp__arena *arena;
     struct gp_slice hostname;
@@ -209,6 +230,7 @@ struct gp__settings {
     struct gp__work_settings work;
     struct gp__memory_settings memory;
     const struct gp__tls_settings *tls;
+    struct gp__process_settings process;
 
     struct gp_slice hold_path;   /* absent: nothing can be held */
     struct gp_slice hold_bucket; /* for what the core itself holds */

@@ -70,6 +70,7 @@ struct gp__instance {
     uint64_t shadow_agreed, shadow_differed;
 
     struct gp__hook_stats *stats[GP_HOOK_COUNT]; /* NULL where it has no hook */
+    bool stats_shared;                           /* they stand in memory of somebody else */
     struct gp__counter counters[GP__COUNTERS_MAX];
     size_t n_counters;
 };

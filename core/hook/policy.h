@@ -68,6 +68,8 @@ struct gp__session_policy {
     bool spoke;                   /* there are such bytes: gp__session_client_spoke() */
     uint64_t reply_by_ms;         /* the budget of the reply under way; UINT64_MAX: none */
     struct gp__instance *running; /* whom the client waits for, for status output; or NULL */
+    enum gp_hook_point running_at;
+    uint64_t running_ms; /* since then, on the runtime's clock */
 
     const struct gp__ruling *pending; /* a refusal that waits for RCPT; or NULL */
     bool pending_authenticated;       /* it was made after AUTH, which so does not clear it */

@@ -181,6 +181,8 @@ static enum gp_verdict ask(struct gp_call *call, int in_scope, uint64_t now_ms)
     enum gp_verdict verdict = GP_FAIL;
 
     session->running = call->instance;
+    session->running_at = call->point;
+    session->running_ms = now_ms;
     /* The time for this reply is used up: the instance counts as timed out. */
     if (now_ms >= call->deadline_ms && !gp__points[call->point].observer)
         call->sticky = GP_ETIMEDOUT;

@@ -141,7 +141,7 @@ static struct gp__instance *make(const struct gp__instance_settings *settings)
 
 static void dispose(struct gp__instance *instance)
 {
-    for (int i = 0; i < GP_HOOK_COUNT; i++)
+    for (int i = 0; i < GP_HOOK_COUNT && !instance->stats_shared; i++)
         gp__free(instance->stats[i]);
     /* It holds secrets of the configuration. */
     if (instance->self)

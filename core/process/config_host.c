@@ -11,12 +11,20 @@
 
 int gp__config_source_init(struct gp__config_source *source)
 {
-    const char *error;
+    struct gp__config_files files;
 
-    if (gp__config_files_posix(&source->files, source->directory) < 0) {
+    if (gp__config_files_posix(&files, source->directory) < 0) {
         fprintf(stderr, "gatepost: the current directory: %s\n", strerror(errno));
         return -1;
     }
+    return gp__config_source_with(source, &files);
+}
+
+int gp__config_source_with(struct gp__config_source *source, const struct gp__config_files *files)
+{
+    const char *error;
+
+    source->files = *files;
     source->plugins = gp__plugins_create(&error);
     if (!source->plugins)
         fprintf(stderr, "gatepost: plugin loader: %s\n", error);

@@ -16,6 +16,10 @@ struct gp__config_source {
 
 /* 0, or -1 with a line on standard error. */
 int gp__config_source_init(struct gp__config_source *source);
+
+/* With files that somebody else reads; they must outlive the source. */
+int gp__config_source_with(struct gp__config_source *source, const struct gp__config_files *files);
+
 void gp__config_source_done(struct gp__config_source *source);
 
 /* gp__settings_load() with all this. */

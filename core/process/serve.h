@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A server process: configuration, log, runtime, generation, listeners, signals, in that order;
- * and back in the reverse when it is told to stop. SIGTERM and SIGINT drain: no new connections,
- * sessions end at their next command, after a while all at once. SIGUSR1 reopens the log file,
+ * `gatepost serve`: one process that does everything, or a master and its workers, as `workers` of
+ * the configuration says. SIGTERM and SIGINT drain, SIGHUP reloads, SIGUSR1 reopens the log file,
  * SIGUSR2 logs the statistics of all instances.
  */
 #ifndef GP_PROCESS_SERVE_H
@@ -19,5 +18,13 @@ struct gp__serve_options {
 
 /* Serves until it is told to stop. 0, 1: could not start (said on standard error). */
 int gp__serve(const struct gp__serve_options *options);
+
+/* Why it could not start, on standard error: diagnostics as they are, one line with our name. */
+void gp__complain(struct gp_slice why);
+
+/* ---- the two ways ---- */
+
+int gp__serve_alone(const struct gp__serve_options *options);
+int gp__serve_as_master(const struct gp__serve_options *options);
 
 #endif

@@ -17,6 +17,7 @@ static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 static struct gp__fiber_pool *pool;
 static void *stack;
+static struct gp__last_words *last_words;
 
 struct line {
     char text[512];
@@ -57,6 +58,29 @@ static void add_running(struct line *line, const struct gp__running *doing)
     }
 }
 
+static void keep(char *place, size_t size, const char *text)
+{
+    size_t len = 0;
+
+    while (text && text[len] && len < size - 1) {
+        place[len] = text[len];
+        len++;
+    }
+    place[len] = '\0';
+}
+
+static void keep_words(int signo, const struct gp__running *doing)
+{
+    struct gp__last_words *words = last_words;
+
+    if (!words)
+        return;
+    keep(words->instance, sizeof words->instance, doing->instance);
+    keep(words->hook, sizeof words->hook, doing->instance ? doing->hook : NULL);
+    keep(words->session, sizeof words->session, doing->instance ? doing->session : NULL);
+    words->signo = signo;
+}
+
 /* Returns into the fault, which now takes its default action; a signal that was sent (abort) is
  * sent again. */
 static void on_fault(int signo, siginfo_t *info, void *context)
@@ -66,6 +90,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
     struct line line = {.len = 0};
 
     (void)context;
+    keep_words(signo, doing);
     add(&line, "gatepost: signal ");
     add_number(&line, signo);
     if (pool && signo != SIGABRT && gp__fiber_owns_address(pool, info->si_addr, &fiber))
@@ -98,6 +123,11 @@ int gp__crash_install(struct gp__fiber_pool *fibers)
     return 0;
 }
 
+void gp__crash_words(struct gp__last_words *words)
+{
+    last_words = words;
+}
+
 void gp__crash_remove(void)
 {
     stack_t off = {.ss_flags = SS_DISABLE};
@@ -107,4 +137,5 @@ void gp__crash_remove(void)
     (void)sigaltstack(&off, NULL);
     GP__FREE(stack);
     pool = NULL;
+    last_words = NULL;
 }

@@ -88,6 +88,24 @@ static int bind_unix(int fd, const struct sockaddr_storage *addr, socklen_t len,
     return chmod(path, (mode_t)(mode ? mode : 0600));
 }
 
+/* Sockets of our user share an address silently; a second server by mistake must not. Without that
+ * option bind() fails when anybody is there. */
+static int check_free(const struct sockaddr_storage *addr, socklen_t len, bool any)
+{
+    int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const char *step;
+    int result = -1, error;
+
+    if (fd < 0)
+        return -1;
+    if (set_options(fd, addr->ss_family, any, false, &step) == 0)
+        result = bind(fd, (const struct sockaddr *)addr, len);
+    error = errno;
+    (void)close(fd);
+    errno = error;
+    return result;
+}
+
 static int set_up(int fd, const struct gp__listen_options *options,
                   const struct sockaddr_storage *addr, socklen_t len, bool any, const char **step_r)
 {
@@ -97,11 +115,18 @@ static int set_up(int fd, const struct gp__listen_options *options,
     if (addr->ss_family == AF_UNIX) {
         if (bind_unix(fd, addr, len, options->unix_mode) < 0)
             return -1;
+    } else if (options->first && check_free(addr, len, any) < 0) {
+        return -1;
     } else if (bind(fd, (const struct sockaddr *)addr, len) < 0) {
         return -1;
     }
     *step_r = "listen";
-    return listen(fd, options->backlog > 0 ? options->backlog : BACKLOG);
+    return options->later ? 0 : gp__listen_now(fd, options->backlog);
+}
+
+int gp__listen_now(int fd, int backlog)
+{
+    return listen(fd, backlog > 0 ? backlog : BACKLOG);
 }
 
 int gp__listen_socket(const struct gp__listen_options *options, int *fd_r, const char **step_r)

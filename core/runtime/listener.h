@@ -18,6 +18,8 @@ struct gp__listen_options {
     int backlog;        /* 0: 1024 */
     unsigned unix_mode; /* of the socket's file; 0: 0600 */
     bool reuse_port;    /* several sockets on one address: one a worker */
+    bool first;         /* of those: nobody else may be there yet */
+    bool later;         /* only bound: nobody can connect before gp__listen_now() */
 };
 
 /*
@@ -26,6 +28,9 @@ struct gp__listen_options {
  * (EINVAL: the address is none) and *step_r, a static text that says what failed.
  */
 int gp__listen_socket(const struct gp__listen_options *options, int *fd_r, const char **step_r);
+
+/* For a socket that was only bound. Fine for one that listens. 0, or -1 with errno. */
+int gp__listen_now(int fd, int backlog);
 
 /* Where a socket listens; the port is the real one when 0 was asked for. 0, or -1 with errno. */
 int gp__listen_endpoint(int fd, struct gp__endpoint *endpoint_r);

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 
-static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
 
 #define COUNT (sizeof numbers / sizeof *numbers)
 
@@ -28,6 +28,8 @@ static bool wanted(const struct gp__signal_user *user, int signo)
         return user->reopen != NULL;
     case SIGUSR2:
         return user->report != NULL;
+    case SIGCHLD:
+        return user->child != NULL;
     default:
         return user->terminate != NULL;
     }
@@ -47,6 +49,9 @@ static void on_signal(uv_signal_t *handle, int signo)
         break;
     case SIGUSR2:
         signals->user.report(signals->user.arg);
+        break;
+    case SIGCHLD:
+        signals->user.child(signals->user.arg);
         break;
     default:
         signals->user.terminate(signals->user.arg, signo);

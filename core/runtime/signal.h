@@ -12,6 +12,7 @@ struct gp__signal_user {
     void (*reload)(void *arg);               /* SIGHUP */
     void (*reopen)(void *arg);               /* SIGUSR1 */
     void (*report)(void *arg);               /* SIGUSR2 */
+    void (*child)(void *arg);                /* SIGCHLD: one child or more ended */
     void *arg;
 };
 

@@ -144,6 +144,21 @@ int gp__sink_reopen(struct gp__sink *sink)
     return 0;
 }
 
+void gp__sink_adopt(struct gp__sink *sink, int fd)
+{
+    gp__sink_flush(sink);
+    if (sink->owned)
+        (void)close(sink->fd); /* each write was checked */
+    sink->fd = fd;
+    sink->owned = true;
+}
+
+void gp__sink_use(struct gp__sink *sink, int fd)
+{
+    gp__sink_adopt(sink, fd);
+    sink->owned = false;
+}
+
 unsigned long gp__sink_dropped(const struct gp__sink *sink)
 {
     return sink->dropped;

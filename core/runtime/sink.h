@@ -35,6 +35,12 @@ void gp__sink_flush(struct gp__sink *sink);
  * it goes on with the old one. Fine for other sinks. */
 int gp__sink_reopen(struct gp__sink *sink);
 
+/* Writes to this descriptor from now on, which it owns: a log file that another process opened. */
+void gp__sink_adopt(struct gp__sink *sink, int fd);
+
+/* The same, but it stays the caller's. */
+void gp__sink_use(struct gp__sink *sink, int fd);
+
 /* Lines that were dropped. */
 unsigned long gp__sink_dropped(const struct gp__sink *sink);
 

@@ -2,6 +2,7 @@
 #include "core/server/client_milter.h"
 
 #include "core/base/alloc.h"
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/server/generation.h"
 #include "core/server/server.h"
@@ -18,11 +19,22 @@ static struct gp__client *client_of(struct gp__conn *conn)
 
 /* ---- the end ---- */
 
+static void count_session(const struct gp__client *client)
+{
+    const struct gp__smtp_counts *counts = gp__smtp_counts(client->smtp);
+
+    GP__COUNT(sessions_ended);
+    GP__COUNT_BY(commands, counts->commands);
+    GP__COUNT_BY(errors, counts->errors);
+    GP__COUNT_BY(bytes_in, counts->bytes_in);
+}
+
 static void destroy(struct gp__client *client)
 {
     struct gp__server *server = client->server;
 
     client->runtime->ops->timer_stop(client->runtime, &client->timer);
+    count_session(client);
     gp__smtp_free(&client->smtp);
     gp__session_unref(&client->session);
     gp__buf_free(&client->stash);
@@ -454,13 +466,16 @@ void gp__client_start(struct gp__server *server, const struct gp__entrance *entr
     struct gp__reply reply;
 
     if (gp__admit(&server->sessions, entrance, conn, &admission, &reply) < 0) {
+        GP__COUNT(turned_away);
         turn_away(server, entrance, conn, &reply);
         return;
     }
+    GP__COUNT(sessions);
     client = gp__alloc(sizeof *client);
     client->admission = admission;
 
     client->server = server;
+    client->began_ms = now;
     client->runtime = server->runtime;
     client->entrance = entrance;
     client->conn = conn;

@@ -28,6 +28,7 @@ struct gp__client {
     struct gp__client *prev, *next; /* of the server's */
 
     struct gp__admission admission;
+    uint64_t began_ms;
     struct gp__timer timer;
     bool eof, ended, disconnected;
     bool hang_up;     /* after the reply that is on its way */

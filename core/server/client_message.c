@@ -3,6 +3,7 @@
  * The end of data: the message hooks, the fates, the seals, the deliveries, the reply. A positive
  * reply is given only after every target has taken responsibility (rule 6).
  */
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/hook/shadow.h"
 #include "core/message/authres.h"
@@ -379,6 +380,7 @@ static void give_back(struct gp__client *client, struct batch *batch)
     gp__deliveries_revoke(&batch->refused, client->session);
     doubled = batch->planned.doubled + batch->refused.doubled +
               gp__drafts_revoke(client, &batch->drafts);
+    GP__COUNT_BY(doubled, doubled);
     if (doubled)
         gp__log(client->runtime->log, GP_LOG_WARNING, "delivery.doubled",
                 GP__F_S("transaction", gp__transaction_id(batch->planned.policy->transaction)),
@@ -442,6 +444,37 @@ static void hand_back(struct gp__client *client, struct gp__policy *policy,
 
 /* ---- the task ---- */
 
+static void count_fate(enum gp__fate fate)
+{
+    static const size_t members[GP__FATE_COUNT] = {
+        [GP__FATE_DELIVERED] = offsetof(struct gp__counts, fate_delivered),
+        [GP__FATE_QUEUED] = offsetof(struct gp__counts, fate_queued),
+        [GP__FATE_HELD] = offsetof(struct gp__counts, fate_held),
+        [GP__FATE_DROPPED] = offsetof(struct gp__counts, fate_dropped),
+        [GP__FATE_BOUNCED] = offsetof(struct gp__counts, fate_bounced),
+        [GP__FATE_DEFERRED] = offsetof(struct gp__counts, fate_deferred),
+        [GP__FATE_REJECTED] = offsetof(struct gp__counts, fate_rejected),
+    };
+
+    if (fate != GP__FATE_NONE)
+        ++*(uint64_t *)(void *)((char *)gp__counts + members[fate]);
+}
+
+static void count(const struct gp__client *client, const struct gp__policy *policy)
+{
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        if (is_party(policy->recipients[i]))
+            count_fate(policy->recipients[i]->fate);
+    if (client->answer.decision == GP__PROCEED) {
+        GP__COUNT(messages);
+        GP__COUNT_BY(message_bytes, policy->transaction->received_bytes);
+    } else if (client->answer.reply.code < 500) {
+        GP__COUNT(messages_deferred);
+    } else {
+        GP__COUNT(messages_rejected);
+    }
+}
+
 static void observe(struct gp__client *client, struct gp__policy *policy)
 {
     bool taken = client->answer.decision == GP__PROCEED;
@@ -450,6 +483,7 @@ static void observe(struct gp__client *client, struct gp__policy *policy)
     run.n_scope = gp__run_scope(policy, &run.scope);
     gp__run_chain(&run);
     gp__shadow_settle(policy);
+    count(client, policy);
     gp__client_record(client, policy, &client->answer.reply);
 }
 

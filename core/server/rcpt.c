@@ -3,6 +3,7 @@
 #include "core/server/rcpt.h"
 
 #include "core/base/ascii.h"
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/hook/apply.h"
 
@@ -28,6 +29,7 @@ static enum gp__decision refused_by(const struct gp__ruling *ruling, struct gp__
 static void log_refusal(const struct gp__client *client, const struct gp_recipient *recipient,
                         const struct gp__reply *reply)
 {
+    GP__COUNT(rcpt_refused);
     gp__log(client->runtime->log, GP_LOG_INFO, "recipient.refused",
             GP__F_S("transaction", gp__transaction_id(recipient->policy->transaction)),
             GP__F_S("recipient", recipient->address.text), GP__F_S("route", recipient->route_name),

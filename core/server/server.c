@@ -37,7 +37,7 @@ void gp__server_forget(struct gp__server *server, struct gp__client *client)
         server->clients = client->next;
     if (client->next)
         client->next->prev = client->prev;
-    if (--server->n_clients == 0 && server->stopping && server->empty)
+    if (--server->n_clients == 0 && server->ending && server->empty)
         server->empty(server);
 }
 
@@ -46,11 +46,17 @@ struct gp__buf *gp__server_scratch(struct gp__server *server)
     return &server->scratch;
 }
 
+void gp__server_expect_end(struct gp__server *server)
+{
+    server->ending = true;
+    if (server->n_clients == 0 && server->empty)
+        server->empty(server);
+}
+
 void gp__server_stop(struct gp__server *server, bool at_once)
 {
     server->stopping = true;
-    if (server->n_clients == 0 && server->empty)
-        server->empty(server);
+    gp__server_expect_end(server);
     for (struct gp__client *client = server->clients, *next; client; client = next) {
         next = client->next;
         gp__client_stop(client, at_once);

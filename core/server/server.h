@@ -19,8 +19,8 @@ struct gp__server {
     struct gp__tally sessions;
     struct gp__auth_guard auth_guard;
     struct gp__buf scratch;
-    bool stopping;
-    void (*empty)(struct gp__server *server); /* when stopping: the last client is gone; or NULL */
+    bool stopping, ending;
+    void (*empty)(struct gp__server *server); /* when ending: the last client is gone; or NULL */
     void *arg;                                /* the caller's */
 };
 
@@ -29,6 +29,9 @@ void gp__server_init(struct gp__server *server, struct gp__runtime *runtime);
 
 /* All clients must be gone. */
 void gp__server_done(struct gp__server *server);
+
+/* No more clients come: tells when the last is gone, and leaves them alone. */
+void gp__server_expect_end(struct gp__server *server);
 
 /* Ends sessions as they become idle (421), or all at once. */
 void gp__server_stop(struct gp__server *server, bool at_once);

@@ -288,7 +288,7 @@ struct gp__settings *gp__kit_config_load(struct gp__kit_config *config,
                                          const struct gp__kit_scenario *scenario,
                                          struct gp__runtime *rt)
 {
-    struct gp__config_files files = {read_file, NULL, no_env, NULL, config};
+    struct gp__config_files files = {.read = read_file, .env = no_env, .arg = config};
     struct gp__config_host host = {
         .files = &files, .descriptor = descriptor, .plugin_names = plugin_names, .arg = config};
     const struct gp__kit_range *own = block_of(file, scenario, GP__KIT_CONFIG);

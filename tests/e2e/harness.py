@@ -81,7 +81,8 @@ def wait_until(condition, what, seconds=10.0):
 class Server:
     """`gatepost serve` in a directory, with the configuration of a text."""
 
-    def __init__(self, directory, text, *, wrapper=(), user=None, limits=None):
+    def __init__(self, directory, text, *, wrapper=(), user=None, limits=None,
+                 pass_fds=(), environment=None):
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "gatepost.yaml"
         self.config.write_text(text)
@@ -89,10 +90,16 @@ class Server:
         self.wrapper = list(wrapper)
         self.user = user
         self.limits = limits or {}
+        self.pass_fds = pass_fds
+        self.environment = environment or {}
         self.process = None
         self.ended = False  # by the test
         self.listeners = []
         self.program = self._readable_program() if user else GATEPOST
+
+    def copy_program(self):
+        """Runs a copy: its processes have another user."""
+        self.program = self._readable_program()
 
     def _readable_program(self):
         """A copy of the build for another user, who may not look into ours (/root)."""
@@ -104,8 +111,8 @@ class Server:
         return copy / "gatepost"
 
     def _environment(self):
-        environment = dict(os.environ)
-        if self.user:
+        environment = {**os.environ, **self.environment}
+        if self.program != GATEPOST:
             environment["LD_LIBRARY_PATH"] = str(self.program.parent)
         return environment
 
@@ -126,7 +133,8 @@ class Server:
             self.process = subprocess.Popen(
                 [*self.wrapper, str(self.program), "serve", "--config", str(self.config)],
                 stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL,
-                cwd=self.directory, preexec_fn=self._prepare, env=self._environment())
+                cwd=self.directory, preexec_fn=self._prepare, env=self._environment(),
+                pass_fds=self.pass_fds)
         return self
 
     def start(self, listeners=1):

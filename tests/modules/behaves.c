@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Misbehaves in the way that its option names. */
+#include <errno.h>
 #include <gatepost/plugin.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
 
-enum how { NEVER_ANSWERS, GARBAGE, ILLEGAL_EDIT, UNDECLARED_NEED, BAD_REPLY, FORGETS_WAITS };
+enum how {
+    NEVER_ANSWERS,
+    GARBAGE,
+    ILLEGAL_EDIT,
+    UNDECLARED_NEED,
+    BAD_REPLY,
+    FORGETS_WAITS,
+    CRASHES,
+    GOES_ROUND,
+    EXECUTES
+};
 
 static const char *const names[] = {
     "never-answers", "garbage", "illegal-edit", "undeclared-need", "bad-reply",
-    "forgets-waits", NULL};
+    "forgets-waits", "crashes", "goes-round",   "executes",        NULL};
 
 struct behaves {
     int how;
@@ -18,6 +32,15 @@ static enum gp_verdict on_mail(struct gp_call *call, void *self)
     struct gp_stream *stream;
 
     switch ((enum how)behaves->how) {
+    case CRASHES:
+        raise(SIGSEGV);
+        return GP_NEXT;
+    case GOES_ROUND:
+        for (volatile unsigned i = 0;; i++)
+            continue;
+    case EXECUTES:
+        execl("/bin/true", "true", (char *)NULL);
+        return gp_reject(call, "550 5.7.1", "%s", strerror(errno));
     case NEVER_ANSWERS: /* and does not listen when it is told that its time is up */
         for (int i = 0; i < 3; i++)
             (void)gp_sleep(call, 24ull * 3600 * 1000);

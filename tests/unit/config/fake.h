@@ -266,7 +266,11 @@ static inline struct gp__settings *fake_load(const struct fake_file *files, stru
                                              enum gp__diag_format format)
 {
     struct fake_files all = {files};
-    struct gp__config_files access = {fake_read, fake_glob, fake_env, FAKE_DIRECTORY, &all};
+    struct gp__config_files access = {.read = fake_read,
+                                      .glob = fake_glob,
+                                      .env = fake_env,
+                                      .directory = FAKE_DIRECTORY,
+                                      .arg = &all};
     struct gp__config_host host = {.files = &access,
                                    .descriptor = fake_descriptor,
                                    .plugin_names = fake_names,

@@ -290,7 +290,8 @@ static const char *world_env(void *arg, const char *name)
 
 static struct gp__settings *world_settings(const char *text)
 {
-    struct gp__config_files files = {world_read, NULL, world_env, NULL, (void *)(uintptr_t)text};
+    struct gp__config_files files = {
+        .read = world_read, .env = world_env, .arg = (void *)(uintptr_t)text};
     struct gp__config_host host = {.files = &files, .descriptor = plugin_of};
     struct gp__diag *diag = gp__diag_create();
     struct gp__settings *settings = gp__settings_load("/t", &host, diag);

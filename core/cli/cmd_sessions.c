@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/cli/ask.h"
+#include "core/cli/command.h"
+
+static void print_wait(const json_t *wait)
+{
+    if (wait)
+        printf("  %s at %s, %lld ms", gp__ask_text(wait, "instance"), gp__ask_text(wait, "hook"),
+               (long long)gp__ask_number(wait, "ms"));
+}
+
+static void print(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "list"), *one;
+    size_t i;
+    char age[32];
+
+    printf("%-18s %-12s %-24s %-10s %8s  %-20s waits for\n", "session", "listener", "client",
+           "state", "age", "transaction");
+    json_array_foreach(list, i, one)
+    {
+        printf("%-18s %-12s %-24s %-10s %8s  %-20s", gp__ask_text(one, "session"),
+               gp__ask_text(one, "listener"), gp__ask_text(one, "client"),
+               gp__ask_text(one, "state"), gp__ask_age(gp__ask_number(one, "ms") / 1000, age),
+               gp__ask_text(one, "transaction"));
+        print_wait(json_object_get(one, "waits_for"));
+        printf("\n");
+    }
+    printf("%zu of %lld sessions\n", json_array_size(list),
+           (long long)gp__ask_number(result, "sessions"));
+}
+
+int gp__cmd_sessions(int argc, char **argv)
+{
+    struct gp__ask_options options;
+    json_t *result;
+    int code = GP__EXIT_OK;
+
+    if (gp__ask_read_options(&options, argc, argv, 1, &code) < 0)
+        return code;
+    result = gp__ask(&options, "sessions", 0);
+    if (!result)
+        return GP__EXIT_FAILED;
+    if (options.as_json)
+        gp__ask_print_json(result);
+    else
+        print(result);
+    json_decref(result);
+    return GP__EXIT_OK;
+}

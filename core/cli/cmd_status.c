@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/cli/ask.h"
+#include "core/cli/command.h"
+
+static void print_head(const json_t *result)
+{
+    char age[32];
+
+    printf("Gatepost %s, process %lld, up %s, generation %lld, %lld sessions\n%s\n",
+           gp__ask_text(result, "version"), (long long)gp__ask_number(result, "pid"),
+           gp__ask_age(gp__ask_number(result, "seconds"), age),
+           (long long)gp__ask_number(result, "generation"),
+           (long long)gp__ask_number(result, "sessions"), gp__ask_text(result, "config"));
+}
+
+static void print_processes(const json_t *list)
+{
+    size_t i;
+    const json_t *one;
+    char age[32];
+
+    printf("\n%-10s %4s %8s  %-10s %10s %8s %10s %7s\n", "process", "slot", "pid", "state",
+           "generation", "sessions", "up", "crashes");
+    json_array_foreach(list, i, one)
+        printf("%-10s %4lld %8lld  %-10s %10lld %8lld %10s %7lld\n", gp__ask_text(one, "role"),
+               (long long)gp__ask_number(one, "slot"), (long long)gp__ask_number(one, "pid"),
+               gp__ask_text(one, "state"), (long long)gp__ask_number(one, "generation"),
+               (long long)gp__ask_number(one, "sessions"),
+               gp__ask_age(gp__ask_number(one, "seconds"), age),
+               (long long)gp__ask_number(one, "crashes"));
+}
+
+static void print_listeners(const json_t *list)
+{
+    size_t i;
+    const json_t *one;
+
+    printf("\n%-16s address\n", "listener");
+    json_array_foreach(list, i, one)
+        printf("%-16s %s\n", gp__ask_text(one, "listener"), gp__ask_text(one, "address"));
+}
+
+static void print_totals(const json_t *totals)
+{
+    const char *name;
+    json_t *value;
+
+    printf("\n%-24s total\n", "counted");
+    json_object_foreach((json_t *)(uintptr_t)totals, name, value) if (json_integer_value(value))
+        printf("%-24s %lld\n", name, (long long)json_integer_value(value));
+}
+
+int gp__cmd_status(int argc, char **argv)
+{
+    struct gp__ask_options options;
+    json_t *result;
+    int code = GP__EXIT_OK;
+
+    if (gp__ask_read_options(&options, argc, argv, 0, &code) < 0)
+        return code;
+    result = gp__ask(&options, "status", 0);
+    if (!result)
+        return GP__EXIT_FAILED;
+    if (options.as_json) {
+        gp__ask_print_json(result);
+    } else {
+        print_head(result);
+        print_processes(json_object_get(result, "processes"));
+        print_listeners(json_object_get(result, "listeners"));
+        print_totals(json_object_get(result, "totals"));
+    }
+    json_decref(result);
+    return GP__EXIT_OK;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Processes, rights, the control socket, the address of the metrics. */
+#include "core/config/load.h"
+
+#define WORKERS_MAX 256
+
+const struct gp_option gp__process_rows[] = {
+    GP_OPTION_DURATION("stop_within", struct gp__process_times, stop_within, "30s", 0, 3600000,
+                       "How long sessions have to end when it is stopped."),
+    GP_OPTION_DURATION(
+        "reload_within", struct gp__process_times, reload_within, "10m", 0, 86400000,
+        "How long sessions go on undisturbed with the configuration before a reload."),
+    GP_OPTION_DURATION("heartbeat", struct gp__process_times, heartbeat, "30s", 1000, 600000,
+                       "A worker without a sign of life for so long is ended and replaced."),
+    GP_OPTION_INTEGER("open_files", struct gp__process_times, open_files, "0", 0, 10000000,
+                      "Most descriptors of a worker; 0: as many as the system lets it have."),
+    GP_OPTION_BOOL("core_files", struct gp__process_times, core_files, "off",
+                   "Whether a crash leaves a core file, which holds mail and secrets."),
+    GP_OPTION_PATH("pid_file", struct gp__process_times, pid_file, GP_OPTIONAL,
+                   "File that holds the process id of the master."),
+    GP_OPTIONS_END,
+};
+
+const struct gp_option gp__control_rows[] = {
+    GP_OPTION_PATH("path", struct gp__control_raw, path, "/run/gatepost/control.sock",
+                   "Where the socket is."),
+    GP_OPTION_STRING("mode", struct gp__control_raw, mode, "0660", "Rights of its file, octal."),
+    GP_OPTION_STRING("group", struct gp__control_raw, group, GP_OPTIONAL,
+                     "Group that may use it, besides root and the service's own user.",
+                     .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTIONS_END,
+};
+
+const struct gp_option gp__metrics_rows[] = {
+    GP_OPTION_ADDRESS("address", struct gp__metrics_raw, address, "127.0.0.1:9125",
+                      "Where to listen. Anybody who can connect can read.", .min = 0, .max = 65535),
+    GP_OPTIONS_END,
+};
+
+static void set_workers(struct gp__load *load, struct gp_slice text)
+{
+    int64_t *workers = &load->settings->process.workers;
+
+    if (gp_slice_eq(text, GP_S("auto")))
+        *workers = -1;
+    else if (gp_slice_to_int(text, 0, WORKERS_MAX, workers) < 0)
+        gp__diag_add(load->diag, GP__ERROR, gp__node_get(load->root, GP_S("workers")),
+                     "\"workers\" is a number from 0 to %d or auto, not \"" GP_FMT "\"",
+                     WORKERS_MAX, GP_ARG(gp_slice_sub(text, 0, 200)));
+}
+
+/* Octal, as chmod(1) has it. 0, or -1. */
+static int parse_mode(struct gp_slice text, unsigned *mode_r)
+{
+    unsigned mode = 0;
+
+    if (text.len == 0 || text.len > 4)
+        return -1;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '7')
+            return -1;
+        mode = mode * 8 + (unsigned)(text.data[i] - '0');
+    }
+    *mode_r = mode;
+    return mode <= 0777 ? 0 : -1;
+}
+
+static void set_control(struct gp__load *load, const struct gp__control_raw *raw)
+{
+    struct gp__control_settings *control = &load->settings->process.control;
+    const struct gp__node *section = gp__node_get(load->root, GP_S("control"));
+
+    if (!section || section->kind != GP__NODE_MAPPING)
+        return;
+    control->path = raw->path;
+    control->group = raw->group;
+    if (parse_mode(raw->mode, &control->mode) < 0)
+        gp__diag_add(load->diag, GP__ERROR, gp__load_place(load, "control", "mode"),
+                     "\"mode\" is an octal number such as 0660, not \"" GP_FMT "\"",
+                     GP_ARG(gp_slice_sub(raw->mode, 0, 200)));
+    else if (control->mode & 07)
+        gp__diag_add(load->diag, GP__WARNING, gp__load_place(load, "control", "mode"),
+                     "others may connect to the control socket; it will refuse them all the same");
+}
+
+static void set_metrics(struct gp__load *load, const struct gp__metrics_raw *raw)
+{
+    const struct gp__node *section = gp__node_get(load->root, GP_S("metrics"));
+    struct gp__endpoint_text endpoint;
+
+    if (!section || section->kind != GP__NODE_MAPPING)
+        return;
+    load->settings->process.metrics = raw->address;
+    if (gp__endpoint_parse(raw->address, &endpoint) || endpoint.ip.family == 0)
+        gp__diag_add(load->diag, GP__ERROR, gp__load_place(load, "metrics", "address"),
+                     "\"address\" of the metrics is an IP address and a port");
+}
+
+void gp__load_process(struct gp__load *load, const struct gp__process_raw *raw)
+{
+    struct gp__process_settings *process = &load->settings->process;
+
+    process->user = raw->user;
+    process->group = raw->group;
+    process->sandbox = raw->sandbox;
+    process->stop_within = raw->times.stop_within;
+    process->reload_within = raw->times.reload_within;
+    process->heartbeat = raw->times.heartbeat;
+    process->open_files = raw->times.open_files;
+    process->core_files = raw->times.core_files;
+    process->pid_file = raw->times.pid_file;
+    set_workers(load, raw->workers);
+    set_control(load, &raw->control);
+    set_metrics(load, &raw->metrics);
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the process that does everything: what its files share. */
+#ifndef GP_PROCESS_ALONE_H
+#define GP_PROCESS_ALONE_H
+
+#include "core/console/http.h"
+#include "core/process/config_host.h"
+#include "core/process/control.h"
+#include "core/process/reception.h"
+#include "core/process/serve.h"
+
+struct gp__alone {
+    const struct gp__serve_options *options;
+    struct gp__config_source source;
+    struct gp__reception reception;
+    struct gp__signals *signals;
+    struct gp__control *control;
+    struct gp__http *metrics;
+    uint64_t began_ms;
+    struct gp__timer watchdog; /* of the service manager */
+};
+
+/* The control socket, if the configuration has one. 0, or -1 after a line on standard error. */
+int gp__alone_open_control(struct gp__alone *alone);
+
+/* And the end point for metrics. */
+int gp__alone_open_metrics(struct gp__alone *alone);
+
+#endif

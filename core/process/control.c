@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/process/control.h"
+
+#include "core/base/alloc.h"
+#include "core/base/log.h"
+#include "core/hook/runtime.h"
+#include "core/runtime/listener.h"
+#include "core/runtime/watch.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LIMIT_DEFAULT 1000
+#define LIMIT_MAX 100000
+#define GROUPS_MAX 256
+#define GOODBYE_MS 2000u
+
+struct client {
+    struct client *next;
+    struct gp__control *control;
+    int fd;
+    struct gp__watch *watch;
+    struct gp__buf in, out;
+    struct gp__control_call *call; /* not answered yet */
+    bool ending;                   /* when all is written */
+    struct gp__timer timer;        /* for one that ends and does not go */
+};
+
+struct gp__control_call {
+    struct client *client; /* NULL: it has left */
+};
+
+struct gp__control {
+    struct gp__runtime *runtime;
+    struct gp__control_options options;
+    char *path;
+    int fd;
+    struct gp__watch *watch;
+    struct client *clients;
+    unsigned n_clients;
+};
+
+/* ---- who may ask ---- */
+
+static bool is_in_group(int fd, const struct ucred *peer, gid_t group)
+{
+    gid_t groups[GROUPS_MAX];
+    socklen_t size = sizeof groups;
+
+    if (peer->gid == group)
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+        return false;
+    for (size_t i = 0; i < size / sizeof *groups; i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+static bool may_ask(const struct gp__control *control, int fd, struct ucred *peer)
+{
+    socklen_t size = sizeof *peer;
+
+    *peer = (struct ucred){.uid = (uid_t)-1};
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) < 0)
+        return false;
+    return peer->uid == 0 || peer->uid == geteuid() ||
+           (control->options.has_group && is_in_group(fd, peer, control->options.group));
+}
+
+/* ---- clients ---- */
+
+static void free_client(struct client *client)
+{
+    struct client **link = &client->control->clients;
+
+    while (*link != client)
+        link = &(*link)->next;
+    *link = client->next;
+    client->control->n_clients--;
+    if (client->call)
+        client->call->client = NULL;
+    gp__watch_stop(&client->watch);
+    client->control->runtime->ops->timer_stop(client->control->runtime, &client->timer);
+    (void)close(client->fd); /* what could be written was */
+    gp__buf_free(&client->in);
+    gp__buf_free(&client->out);
+    gp__free(client);
+}
+
+static void on_timer(struct gp__timer *timer)
+{
+    free_client((struct client *)(void *)((char *)timer - offsetof(struct client, timer)));
+}
+
+/* To close with something unread would take the answer from a client that has not read it yet. */
+static void say_goodbye(struct client *client)
+{
+    struct gp__runtime *rt = client->control->runtime;
+
+    (void)shutdown(client->fd, SHUT_WR); /* it may have left */
+    client->timer.fn = on_timer;
+    rt->ops->timer_start(rt, &client->timer, rt->ops->now_ms(rt) + GOODBYE_MS);
+}
+
+/* False: it is gone. */
+static bool flush(struct client *client)
+{
+    while (client->out.len) {
+        struct gp_slice bytes = gp__buf_slice(&client->out);
+        ssize_t n = send(client->fd, bytes.data, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            gp__watch_for(client->watch, GP__WATCH_WRITE);
+            return true;
+        }
+        if (n < 0) {
+            free_client(client);
+            return false;
+        }
+        gp__buf_consume(&client->out, (size_t)n);
+    }
+    if (client->ending)
+        say_goodbye(client);
+    gp__watch_for(client->watch, client->call ? 0 : GP__WATCH_READ);
+    return true;
+}
+
+static bool say(struct client *client, bool ok, struct gp_slice text)
+{
+    gp__buf_printf(&client->out, "{\"v\":%d,\"ok\":%s,\"%s\":", GP__CONTROL_VERSION,
+                   ok ? "true" : "false", ok ? "result" : "error");
+    if (ok)
+        gp__buf_append(&client->out, text);
+    else
+        gp__json_string(&client->out, text);
+    gp__buf_append(&client->out, GP_S("}\n"));
+    return flush(client);
+}
+
+/* ---- requests ---- */
+
+/* NULL, or what is wrong with it. */
+static const char *parse(struct gp_slice line, struct gp__control_request *request)
+{
+    json_t *root = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES, NULL);
+    const char *what = json_string_value(json_object_get(root, "do"));
+    const json_t *limit = json_object_get(root, "limit");
+    const char *problem = NULL;
+
+    *request = (struct gp__control_request){.limit = LIMIT_DEFAULT};
+    if (!json_is_object(root))
+        problem = "a request is an object of JSON on one line";
+    else if (json_integer_value(json_object_get(root, "v")) != GP__CONTROL_VERSION)
+        problem = "this server speaks version 1";
+    else if (!what || strlen(what) >= sizeof request->what)
+        problem = "\"do\" must say what to do";
+    else if (limit && (!json_is_integer(limit) || json_integer_value(limit) < 0 ||
+                       json_integer_value(limit) > LIMIT_MAX))
+        problem = "\"limit\" is a number up to 100000";
+    if (!problem) {
+        snprintf(request->what, sizeof request->what, "%s", what);
+        if (limit)
+            request->limit = (uint64_t)json_integer_value(limit);
+    }
+    json_decref(root);
+    return problem;
+}
+
+static void ask(struct client *client, struct gp_slice line)
+{
+    struct gp__control *control = client->control;
+    struct gp__control_request request;
+    const char *problem = parse(line, &request);
+
+    if (problem) {
+        client->ending = true;
+        (void)say(client, false, gp_slice_of(problem));
+        return;
+    }
+    client->call = gp__alloc(sizeof *client->call);
+    client->call->client = client;
+    gp__watch_for(client->watch, 0);
+    control->options.request(control->options.arg, client->call, &request);
+}
+
+/* Takes one line; the next when this is answered. */
+static void take_line(struct client *client)
+{
+    struct gp_slice bytes = gp__buf_slice(&client->in);
+    size_t end = gp_slice_find(bytes, '\n');
+    char line[GP__CONTROL_REQUEST_MAX];
+
+    if (end >= sizeof line) {
+        client->ending = true;
+        (void)say(client, false, GP_S("the request is too long"));
+        return;
+    }
+    if (end == bytes.len)
+        return;
+    memcpy(line, bytes.data, end);
+    gp__buf_consume(&client->in, end + 1);
+    ask(client, gp_slice(line, end));
+}
+
+static void on_client(void *arg, unsigned events)
+{
+    struct client *client = arg;
+    char bytes[GP__CONTROL_REQUEST_MAX];
+    ssize_t n;
+
+    if (events & GP__WATCH_WRITE) {
+        (void)flush(client);
+        return;
+    }
+    n = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (n > 0 && client->ending)
+        return;
+    if (n <= 0 || gp__buf_append(&client->in, gp_slice(bytes, (size_t)n)) < 0) {
+        free_client(client);
+        return;
+    }
+    take_line(client);
+}
+
+static void welcome(struct gp__control *control, int fd)
+{
+    struct client *client;
+    struct ucred peer;
+    bool allowed = may_ask(control, fd, &peer);
+
+    if (control->n_clients >= 2 * GP__CONTROL_CLIENTS_MAX) {
+        (void)close(fd); /* nobody is left to talk to it */
+        return;
+    }
+    client = gp__alloc(sizeof *client);
+    client->control = control;
+    client->fd = fd;
+    client->in.limit = 2 * (size_t)GP__CONTROL_REQUEST_MAX;
+    client->out.limit = GP__CONTROL_ANSWER_MAX + 4096;
+    client->next = control->clients;
+    control->clients = client;
+    control->n_clients++;
+    client->watch = gp__watch_start(control->runtime, fd, GP__WATCH_READ, on_client, client);
+    if (!client->watch) {
+        free_client(client);
+        return;
+    }
+    if (allowed && control->n_clients <= GP__CONTROL_CLIENTS_MAX)
+        return;
+    client->ending = true;
+    if (!allowed)
+        gp__log(control->runtime->log, GP_LOG_WARNING, "control.refused", GP__F_I("uid", peer.uid),
+                GP__F_I("pid", peer.pid));
+    (void)say(client, false,
+              allowed
+                  ? GP_S("too many are asking already")
+                  : GP_S("you may not: root, the service's user and `control: {group: …}` may"));
+}
+
+static void on_listening(void *arg, unsigned events)
+{
+    struct gp__control *control = arg;
+    int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    (void)events;
+    if (fd >= 0)
+        welcome(control, fd);
+}
+
+/* ---- life ---- */
+
+struct gp__control *gp__control_open(struct gp__runtime *rt,
+                                     const struct gp__control_options *options,
+                                     struct gp__buf *error_r)
+{
+    struct gp__control *control = gp__alloc(sizeof *control);
+    struct gp__buf address = {.limit = 0};
+    struct gp__listen_options listen = {.backlog = 64, .unix_mode = options->mode};
+    const char *step = "listen";
+
+    control->runtime = rt;
+    control->options = *options;
+    control->path = gp__strdup(options->path);
+    control->fd = -1;
+    gp__buf_printf(&address, "unix:%s", options->path);
+    listen.address = gp__buf_slice(&address);
+    if (gp__listen_socket(&listen, &control->fd, &step) == 0) {
+        step = "give to the group";
+        if (!options->has_group || lchown(options->path, (uid_t)-1, options->group) == 0)
+            control->watch = gp__watch_start(rt, control->fd, GP__WATCH_READ, on_listening,
+                                             control);
+    }
+    gp__buf_free(&address);
+    if (control->watch)
+        return control;
+    gp__buf_printf(error_r, "control socket %s: %s: %s", options->path, step, strerror(errno));
+    if (control->fd >= 0)
+        (void)unlink(control->path); /* it is ours, of just now */
+    gp__control_close(&control);
+    return NULL;
+}
+
+static void answer(struct gp__control_call **call_, bool ok, struct gp_slice text)
+{
+    struct gp__control_call *call = *call_;
+    struct client *client = call->client;
+
+    *call_ = NULL;
+    gp__free(call);
+    if (!client)
+        return;
+    client->call = NULL;
+    /* A worker wrote part of it, and could try to break the line. */
+    if (text.len > GP__CONTROL_ANSWER_MAX || (ok && gp_slice_find(text, '\n') < text.len)) {
+        ok = false;
+        text = GP_S("the answer is too long: ask for less");
+    }
+    if (say(client, ok, text) && client->in.len)
+        take_line(client);
+}
+
+void gp__control_answer(struct gp__control_call **call_, struct gp_slice result)
+{
+    answer(call_, true, result);
+}
+
+void gp__control_refuse(struct gp__control_call **call_, struct gp_slice error)
+{
+    answer(call_, false, error);
+}
+
+void gp__control_close(struct gp__control **control_)
+{
+    struct gp__control *control = *control_;
+
+    *control_ = NULL;
+    if (!control)
+        return;
+    while (control->clients)
+        free_client(control->clients);
+    gp__watch_stop(&control->watch);
+    if (control->fd >= 0) {
+        (void)unlink(control->path); /* a stale one is found out */
+        (void)close(control->fd);
+    }
+    gp__free(control->path);
+    gp__free(control);
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/process/manifest.h"
+
+#include "core/process/pack.h"
+#include "core/process/roles.h"
+
+#include <unistd.h>
+
+#define AUTO_MAX 64
+#define METRICS_BACKLOG 16
+#define TEXT_MAX 4096
+
+/* One row a field: written and read in this order. */
+static const struct field {
+    enum { NUMBER, TEXT } type;
+    size_t offset;
+} fields[] = {
+    {NUMBER, offsetof(struct gp__manifest, workers)},
+    {TEXT, offsetof(struct gp__manifest, user)},
+    {TEXT, offsetof(struct gp__manifest, group)},
+    {NUMBER, offsetof(struct gp__manifest, stop_within)},
+    {NUMBER, offsetof(struct gp__manifest, reload_within)},
+    {NUMBER, offsetof(struct gp__manifest, heartbeat)},
+    {NUMBER, offsetof(struct gp__manifest, open_files)},
+    {NUMBER, offsetof(struct gp__manifest, core_files)},
+    {TEXT, offsetof(struct gp__manifest, pid_file)},
+    {TEXT, offsetof(struct gp__manifest, log_to)},
+    {NUMBER, offsetof(struct gp__manifest, log_format)},
+    {NUMBER, offsetof(struct gp__manifest, log_level)},
+    {TEXT, offsetof(struct gp__manifest, control_path)},
+    {TEXT, offsetof(struct gp__manifest, control_group)},
+    {NUMBER, offsetof(struct gp__manifest, control_mode)},
+    {TEXT, offsetof(struct gp__manifest, metrics)},
+    {NUMBER, offsetof(struct gp__manifest, sandbox)},
+    {NUMBER, offsetof(struct gp__manifest, n_stats)},
+};
+
+static const struct field door_fields[] = {
+    {TEXT, offsetof(struct gp__manifest_door, listener)},
+    {TEXT, offsetof(struct gp__manifest_door, address)},
+    {NUMBER, offsetof(struct gp__manifest_door, backlog)},
+    {NUMBER, offsetof(struct gp__manifest_door, role)},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* ---- from settings ---- */
+
+static uint64_t workers_of(const struct gp__settings *settings)
+{
+    long processors;
+
+    if (settings->process.workers >= 0)
+        return (uint64_t)settings->process.workers;
+    processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors < 1 ? 1 : processors > AUTO_MAX ? AUTO_MAX : (uint64_t)processors;
+}
+
+static size_t hooks_of(const struct gp_plugin *plugin)
+{
+    size_t n = 0;
+
+    for (const struct gp_hook *hook = plugin->hooks; hook && hook->fn; hook++)
+        n++;
+    return n;
+}
+
+static uint64_t count_stats(const struct gp__settings *settings)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < settings->n_instances; i++)
+        n += hooks_of(settings->instances[i]->plugin);
+    for (size_t i = 0; i < settings->n_tables; i++)
+        if (settings->tables[i]->service.plugin)
+            n += hooks_of(settings->tables[i]->service.plugin);
+    for (size_t i = 0; i < settings->n_targets; i++)
+        n += hooks_of(settings->targets[i]->service.plugin);
+    return n < GP__STATS_MAX ? n : GP__STATS_MAX;
+}
+
+static void doors_of(struct gp__manifest *manifest, struct gp__arena *arena,
+                     const struct gp__settings *settings)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < settings->n_listeners; i++)
+        n += settings->listeners[i]->n_addresses;
+    manifest->doors = GP__ARENA_ARRAY(arena, struct gp__manifest_door, n + 1);
+    if (manifest->metrics.len)
+        manifest->doors[manifest->n_doors++] = (struct gp__manifest_door){
+            .listener = GP_S("metrics"),
+            .address = manifest->metrics,
+            .backlog = METRICS_BACKLOG,
+            .role = GP__ROLE_CONSOLE,
+        };
+    for (size_t i = 0; i < settings->n_listeners; i++)
+        for (size_t a = 0; a < settings->listeners[i]->n_addresses; a++)
+            manifest->doors[manifest->n_doors++] = (struct gp__manifest_door){
+                .listener = settings->listeners[i]->name,
+                .address = settings->listeners[i]->addresses[a].text,
+                .backlog = (uint64_t)settings->listeners[i]->backlog,
+            };
+}
+
+void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
+                     const struct gp__settings *settings)
+{
+    const struct gp__process_settings *process = &settings->process;
+
+    *manifest = (struct gp__manifest){
+        .workers = workers_of(settings),
+        .user = process->user,
+        .group = process->group,
+        .stop_within = process->stop_within,
+        .reload_within = process->reload_within,
+        .heartbeat = process->heartbeat,
+        .open_files = (uint64_t)process->open_files,
+        .core_files = process->core_files,
+        .pid_file = process->pid_file,
+        .log_to = settings->log.to,
+        .log_format = (uint64_t)settings->log.format,
+        .log_level = (uint64_t)settings->log.level,
+        .control_path = process->control.path,
+        .control_group = process->control.group,
+        .control_mode = process->control.mode,
+        .metrics = process->metrics,
+        .sandbox = process->sandbox,
+        .n_stats = count_stats(settings),
+    };
+    doors_of(manifest, arena, settings);
+}
+
+/* ---- written down ---- */
+
+static void write_fields(struct gp__buf *out, const struct field *rows, size_t n, const void *from)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *place = (const char *)from + rows[i].offset;
+
+        if (rows[i].type == NUMBER)
+            gp__pack_number(out, *(const uint64_t *)(const void *)place);
+        else
+            gp__pack_text(out, *(const struct gp_slice *)(const void *)place);
+    }
+}
+
+void gp__manifest_write(const struct gp__manifest *manifest, struct gp__buf *out)
+{
+    write_fields(out, fields, COUNT(fields), manifest);
+    gp__pack_number(out, manifest->n_doors);
+    for (size_t i = 0; i < manifest->n_doors; i++)
+        write_fields(out, door_fields, COUNT(door_fields), &manifest->doors[i]);
+}
+
+/* A NUL inside would make another path of it. */
+static struct gp_slice read_text(struct gp__unpack *in, struct gp__arena *arena)
+{
+    struct gp_slice text = gp__unpack_text(in);
+
+    if (text.len > TEXT_MAX || gp_slice_find(text, '\0') < text.len)
+        in->bad = true;
+    return in->bad ? GP_S("") : gp__arena_dup(arena, text);
+}
+
+static void read_fields(struct gp__unpack *in, struct gp__arena *arena, const struct field *rows,
+                        size_t n, void *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        char *place = (char *)to + rows[i].offset;
+
+        if (rows[i].type == NUMBER)
+            *(uint64_t *)(void *)place = gp__unpack_number(in);
+        else
+            *(struct gp_slice *)(void *)place = read_text(in, arena);
+    }
+}
+
+static bool is_sane(const struct gp__manifest *manifest)
+{
+    return manifest->workers <= GP__WORKERS_MAX && manifest->n_stats <= GP__STATS_MAX &&
+           manifest->log_format <= GP__LOG_JSON && manifest->log_level <= GP_LOG_DEBUG &&
+           manifest->control_mode <= 0777 && manifest->heartbeat > 0;
+}
+
+int gp__manifest_read(struct gp__manifest *manifest, struct gp__arena *arena, struct gp_slice bytes)
+{
+    struct gp__unpack in = {.rest = bytes};
+    size_t n;
+
+    *manifest = (struct gp__manifest){.workers = 0};
+    read_fields(&in, arena, fields, COUNT(fields), manifest);
+    n = (size_t)gp__unpack_upto(&in, GP__DOORS_MAX);
+    manifest->doors = GP__ARENA_ARRAY(arena, struct gp__manifest_door, n);
+    while (manifest->n_doors < n && !in.bad)
+        read_fields(&in, arena, door_fields, COUNT(door_fields),
+                    &manifest->doors[manifest->n_doors++]);
+    for (size_t i = 0; i < manifest->n_doors; i++)
+        in.bad |= manifest->doors[i].role >= GP__ROLE_COUNT;
+    return gp__unpack_ended(&in) && is_sane(manifest) ? 0 : -1;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/process/roles.h"
+
+#include "core/process/messages.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static uint64_t worker_count(const struct gp__manifest *manifest)
+{
+    return manifest->workers;
+}
+
+static uint64_t console_count(const struct gp__manifest *manifest)
+{
+    return manifest->metrics.len > 0;
+}
+
+const struct gp__role gp__roles[GP__ROLE_COUNT] = {
+    [GP__ROLE_WORKER] = {"worker", worker_count, true},
+    [GP__ROLE_CONSOLE] = {"console", console_count, false},
+};
+
+static const struct {
+    const char *name;
+    int (*run)(int channel);
+} mains[] = {
+    {"loader", gp__loader_main},
+    {"peek", gp__peek_main},
+    {"worker", gp__worker_main},
+    {"console", gp__console_main},
+};
+
+int gp__process_main(const char *role)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+
+    if (getsockopt(GP__CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
+        type != SOCK_SEQPACKET) {
+        fprintf(stderr,
+                "gatepost: `process` is for the master alone; `gatepost serve` starts it\n");
+        return 2;
+    }
+    (void)fcntl(GP__CHANNEL_FD, F_SETFD, FD_CLOEXEC);
+    for (size_t i = 0; i < sizeof mains / sizeof *mains; i++)
+        if (strcmp(mains[i].name, role) == 0)
+            return mains[i].run(GP__CHANNEL_FD);
+    fprintf(stderr, "gatepost: no process \"%s\"\n", role);
+    return 2;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Between fork() and exec() only what is safe there: no memory, no locks. */
+#include "core/process/spawn.h"
+
+#include "core/process/messages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define CANNOT_EXECUTE 126
+
+const char *gp__spawn_program(void)
+{
+    static char path[4096];
+    const char *executed = (const char *)getauxval(AT_EXECFN);
+    ssize_t len;
+
+    if (path[0])
+        return path;
+    len = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (len > 0) {
+        path[len] = '\0';
+        return path;
+    }
+    /* A bare chroot has no /proc: how we were started will do. */
+    path[0] = '\0';
+    if (executed && realpath(executed, path))
+        return path;
+    path[0] = '\0';
+    return NULL;
+}
+
+static void say(const char *text)
+{
+    /* Nobody could be told that it failed. */
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
+        return;
+}
+
+static void fail(const char *what)
+{
+    int error = errno;
+
+    say("gatepost: ");
+    say(what);
+    say(": ");
+    say(strerrordesc_np(error)); /* a constant: strerror() might allocate */
+    say("\n");
+    _exit(CANNOT_EXECUTE);
+}
+
+static void limit(int resource, uint64_t value)
+{
+    struct rlimit now;
+
+    if (getrlimit(resource, &now) < 0)
+        fail("limits");
+    now.rlim_cur = value == 0 || value > now.rlim_max ? now.rlim_max : (rlim_t)value;
+    if (setrlimit(resource, &now) < 0)
+        fail("limits");
+}
+
+static void no_core(void)
+{
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+
+    if (setrlimit(RLIMIT_CORE, &none) < 0)
+        fail("limits");
+}
+
+/* Signals as a new program expects them. */
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    for (int signo = 1; signo < NSIG; signo++)
+        (void)signal(signo, SIG_DFL); /* fails for those that have no other */
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void become(const struct gp__spawn *spawn, const char *program)
+{
+    char *const words[] = {(char *)(uintptr_t) "gatepost", (char *)(uintptr_t) "process",
+                           (char *)(uintptr_t)spawn->role, NULL};
+
+    /* dup2() to itself would leave it close-on-exec. */
+    if (spawn->channel == GP__CHANNEL_FD ? fcntl(spawn->channel, F_SETFD, 0) < 0
+                                         : dup2(spawn->channel, GP__CHANNEL_FD) < 0)
+        fail("channel");
+    limit(RLIMIT_NOFILE, spawn->open_files);
+    if (!spawn->core_files)
+        no_core();
+    if (spawn->identity && gp__identity_take(spawn->identity) < 0)
+        fail("give up rights");
+    reset_signals();
+    execv(program, words);
+    say("gatepost: as user ");
+    say(spawn->identity && spawn->identity->change ? spawn->identity->name : "(ours)");
+    say(", execute ");
+    fail(program);
+}
+
+pid_t gp__spawn(const struct gp__spawn *spawn)
+{
+    const char *program = gp__spawn_program();
+    sigset_t all, before;
+    pid_t pid;
+
+    if (!program) {
+        errno = ENOENT;
+        return -1;
+    }
+    /* No handler of ours may run in the child: it would write to our self-pipe. */
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0)
+        become(spawn, program);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}

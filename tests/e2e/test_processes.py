@@ -1,0 +1,539 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A master and its workers: reload without loss, crashes, rights, stopping.
+
+GATEPOST_E2E_LONG=1 reloads two hundred times under fifty clients instead of a few times under some.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import threading
+import unittest
+
+import harness
+import pki
+from processes import Processes, proc, status
+
+MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
+RELOADS = 200 if harness.LONG else 6
+CLIENTS = 50 if harness.LONG else 8
+
+
+class Rights(Processes):
+    """Who runs as whom, and with what."""
+
+    def test_workers(self):
+        server = self.launch()
+        for pid in self.workers(server):
+            self.assertEqual(status(pid, "NoNewPrivs"), "1")
+            self.assertEqual(int(status(pid, "CapEff"), 16), 0)
+            self.assertEqual(re.search(r"Max core file size\s+(\S+)", proc(pid, "limits"))[1], "0")
+            user = harness.unprivileged()
+            if user:
+                self.assertEqual(status(pid, "Uid").split(), [str(user.pw_uid)] * 4)
+                self.assertEqual(status(pid, "Gid").split(), [str(user.pw_gid)] * 4)
+                self.assertNotIn("0", status(pid, "Groups").split())
+        self.assertEqual(len(self.workers(server)), 2)
+        harness.submit(server.address, MESSAGE)
+        self.assert_stored(server, MESSAGE)
+        self.assertEqual(server.stop(), 0)
+
+    def test_sandbox(self):
+        server = self.launch()
+        for pid in self.workers(server):
+            self.assertEqual(status(pid, "Seccomp"), "2")
+        self.assertTrue(all(each["seccomp"] for each in server.wait_log("worker.sandbox", 2)))
+
+    def test_without_sandbox(self):
+        server = self.launch(self.text(rest="sandbox: off\n"))
+        for pid in self.workers(server):
+            self.assertEqual(status(pid, "Seccomp"), "0")
+        harness.submit(server.address, MESSAGE)
+        self.assert_stored(server, MESSAGE)
+
+    @unittest.skipUnless(os.getuid() == 0, "only root has rights to give up")
+    def test_configuration_and_secrets_of_root(self):
+        """Files that the workers may not read are read for them; the log that they may not open."""
+        (self.directory / "part.yaml").write_text(
+            "tables: {more: {regex: {path: expressions}}}\n")
+        (self.directory / "expressions").write_text("/x/ y\n")
+        (self.directory / "expressions").chmod(0o644)
+        log = self.directory / "log"
+        server = self.launch(self.text(rest="include: part.yaml\n",
+                                       log=f"log: {{to: {log}, format: json}}"))
+        for name in ("gatepost.yaml", "part.yaml"):
+            (self.directory / name).chmod(0o600)
+        harness.submit(server.address, MESSAGE)
+        self.assert_stored(server, MESSAGE)
+        server.signal(signal.SIGHUP)
+        harness.wait_until(lambda: "reload.done" in log.read_text(), "a reload")
+        harness.submit(server.address, MESSAGE)
+        self.assert_stored(server, MESSAGE, count=2)
+        self.assertEqual(log.stat().st_uid, 0)
+        log.rename(self.directory / "log.1")
+        server.signal(signal.SIGUSR1)
+        harness.wait_until(log.exists, "a new log")
+        harness.submit(server.address, MESSAGE)
+        harness.wait_until(lambda: '"message"' in log.read_text(), "the message in the new log")
+        self.assertEqual(server.stop(), 0)
+
+    @unittest.skipUnless(os.getuid() == 0, "only root changes users")
+    def test_no_such_user(self):
+        server = self.launch(self.text().replace("user: nobody", "user: no_such_user"), listeners=0)
+        self.assertEqual(server.wait(), 1)
+        self.assertIn('there is no user "no_such_user"', server.stderr())
+
+    @unittest.skipUnless(os.getuid() == 0, "only root changes users")
+    def test_workers_are_not_root(self):
+        server = self.launch(self.text().replace("user: nobody", "user: root"), listeners=0)
+        self.assertEqual(server.wait(), 1)
+        self.assertIn("must not run as root", server.stderr())
+
+    def test_started_by_a_user(self):
+        user = harness.unprivileged()
+        text = self.text().replace("user: nobody\n", "")
+        if user:
+            os.chown(self.directory, user.pw_uid, user.pw_gid)
+        server = self.launch(text, user=user)
+        self.assertEqual(len(server.wait_log("process.start")), 1)
+        self.assertIn("who started them", server.log("process.start")[0]["text"])
+        harness.submit(server.address, MESSAGE)
+        self.assert_stored(server, MESSAGE)
+        self.reload(server)
+        harness.submit(server.address, MESSAGE)
+        self.assertEqual(server.stop(), 0)
+
+    def test_role_is_not_for_people(self):
+        result = harness.gatepost("process", "worker")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("gatepost serve", result.stderr)
+
+
+class Tls(Processes):
+    """Keys that the workers may not read; tickets that each of them takes."""
+
+    def setUp(self):
+        super().setUp()
+        self.ca = pki.Authority(self.directory)
+        self.pair = self.ca.issue("localhost", "DNS:localhost,IP:127.0.0.1", days=90)
+        for path in self.pair:
+            os.chmod(path, 0o600)
+
+    def serve(self, **options):
+        cert, key = self.pair
+        text = self.text(rest=f"tls: {{certificates: [{{cert: {cert}, key: {key}}}]}}\n", **options)
+        return self.launch(text.replace('"127.0.0.1:0",', '"127.0.0.1:0", tls: implicit,'))
+
+    def connect(self, server, context, session=None):
+        plain = socket.create_connection(server.address, 20 * harness.SLOWER)
+        with context.wrap_socket(plain, server_hostname="localhost", session=session) as client:
+            self.assertTrue(client.recv(100).startswith(b"220 "))
+            client.sendall(b"QUIT\r\n")
+            client.recv(100)
+            return client.session, client.session_reused, client.getpeercert(True)
+
+    def context(self):
+        context = ssl.create_default_context(cafile=self.ca.certificate)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # Python resumes these at will
+        return context
+
+    def test_resumption_by_any_worker(self):
+        server = self.serve(workers=4)
+        context = self.context()
+        session, _, _ = self.connect(server, context)
+        reused = [self.connect(server, context, session)[1] for _ in range(20)]
+        self.assertEqual(reused, [True] * 20)
+        self.reload(server)
+        self.assertTrue(self.connect(server, context, session)[1])
+
+    def test_renewed_certificate(self):
+        server = self.serve()
+        context = self.context()
+        before = self.connect(server, context)[2]
+        cert, key = self.ca.issue("localhost", "DNS:localhost,IP:127.0.0.1", days=90)
+        for new, old in zip((cert, key), self.pair):
+            os.chmod(new, 0o600)
+            if str(new) != str(old):
+                os.replace(new, old)
+        self.reload(server)
+        self.assertNotEqual(self.connect(server, context)[2], before)
+
+
+class Starting(Processes):
+    """What can be wrong from the start."""
+
+    def test_broken_configuration(self):
+        server = self.launch(self.text(rest="no_such_key: 1\n"), listeners=0)
+        self.assertEqual(server.wait(), 1)
+        self.assertRegex(server.stderr(), r"gatepost\.yaml:\d+:\d+: .*no_such_key")
+
+    def test_port_in_use(self):
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            server = self.launch(self.text().replace(":0", f":{port}"), listeners=0)
+            self.assertEqual(server.wait(), 1)
+        self.assertRegex(server.stderr(), rf"listener mx, 127\.0\.0\.1:{port}: bind: .*in use")
+
+    def test_plugin_that_cannot_be_made(self):
+        text = self.text().replace("tables:\n", "tables:\n  more: {regex: {path: missing}}\n")
+        server = self.launch(text, listeners=0)
+        self.assertEqual(server.wait(), 1)
+        self.assertRegex(server.stderr(), r'\d+:\d+: error: "more" cannot be used: .*missing')
+
+    def test_unix_socket_is_shared(self):
+        path = self.directory / "mail" / "socket"
+        text = self.text().replace('"127.0.0.1:0"', f'["127.0.0.1:0", "unix:{path}"]')
+        server = self.launch(text, listeners=2)
+        for _ in range(5):
+            harness.submit(str(path), MESSAGE)
+        self.assert_stored(server, MESSAGE, count=5)
+        self.reload(server)
+        harness.submit(str(path), MESSAGE)
+        self.assert_stored(server, MESSAGE, count=6)
+
+
+class Stopping(Processes):
+    """SIGTERM to the master, and a master that is gone."""
+
+    def test_message_under_way_is_finished(self):
+        server = self.launch()
+        busy, idle = self.client(server), self.client(server)
+        for client in (busy, idle):
+            client.hello()
+        busy.envelope()
+        busy.command("DATA", 354)
+        busy.send(b"Subject: x\r\n")
+        server.signal(signal.SIGTERM)
+        server.wait_log("process.stop")
+        idle.expect(421)
+        with self.assertRaises(OSError):
+            harness.Client(server.address)
+        busy.send(b"\r\nbody\r\n.\r\n")
+        busy.expect(250)
+        busy.expect(421)
+        self.assertEqual(server.wait(), 0)
+        self.assert_stored(server, MESSAGE)
+
+    def test_deadline(self):
+        server = self.launch(self.text(rest="process: {stop_within: 300ms}\n"))
+        client = self.client(server)
+        client.hello()
+        client.envelope()
+        client.command("DATA", 354)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(), 0)
+        self.assertTrue(client.is_closed())
+        self.assertEqual(harness.stored(server), [])
+
+    def test_second_signal(self):
+        server = self.launch()
+        client = self.client(server)
+        client.hello()
+        client.envelope()
+        client.command("DATA", 354)
+        server.signal(signal.SIGTERM)
+        server.wait_log("process.stop")
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(), 0)
+        self.assertTrue(client.is_closed())
+
+    def test_master_killed(self):
+        """Its workers finish what they have, and are no obstacle to the next master."""
+        server = self.launch()
+        busy, idle = self.client(server), self.client(server)
+        idle.hello()
+        busy.hello()
+        busy.envelope()
+        busy.command("DATA", 354)
+        pids = self.workers(server)
+        server.kill()
+        idle.expect(421)
+        busy.send(stuffed := MESSAGE + b".\r\n")
+        busy.expect(250)
+        self.assertTrue(stuffed)
+        busy.expect(421)
+        harness.wait_until(lambda: not any(self.is_worker(pid) for pid in pids), "workers end")
+        self.assert_stored(server, MESSAGE)
+
+    def test_pid_file(self):
+        path = self.directory / "pid"
+        server = self.launch(self.text(rest=f"process: {{pid_file: {path}}}\n"))
+        self.assertEqual(int(path.read_text()), server.process.pid)
+        self.assertEqual(server.stop(), 0)
+        self.assertFalse(path.exists())
+
+
+class Load:
+    """Clients that send numbered messages, a session or two each, and never accept a failure."""
+
+    def __init__(self, address, clients=CLIENTS):
+        self.address = address
+        self.lock = threading.Lock()
+        self.stop = threading.Event()
+        self.sent, self.promised, self.failures, self.lost = 0, set(), [], []
+        self.threads = [threading.Thread(target=self.client, args=(i,)) for i in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def number(self):
+        with self.lock:
+            self.sent += 1
+            return self.sent
+
+    def session(self, number, slow):
+        with harness.Client(self.address) as client:
+            client.hello()
+            for _ in range(3):
+                client.envelope()
+                if slow:
+                    self.stop.wait(0.02)
+                client.data(b"X-Number: %d\r\n\r\nbody\r\n" % number)
+                with self.lock:
+                    self.promised.add(number)
+                number = self.number()
+            client.command("QUIT", 221)
+
+    def client(self, index):
+        while not self.stop.is_set():
+            number = self.number()
+            try:
+                self.session(number, index % 2 == 0)
+            except (OSError, AssertionError, harness.Closed) as error:
+                with self.lock:
+                    self.failures.append(f"{number}: {error!r}")
+
+    def end(self):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def numbers(server):
+    """How often each message is there."""
+    found = {}
+    for message in harness.stored(server):
+        number = int(re.match(rb"X-Number: (\d+)", message.content)[1])
+        found[number] = found.get(number, 0) + 1
+    return found
+
+
+class Reload(Processes):
+    """SIGHUP: new processes, no connection lost, a broken configuration changes nothing."""
+
+    def test_under_load(self):
+        server = self.launch()
+        load = Load(server.address)
+        self.addCleanup(load.end)
+        for count in range(1, RELOADS + 1):
+            self.reload(server, count)
+            harness.wait_until(lambda so_far=len(load.promised): len(load.promised) > so_far + 5,
+                               "messages after a reload", 60)
+        load.end()
+        self.assertEqual(load.failures, [])
+        found = numbers(server)
+        self.assertEqual(set(found), load.promised)
+        self.assertEqual([n for n, times in found.items() if times != 1], [])
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(harness.leftovers(server), [])
+
+    def test_session_goes_on(self):
+        server = self.launch()
+        before = self.workers(server)
+        client = self.client(server)
+        client.hello()
+        self.reload(server)
+        self.wait_workers(server, 3)
+        client.envelope()
+        client.data(MESSAGE)
+        client.command("QUIT", 221)
+        self.wait_workers(server, 2, without=before)
+        self.assert_stored(server, MESSAGE)
+
+    def test_session_that_does_not_end(self):
+        server = self.launch(self.text(rest="process: {reload_within: 300ms}\n"))
+        client = self.client(server)
+        client.hello()
+        self.reload(server)
+        client.expect(421)
+
+    def test_takes_effect(self):
+        server = self.launch()
+        server.config.write_text(self.text().replace("mx.example.test", "new.example.test"))
+        self.reload(server)
+        with self.client(server) as client:
+            self.assertTrue(client.hello().lines[0].startswith("new.example.test"))
+
+    def test_broken_configuration_keeps_the_old(self):
+        server = self.launch()
+        pids = self.workers(server)
+        for count, text in enumerate([
+                self.text(rest="no_such_key: 1\n"), "hostname: [\n",
+                self.text().replace("127.0.0.1:0", "192.0.2.1:25"),
+                self.text(workers=0)], start=1):
+            server.config.write_text(text)
+            server.signal(signal.SIGHUP)
+            error = server.wait_log("reload.failed", count)[-1]["error"]
+            self.assertNotEqual(error, "")
+            self.assertEqual(self.workers(server), pids)
+            self.assert_alive(server)
+        self.assertIn("restart", error)
+        server.config.write_text(self.text())
+        self.reload(server)
+        self.assert_alive(server)
+
+    def test_more_and_fewer_workers(self):
+        server = self.launch()
+        for count, workers in enumerate((4, 1, 3), start=1):
+            server.config.write_text(self.text(workers=workers))
+            self.reload(server, count)
+            self.wait_workers(server, workers)
+            for _ in range(20):
+                self.assert_alive(server)
+
+    def test_failed_reload_keeps_no_port(self):
+        """What was bound for a configuration that cannot be is given back, and nobody got in."""
+        server = self.launch()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        broken = self.text(workers=4).replace(
+            '"127.0.0.1:0"', f'["127.0.0.1:0", "127.0.0.1:{port}"]').replace(
+                "tables:\n", "tables:\n  more: {regex: {path: missing}}\n")
+        server.config.write_text(broken)
+        load = Load(server.address)
+        self.addCleanup(load.end)
+        for count in range(1, 4):
+            server.signal(signal.SIGHUP)
+            server.wait_log("reload.failed", count, seconds=30)
+            self.assertTrue(self.is_refused(port))
+        load.end()
+        self.assertEqual(load.failures, [])
+        self.assertEqual(set(numbers(server)), load.promised)
+
+    def test_other_listeners(self):
+        server = self.launch()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        server.config.write_text(self.text().replace(
+            '"127.0.0.1:0"', f'["127.0.0.1:0", "127.0.0.1:{port}"]'))
+        self.reload(server)
+        self.assert_alive(server)
+        harness.submit(("127.0.0.1", port), MESSAGE)
+        server.config.write_text(self.text())
+        self.reload(server, 2)
+        harness.wait_until(lambda: self.is_refused(port), "the port is closed")
+        self.assert_alive(server)
+
+    def is_refused(self, port):
+        try:
+            harness.Client(("127.0.0.1", port), greeting=False).close()
+        except OSError:
+            return True
+        return False
+
+
+class Crash(Processes):
+    """A worker that dies takes nothing with it."""
+
+    def test_under_load(self):
+        server = self.launch(self.text(workers=3))
+        load = Load(server.address)
+        self.addCleanup(load.end)
+        for signo in (signal.SIGSEGV, signal.SIGKILL):
+            harness.wait_until(lambda so_far=len(load.promised): len(load.promised) > so_far + 20,
+                               "messages", 60)
+            pids = self.wait_workers(server, 3)
+            os.kill(pids[0], signo)
+            self.assertEqual(set(pids[1:]) - set(self.wait_workers(server, 3, pids[:1])), set())
+        load.end()
+        crashes = server.wait_log("process.crash", 2)
+        self.assertEqual([crash["signal"] for crash in crashes], [11, 9])
+        found = numbers(server)
+        self.assertEqual(load.promised - set(found), set())
+        self.assertEqual([n for n, times in found.items() if times != 1], [])
+        # Only sessions of the worker that died have failed: what got no answer may be there or not.
+        self.assertLessEqual(len(load.failures), 2 * CLIENTS)
+        self.assertEqual(server.stop(), 0)
+
+    def misbehaving(self, how, rest=""):
+        """A server whose chain has a plugin that misbehaves at MAIL."""
+        text = self.text(chain=f"- t_behaves: {{how: {how}}}\n  id: culprit\n", rest=rest)
+        server = harness.Server(self.directory, text)
+        server.copy_program()
+        shutil.copy2(harness.BUILD / "tests" / "modules" / "t_behaves.so",
+                     server.program.parent / "plugins")
+        self.addCleanup(self._finish, server)
+        return server.start()
+
+    def provoke(self, server):
+        client = self.client(server)
+        client.hello()
+        client.send(b"MAIL FROM:<s@example.com>\r\n")
+        return client
+
+    def assert_blamed(self, server, signo):
+        crash = server.wait_log("process.crash", seconds=40)[0]
+        self.assertEqual((crash["signal"], crash["instance"], crash["hook"]),
+                         (signo, "culprit", "mail"))
+        sessions = [each["session"] for each in server.log("session.open")]
+        self.assertIn(crash["session"], sessions)
+
+    @unittest.skipIf(harness.SANITIZED, "the sanitizer takes the signal")
+    def test_culprit_is_named(self):
+        server = self.misbehaving("crashes")
+        client = self.provoke(server)
+        self.assertTrue(client.is_closed())
+        self.assert_blamed(server, signal.SIGSEGV)
+        self.wait_workers(server, 2)
+        self.assert_alive(server)
+
+    def test_plugin_that_goes_round(self):
+        server = self.misbehaving("goes-round", rest="process: {heartbeat: 5s}\n")
+        client = self.provoke(server)
+        self.assertTrue(client.is_closed())
+        self.assertEqual(len(server.log("process.hung")), 1)
+        self.assert_blamed(server, signal.SIGABRT)
+        self.wait_workers(server, 2)
+        self.assert_alive(server)
+
+    def test_plugin_that_executes(self):
+        server = self.misbehaving("executes")
+        client = self.provoke(server)
+        self.assertEqual(client.reply().code, 250)  # its refusal waits for RCPT
+        self.assertIn("not permitted", client.command("RCPT TO:<r@example.test>", 550).text)
+
+    def test_crash_loop(self):
+        """Its sockets go to another worker while it waits."""
+        server = self.launch()
+        for _ in range(3):
+            pids = self.wait_workers(server, 2)
+            os.kill(pids[0], signal.SIGKILL)
+            waits = len(server.log("process.wait"))
+            harness.wait_until(lambda seen=waits, was=pids: self.workers(server) != was and
+                               (len(self.workers(server)) == 2 or
+                                len(server.log("process.wait")) > seen), "the end of a worker")
+        server.wait_log("process.wait")
+        for _ in range(20):
+            self.assert_alive(server)
+        self.wait_workers(server, 2)
+        for _ in range(20):
+            self.assert_alive(server)
+
+    def test_hung(self):
+        server = self.launch(self.text(rest="process: {heartbeat: 5s}\n"))
+        pids = self.workers(server)
+        os.kill(pids[0], signal.SIGSTOP)
+        server.wait_log("process.hung", seconds=30)
+        self.wait_workers(server, 2, pids[:1])
+        self.assert_alive(server)
+
+
+if __name__ == "__main__":
+    unittest.main()
