@@ -513,7 +513,18 @@ static void proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
         say(smtp, milter->discard ? 'd' : 'c');
         end_message(smtp, reply);
         return;
-    default:
+    case GP__ASK_CONNECT:
+    case GP__ASK_HELO:
+    case GP__ASK_CAPABILITIES:
+    case GP__ASK_COMMAND:
+    case GP__ASK_VRFY:
+    case GP__ASK_EXPN:
+    case GP__ASK_STARTTLS:
+    case GP__ASK_TLS:
+    case GP__ASK_AUTH:
+    case GP__ASK_LOGIN:
+    case GP__ASK_AUTH_FAILED:
+    case GP__ASK_COUNT:
         break;
     }
     if (milter->command)

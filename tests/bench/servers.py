@@ -172,13 +172,18 @@ TLS = "tls: {certificates: [{cert: ./cert.pem, key: ./key.pem, self_signed: true
 class Gatepost(Server):
     name = "gatepost"
 
-    def __init__(self, build, peers, folder, store="discard", hooks=0, tls=False, wrapper=()):
+    def __init__(self, build, peers, folder, store="discard", hooks=0, tls=False, wrapper=(),
+                 milter=None):
         super().__init__(build, peers, folder)
         self.store, self.hooks, self.wrapper, self.tls = store, hooks, list(wrapper), tls
+        self.milter = milter  # port
         if hooks:
             self.name = f"gatepost, {hooks} plugins"
 
     def chain(self):
+        if self.milter:
+            return ("    chain: edge\nchains:\n  edge:\n"
+                    f"    - milter: {{to: \"127.0.0.1:{self.milter}\"}}\n")
         if not self.hooks:
             return ""
         uses = "".join(f"    - nop: {{}}\n      id: nop{n}\n" for n in range(self.hooks))
@@ -205,6 +210,39 @@ class Gatepost(Server):
         if self.store != "maildir":
             return None
         return len(os.listdir(self.folder / "Maildir" / "new"))
+
+
+FILTER = """\
+hostname: bench.test
+listeners:
+  asked: {{address: "127.0.0.1:{port}", protocol: milter, sessions: 20000, chain: edge}}
+tables: {{nobody: [nobody@example.com]}}
+chains:
+  edge:
+    - access: {{senders: nobody}}
+plugins: {{path: ["{plugins}"]}}
+log: {{to: ./gatepost.log, level: error}}
+"""
+
+
+class Filter(Server):
+    """A milter that wants to see everything and has no objections."""
+    name = "milter"
+
+    def command(self):
+        config = self.folder / "gatepost.yaml"
+        config.write_text(FILTER.format(port=self.port, plugins=self.build / "plugins"),
+                          encoding="utf-8")
+        return [str(self.build / "gatepost"), "serve", "--config", str(config)], {}
+
+    def wait_for_greeting(self, seconds=20):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", self.port)):
+                    return
+            time.sleep(0.05)
+        raise Missing("the milter did not start")
 
 
 class Unpacked(Server):
@@ -302,9 +340,9 @@ class Postfix(Unpacked):
     """Takes mail into its queue, durably, then delivers it into one Maildir."""
     name = "postfix"
 
-    def __init__(self, build, peers, folder, tls=False):
+    def __init__(self, build, peers, folder, tls=False, milter=None):
         super().__init__(build, peers, folder)
-        self.tls = tls
+        self.tls, self.milter = tls, milter  # its port
 
     def certificate(self):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -341,7 +379,9 @@ class Postfix(Unpacked):
         (conf / "main.cf").write_text(MAIN_CF.format(
             run=self.folder, root=self.peers / "postfix", libraries=self.libraries(), owner=OWNER,
             group=GROUP, uid=nobody.pw_uid, gid=nobody.pw_gid) +
-            (self.certificate() if self.tls else ""), encoding="ascii")
+            (self.certificate() if self.tls else "") +
+            (f"smtpd_milters = inet:127.0.0.1:{self.milter}\n" if self.milter else ""),
+            encoding="ascii")
         (conf / "master.cf").write_text(MASTER_CF.format(port=self.port), encoding="ascii")
         return [master, "-c", str(conf), "-d"], {"LD_LIBRARY_PATH": self.libraries(),
                                                  "MAIL_CONFIG": str(conf)}

@@ -30,11 +30,7 @@ class Case(harness.TestCase):
 
     def asked(self, *chain, address="127.0.0.1:0", listener="", top=""):
         lines = "".join(f"    {line}\n" for item in chain for line in item.splitlines())
-        server = harness.Server(self.directory, CONFIG.format(
-            address=address, listener=listener, top=top, chain=lines or "    []\n"))
-        server.start()
-        self.addCleanup(server.kill)
-        return server
+        return self.server(CONFIG.format(address=address, listener=listener, top=top, chain=lines))
 
     def mta(self, server, **options):
         mta = milter.Mta(server.address, **options)
@@ -304,10 +300,9 @@ class BothEndsOurs(Case):
                            top="buckets: {spam: {}}\nhold: {path: hold}")
         front = self.directory / "front"
         front.mkdir()
-        server = harness.Server(front, harness.config(
+        server = self.server(harness.config(
             chain=f'- milter: {{to: "unix:{path}", bucket: mine, keep: 2}}',
-            rest="buckets: {mine: {}}\nhold: {path: hold}\n")).start()
-        self.addCleanup(server.kill)
+            rest="buckets: {mine: {}}\nhold: {path: hold}\n"), directory=front)
         for _ in range(3):
             harness.submit(server.address, TEXT)
         self.assertEqual([m.content for m in harness.stored(server)], [TEXT] * 3)
@@ -345,11 +340,10 @@ class BehindPostfix(postfix.TestCase, Case):
         home.mkdir()
         (home / "aliases").write_text("all@example.test one@example.test, two@example.test\n")
         self.mailboxes = self.server()
-        self.server_asked = harness.Server(home, CONFIG.format(
+        self.server_asked = self.server(CONFIG.format(
             address="127.0.0.1:0", listener="refuse_at: rcpt",
             top="  ours: file:aliases\nbuckets: {spam: {}}\nhold: {path: hold}",
-            chain="".join(f"    {item}\n" for item in self.CHAIN))).start()
-        self.addCleanup(self.server_asked.kill)
+            chain="".join(f"    {item}\n" for item in self.CHAIN)), directory=home)
         self.port = free_port()
         milters = f"inet:127.0.0.1:{self.server_asked.port}"
         self.start(f"relayhost = [127.0.0.1]:{self.mailboxes.port}\n"
