@@ -122,6 +122,8 @@ static const struct gp_option guard_rows[] = {
                       1000000, "Failures for one user name, wherever from, until it is locked."),
     GP_OPTION_DURATION("lock", struct gp__auth_guard_settings, lock, "15m", 1000, 86400000,
                        "How long after the last failure a lock lasts, and failures are counted."),
+    GP_OPTION_SECRET("decoy_key", struct gp__auth_guard_settings, decoy_key, GP_OPTIONAL,
+                     "What made-up salts depend on; without it on a key of each process."),
     GP_OPTION_INTEGER("remembered", struct gp__auth_guard_settings, remembered, "100000", 100,
                       10000000,
                       "Addresses and names remembered at once; the oldest are forgotten."),

@@ -195,6 +195,7 @@ struct gp__auth_guard_settings {
     uint64_t delay, max_delay, lock;        /* ms */
     int64_t client_failures, user_failures; /* until the lock */
     int64_t remembered;                     /* addresses and users at once */
+    struct gp_slice decoy_key;              /* absent: one of the process */
 };
 
 /* Whom the control socket answers, besides root and the service's own user. */

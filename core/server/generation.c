@@ -270,7 +270,22 @@ static void set_auth(struct gp__entrance *entrance, const struct gp__generation 
             entrance->stack = backend->plugin->stack;
     }
     entrance->smtp.auth.mechanisms = listener->auth_mechanisms & served;
-    entrance->smtp.auth.crypto = generation->runtime->crypto;
+    entrance->smtp.auth.crypto = generation->crypto;
+}
+
+/* With a key that other processes have too, and the next one, if the configuration gives one. */
+static const struct gp__crypto *crypto_of(const struct gp__generation *generation)
+{
+    struct gp_slice key = generation->settings->auth_guard.decoy_key;
+    struct gp__crypto *own;
+
+    if (!gp_slice_present(key))
+        return generation->runtime->crypto;
+    own = GP__ARENA_NEW(generation->arena, struct gp__crypto);
+    gp__arena_keep_secret(generation->arena);
+    *own = *generation->runtime->crypto;
+    own->hash(GP__SHA256, key, own->key);
+    return own;
 }
 
 static struct gp__policy_settings policy_of(const struct gp__generation *generation,
@@ -366,6 +381,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
         destroy(generation);
         return NULL;
     }
+    generation->crypto = crypto_of(generation);
     make_routes(generation);
     make_entrances(generation);
     return generation;

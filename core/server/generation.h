@@ -26,6 +26,7 @@ struct gp__generation {
     struct gp__state state;                 /* no instance: there is none */
     struct gp__target *targets;
     struct gp__instance **auths; /* of settings->auths */
+    const struct gp__crypto *crypto;
     struct gp__chain *chains;
     struct gp__routes routes;
     struct gp__tls_context **tls;   /* as settings->listeners; NULL: off */

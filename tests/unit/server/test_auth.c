@@ -172,6 +172,45 @@ static void test_scram(void **state)
     world_free(&world);
 }
 
+/* The salt that a client sees for a user who is not there. */
+static struct gp_slice salt_of(struct gp__arena *arena, const char *guard)
+{
+    struct gp_slice config = gp__arena_printf(arena,
+                                              CONFIG_HEAD CONFIG_CHAIN
+                                              "auth: {one: {who: {}}}\n"
+                                              "auth_guard: {%s}\n"
+                                              "listeners: {l: {address: '127.0.0.1:25', chain: c, "
+                                              "auth: one, auth_plaintext: true}}\n",
+                                              guard);
+    struct world *world = world_create(config.data, OBSERVERS);
+    struct gp_slice line, server;
+
+    world_connect(world);
+    say(world, HELLO);
+    assert_replies(world, 0, "220 250");
+    say_auth(world, "SCRAM-SHA-256", GP_S("n,,n=nobody,r=x"));
+    gp__sim_settle(world->rt);
+    line = gp_slice_trim(gp__sim_client_output(world->client));
+    assert_int_equal(gp__base64_decode(arena, gp_slice_sub(line, 4, line.len), &server), 0);
+    server = gp__arena_dup(arena, gp__kit_scram_attribute(server, 's'));
+    world_free(&world);
+    return server;
+}
+
+static void test_decoy_key(void **state)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp_slice none = salt_of(arena, "delay: 1s");
+    struct gp_slice one = salt_of(arena, "decoy_key: one"), two = salt_of(arena, "decoy_key: two");
+
+    (void)state;
+    assert_int_equal(none.len, 24);
+    assert_false(gp_slice_eq(none, one));
+    assert_false(gp_slice_eq(one, two));
+    assert_true(gp_slice_eq(one, salt_of(arena, "decoy_key: one")));
+    gp__arena_free(&arena);
+}
+
 static void test_token(void **state)
 {
     struct world *world = start(OBSERVERS);
@@ -454,11 +493,11 @@ int main(void)
         cmocka_unit_test(test_password),       cmocka_unit_test(test_alias),
         cmocka_unit_test(test_wrong),          cmocka_unit_test(test_backend_fails),
         cmocka_unit_test(test_scram),          cmocka_unit_test(test_token),
-        cmocka_unit_test(test_hook),           cmocka_unit_test(test_clears_pending),
-        cmocka_unit_test(test_client_lock),    cmocka_unit_test(test_user_lock),
-        cmocka_unit_test(test_client_network), cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_submission),     cmocka_unit_test(test_leave),
-        cmocka_unit_test(test_wiped),
+        cmocka_unit_test(test_decoy_key),      cmocka_unit_test(test_hook),
+        cmocka_unit_test(test_clears_pending), cmocka_unit_test(test_client_lock),
+        cmocka_unit_test(test_user_lock),      cmocka_unit_test(test_client_network),
+        cmocka_unit_test(test_bounded),        cmocka_unit_test(test_submission),
+        cmocka_unit_test(test_leave),          cmocka_unit_test(test_wiped),
     };
 
     return cmocka_run_group_tests(tests, NULL, teardown);
