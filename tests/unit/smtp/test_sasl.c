@@ -310,8 +310,8 @@ static void test_bad_secrets(void **state)
         "SCRAM-SHA-256$0:c2FsdA==$AAAA:AAAA",
         "SCRAM-SHA-256$4096:c2FsdA==$AAAA:AAAA",
         "SCRAM-SHA-1$4096:c2FsdA==$AAAA:AAAA",
-        "SCRAM-SHA-256$4096:$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
-        "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="};
+        ("SCRAM-SHA-256$4096:$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+         "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=")};
 
     (void)state;
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
