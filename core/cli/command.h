@@ -59,6 +59,8 @@ int gp__cmd_check(int argc, char **argv);
 int gp__cmd_schema(int argc, char **argv);
 int gp__cmd_config_show(int argc, char **argv);
 int gp__cmd_route(int argc, char **argv);
+int gp__cmd_send(int argc, char **argv);
+int gp__cmd_selftest(int argc, char **argv);
 int gp__cmd_plugin_list(int argc, char **argv);
 int gp__cmd_plugin_info(int argc, char **argv);
 int gp__cmd_plugin_test(int argc, char **argv);

@@ -80,6 +80,28 @@ const struct gp__command gp__commands[] = {
      "Sessions that are logged in go on.\n", gp__cmd_user_delete},
     {"user list", "--file FILE", "list the users of a file",
      "A line for each: the name, a tab, and the kinds of its secrets.\n", gp__cmd_user_list},
+    {"send",
+     "--server ADDRESS --to ADDRESS... [--from ADDRESS] [--helo NAME] [--lmtp] [--bdat]\n"
+     "                     [--no-pipelining] [--tls no|offered|required|implicit] [--ca FILE]\n"
+     "                     [--insecure] [--user NAME --password-file FILE] [--verbose] [FILE]",
+     "send a message to a server",
+     "ADDRESS of the server is HOST:PORT, HOST, or unix:PATH; port 25 unless given, with --lmtp 24,\n"
+     "with --tls implicit 465.\n"
+     "FILE is the message, \"-\" standard input; without it a small test message is made. Line ends\n"
+     "become CRLF. The sender is the null one unless --from says another. --bdat: by BDAT where\n"
+     "the server knows CHUNKING. --tls: whether to use TLS (no); required and implicit check the\n"
+     "certificate, by --ca or the system's CAs, unless --insecure. --user logs in, within TLS only.\n"
+     "--verbose prints what is said. Prints a line for each recipient.\n"
+     "Exit code 0: all were taken. 1: somebody was refused for good, or nothing could be sent. 3:\n"
+     "not now, for somebody or at all: try again later.\n",
+     gp__cmd_send},
+    {"selftest", "HOST:PORT [--to ADDRESS] [--wait MS] [--filter TEXT] [--lmtp] [--verbose]",
+     "try on a server what nobody should send it",
+     "Smuggling, injection, limits: a session for each case and a line that says what the server\n"
+     "did. Talks to no other address. Sends marked test messages to ADDRESS (postmaster). --wait:\n"
+     "how long silence is taken for no answer (1000). --filter: only cases with this in their\n"
+     "name. Exit code 1 when something is unsafe, or a case got no verdict.\n",
+     gp__cmd_selftest},
     {"version", "", "print versions",
      "Of Gatepost, of its plugin interface and of the libraries it runs on.\n", gp__cmd_version},
     {"help", "[COMMAND]", "explain a command", "Without a command: lists them.\n", gp__cmd_help},
