@@ -4,6 +4,7 @@
 #include "core/base/ascii.h"
 
 #define UNIX_PATH_MAX 107
+#define ZONE_MAX 15
 
 static const char *parse_unix(struct gp_slice path, struct gp__endpoint_text *endpoint)
 {
@@ -41,6 +42,21 @@ static bool looks_like_ip4(struct gp_slice host)
     return true;
 }
 
+/* With the name of an interface, where a link-local address needs one (RFC 4007 section 11). */
+static const char *parse_ip6(struct gp_slice text, struct gp__ip *ip)
+{
+    struct gp_slice zone = text, address = gp_slice_split(&zone, '%');
+
+    if (gp__ip6_parse(address, ip) < 0)
+        return "not an IPv6 address between the brackets";
+    if (address.len == text.len)
+        return NULL;
+    for (size_t i = 0; i < zone.len; i++)
+        if (zone.data[i] <= ' ' || zone.data[i] > '~' || zone.data[i] == '/')
+            return "not the name of an interface after \"%\"";
+    return zone.len > 0 && zone.len <= ZONE_MAX ? NULL : "not the name of an interface after \"%\"";
+}
+
 static const char *parse_host(struct gp_slice host, struct gp__endpoint_text *endpoint)
 {
     endpoint->host = host;
@@ -48,9 +64,7 @@ static const char *parse_host(struct gp_slice host, struct gp__endpoint_text *en
         if (host.data[host.len - 1] != ']')
             return "\"]\" is missing";
         endpoint->host = gp_slice_sub(host, 1, host.len - 2);
-        if (gp__ip6_parse(endpoint->host, &endpoint->ip) < 0)
-            return "not an IPv6 address between the brackets";
-        return NULL;
+        return parse_ip6(endpoint->host, &endpoint->ip);
     }
     if (gp_slice_find(host, ':') < host.len)
         return "an IPv6 address is written in brackets: \"[::1]:25\"";

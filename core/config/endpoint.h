@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where to listen or connect, as written: "host:port", "[v6]:port" or "unix:/path". Text only: the
- * runtime makes socket addresses of it. */
+/* Where to listen or connect, as written: "host:port", "[v6]:port", "[v6%zone]:port" or
+ * "unix:/path". Text only: the runtime makes socket addresses of it. */
 #ifndef GP_CONFIG_ENDPOINT_H
 #define GP_CONFIG_ENDPOINT_H
 
@@ -13,7 +13,7 @@
 struct gp__endpoint_text {
     struct gp_slice text; /* the whole, as written */
     struct gp_slice path; /* of a unix socket; absent otherwise */
-    struct gp_slice host; /* without brackets */
+    struct gp_slice host; /* without brackets; of IPv6 with its zone: "fe80::1%eth0" */
     struct gp__ip ip;     /* family 0 when the host is a name */
     uint16_t port;        /* 0 where allowed: any free port */
 };

@@ -16,6 +16,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/log.h"
+#include "core/base/peer.h"
 #include "core/config/diag.h"
 #include "core/config/endpoint.h"
 #include "core/config/files.h"
@@ -136,6 +137,9 @@ struct gp__listener_settings {
     bool relay_authenticated;
     const struct gp__network *relay; /* clients that may relay */
     size_t n_relay;
+    struct gp__peers proxy;           /* must send the PROXY protocol's header */
+    struct gp__peers xclient;         /* may say XCLIENT */
+    struct gp__peers xforward;        /* may say XFORWARD */
     const struct gp__pattern *exempt; /* recipients that pending refusals do not touch */
     size_t n_exempt;
     int64_t backlog;

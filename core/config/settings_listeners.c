@@ -36,7 +36,7 @@ struct extensions {
 
 /* What the rows of a listener fill. */
 struct raw {
-    const struct gp_list *address, *relay, *exempt;
+    const struct gp_list *address, *relay, *proxy, *xclient, *xforward, *exempt;
     struct gp_slice chain, hostname, greeting;
     int protocol, refuse_at, mixed_reject, split, line_endings, pipelining;
     struct extensions extensions;
@@ -103,6 +103,13 @@ const struct gp_option gp__listener_rows[] = {
                    "Whether AUTH is offered without TLS: whoever listens reads passwords."),
     GP_OPTION_BOOL("submission", struct raw, submission, "false",
                    "Whether a missing Date and Message-ID are added (RFC 6409 section 8)."),
+    GP_OPTION_LIST("proxy", struct raw, proxy, GP_TYPE_STRING, "[]",
+                   "Proxies that must send the PROXY protocol's header: networks, and the word "
+                   "unix."),
+    GP_OPTION_LIST("xclient", struct raw, xclient, GP_TYPE_STRING, "[]",
+                   "Who may stand for another client by XCLIENT: networks, and the word unix."),
+    GP_OPTION_LIST("xforward", struct raw, xforward, GP_TYPE_STRING, "[]",
+                   "Who may tell of the first client by XFORWARD: networks, and the word unix."),
     GP_OPTION_ENUM("line_endings", struct raw, line_endings, line_names, "strict",
                    "What a bare CR or LF does: refuse, become CRLF, or end the session."),
     GP_OPTION_ENUM("pipelining", struct raw, pipelining, pipelining_names, "enforce",
@@ -128,8 +135,6 @@ const struct gp_option gp__listener_rows[] = {
 };
 
 const char *const gp__listener_own[] = {"like", NULL};
-
-static const char *const later_keys[] = {"proxy", NULL};
 
 /* ---- like ---- */
 
@@ -289,6 +294,44 @@ static void set_relay(struct gp__load *load, struct gp__listener_settings *liste
                   *(const struct gp_slice *)gp_list_at(raw->relay, i));
 }
 
+/* Trusted peers are few and known: a word that means everyone is a mistake. */
+static void add_peer(struct gp__load *load, struct gp__peers *peers, struct gp__network *list,
+                     const struct gp__node *at, struct gp_slice word)
+{
+    struct gp__network *network = &list[peers->count];
+    struct gp__suggest suggest = {.word = word};
+    int parsed = gp__network_parse(word, network);
+
+    if (gp_slice_eq(word, GP_S("unix"))) {
+        peers->unix_sockets = true;
+    } else if (parsed == -2) {
+        gp__diag_add(load->diag, GP__ERROR, at, "bits of the host are set in " GP_FMT,
+                     GP_ARG(word));
+    } else if (parsed < 0) {
+        gp__suggest_try(&suggest, GP_S("unix"));
+        gp__diag_unknown(load->diag, at, &suggest,
+                         "neither a network nor the word unix: \"" GP_FMT "\"",
+                         GP_ARG(gp_slice_sub(word, 0, 200)));
+    } else if (is_anyone(network)) {
+        gp__diag_add(load->diag, GP__ERROR, at,
+                     "anyone could say that they are somebody else: list your proxies only");
+    } else {
+        peers->count++;
+    }
+}
+
+static void set_peers(struct gp__load *load, struct gp__peers *peers, const struct gp_list *words,
+                      const struct gp__node *node, const char *key)
+{
+    size_t count = gp_list_count(words);
+    struct gp__network *list = GP__ARENA_ARRAY(load->arena, struct gp__network, count);
+
+    peers->networks = list;
+    for (size_t i = 0; i < count; i++)
+        add_peer(load, peers, list, item_of(node, key, i),
+                 *(const struct gp_slice *)gp_list_at(words, i));
+}
+
 static void set_chain(struct gp__load *load, struct gp__listener_settings *listener,
                       const struct raw *raw, const struct gp__node *node)
 {
@@ -423,7 +466,7 @@ static const struct gp__node *load_listener(struct gp__load *load,
                                             const struct gp__pair *pair)
 {
     struct gp__schema_rows rows = {gp__listener_rows, 0, sizeof(struct raw), gp__listener_own,
-                                   later_keys};
+                                   NULL};
     const struct gp__node *node = resolve(load, section, pair->value, 0), *shown;
     struct raw raw = {0};
 
@@ -446,6 +489,9 @@ static const struct gp__node *load_listener(struct gp__load *load,
     set_relay(load, listener, &raw, node);
     gp__load_listener_auth(load, listener, &raw.auth, node);
     listener->submission = raw.submission;
+    set_peers(load, &listener->proxy, raw.proxy, node, "proxy");
+    set_peers(load, &listener->xclient, raw.xclient, node, "xclient");
+    set_peers(load, &listener->xforward, raw.xforward, node, "xforward");
     set_mixed_reject(load, listener, &raw, node);
     check_hostname(load, node, raw.hostname);
     check_greeting(load, node, raw.greeting);

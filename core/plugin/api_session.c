@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Facts of the session: <gatepost/session.h>. Getters read what the engine learned. */
+#include "core/base/proxy.h"
 #include "core/plugin/api.h"
 
 #include "core/smtp/macros.h"
@@ -48,6 +49,86 @@ struct gp_slice gp_server_ip(struct gp_call *call)
 unsigned gp_server_port(struct gp_call *call)
 {
     return call->session ? call->session->server_port : 0;
+}
+
+struct gp_slice gp_client_zone(struct gp_call *call)
+{
+    return call->session && call->session->client_zone[0] ? gp_slice_of(call->session->client_zone)
+                                                          : ABSENT;
+}
+
+static const struct gp__credentials *credentials_of(const struct gp_call *call)
+{
+    return call->session && call->session->credentials.known ? &call->session->credentials : NULL;
+}
+
+int64_t gp_client_uid(struct gp_call *call)
+{
+    return credentials_of(call) ? (int64_t)credentials_of(call)->uid : -1;
+}
+
+int64_t gp_client_gid(struct gp_call *call)
+{
+    return credentials_of(call) ? (int64_t)credentials_of(call)->gid : -1;
+}
+
+int64_t gp_client_pid(struct gp_call *call)
+{
+    return credentials_of(call) ? (int64_t)credentials_of(call)->pid : -1;
+}
+
+static const struct gp__via *via_of(const struct gp_call *call)
+{
+    return call->session ? call->session->via : NULL;
+}
+
+unsigned gp_proxy_version(struct gp_call *call)
+{
+    return via_of(call) ? via_of(call)->version : 0;
+}
+
+struct gp_slice gp_proxy_ip(struct gp_call *call)
+{
+    char text[48];
+
+    if (!via_of(call) || !via_of(call)->ip.family)
+        return ABSENT;
+    return gp__arena_dup(gp__call_arena(call), gp__ip_format(&via_of(call)->ip, text));
+}
+
+struct gp_slice gp_proxy_tlv(struct gp_call *call, unsigned type)
+{
+    return via_of(call) ? gp__proxy_tlv(via_of(call)->tlvs, type) : ABSENT;
+}
+
+struct gp_slice gp_xclient(struct gp_call *call, struct gp_slice attribute)
+{
+    if (!call->session || !call->session->xclient || gp__api_slice(call, "gp_xclient", attribute))
+        return ABSENT;
+    return gp__attribute_find(call->session->xclient, attribute);
+}
+
+/* At `mail` the transaction is not the session's yet, nor are these facts the transaction's. */
+static const struct gp__forwarded *forwarded_of(const struct gp_call *call)
+{
+    const struct gp_transaction *transaction = call->transaction;
+
+    if (!transaction)
+        return NULL;
+    if (call->session && !call->session->transaction && !transaction->detached)
+        return call->session->forwarded;
+    return transaction->forwarded;
+}
+
+/* A copy: a shadow run may outlive the message that the facts go with. */
+struct gp_slice gp_xforward(struct gp_call *call, struct gp_slice attribute)
+{
+    const struct gp__forwarded *forwarded = forwarded_of(call);
+
+    if (!forwarded || gp__api_slice(call, "gp_xforward", attribute))
+        return ABSENT;
+    return gp__arena_dup(gp__call_arena(call),
+                         gp__attribute_find(&forwarded->attributes, attribute));
 }
 
 bool gp_client_in(struct gp_call *call, const struct gp_network *network)

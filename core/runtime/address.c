@@ -2,7 +2,10 @@
 /* Socket addresses: from text, to and from the system's structures. */
 #include "core/runtime/address.h"
 
+#include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -29,6 +32,19 @@ static int parse_host(struct gp_slice host, struct gp__address *address)
     return 0;
 }
 
+/* With a zone (RFC 4007 section 11). */
+static int parse_ip6(struct gp_slice text, struct gp__address *address)
+{
+    struct gp_slice rest = text, ip = gp_slice_split(&rest, '%');
+
+    address->kind = GP__ADDRESS_IP;
+    if (ip.len < text.len && (rest.len == 0 || rest.len >= GP__ZONE_MAX))
+        return -1;
+    if (ip.len < text.len)
+        address->zone = rest;
+    return gp__ip6_parse(ip, &address->endpoint.ip);
+}
+
 int gp__address_parse(struct gp_slice text, struct gp__address *address_r)
 {
     size_t colon = gp_slice_rfind(text, ':');
@@ -45,8 +61,31 @@ int gp__address_parse(struct gp_slice text, struct gp__address *address_r)
         return -1;
     if (host.len < 2 || host.data[0] != '[' || host.data[host.len - 1] != ']')
         return parse_host(host, address_r);
-    address_r->kind = GP__ADDRESS_IP;
-    return gp__ip6_parse(gp_slice_sub(host, 1, host.len - 2), &address_r->endpoint.ip);
+    return parse_ip6(gp_slice_sub(host, 1, host.len - 2), address_r);
+}
+
+int gp__address_find_zone(struct gp__address *address)
+{
+    char name[GP__ZONE_MAX];
+
+    if (!gp_slice_present(address->zone))
+        return 0;
+    memcpy(name, address->zone.data, address->zone.len);
+    name[address->zone.len] = '\0';
+    address->endpoint.scope = if_nametoindex(name);
+    return address->endpoint.scope ? 0 : -1;
+}
+
+struct gp_slice gp__zone_name(uint32_t scope, char out[GP__ZONE_MAX])
+{
+    char name[IF_NAMESIZE];
+
+    out[0] = '\0';
+    if (scope && if_indextoname(scope, name))
+        (void)snprintf(out, GP__ZONE_MAX, "%s", name);
+    else if (scope)
+        (void)snprintf(out, GP__ZONE_MAX, "%u", (unsigned)scope);
+    return gp_slice_of(out);
 }
 
 socklen_t gp__endpoint_to_sockaddr(const struct gp__endpoint *endpoint,
@@ -65,6 +104,7 @@ socklen_t gp__endpoint_to_sockaddr(const struct gp__endpoint *endpoint,
     if (endpoint->ip.family == 6) {
         in6->sin6_family = AF_INET6;
         in6->sin6_port = htons(endpoint->port);
+        in6->sin6_scope_id = endpoint->scope;
         memcpy(&in6->sin6_addr, endpoint->ip.bytes, 16);
         return sizeof *in6;
     }
@@ -98,6 +138,7 @@ void gp__endpoint_from_sockaddr(const struct sockaddr *addr, struct gp__endpoint
         endpoint_r->ip.family = 6;
         memcpy(endpoint_r->ip.bytes, &in6->sin6_addr, 16);
         endpoint_r->port = ntohs(in6->sin6_port);
+        endpoint_r->scope = in6->sin6_scope_id;
         gp__ip_unmap(&endpoint_r->ip);
     }
 }

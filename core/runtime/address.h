@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Addresses of sockets as people write them: "host:25", "192.0.2.1:25", "[::1]:25", "*:25",
- * "unix:/path". Pure: no look-ups. */
+ * "[fe80::1%eth0]:25", "unix:/path". */
 #ifndef GP_RUNTIME_ADDRESS_H
 #define GP_RUNTIME_ADDRESS_H
 
@@ -19,10 +19,14 @@ struct gp__address {
     enum gp__address_kind kind;
     struct gp__endpoint endpoint; /* IP; of NAME and ANY the port only */
     struct gp_slice name;         /* NAME; UNIX: the path; of the text that was parsed */
+    struct gp_slice zone;         /* IP: "eth0" of "[fe80::1%eth0]:25"; or absent */
 };
 
-/* 0, or -1. */
+/* 0, or -1. Without look-ups. */
 int gp__address_parse(struct gp_slice text, struct gp__address *address_r);
+
+/* Fills in the scope of an address with a zone. 0, or -1 with errno: there is no such interface. */
+int gp__address_find_zone(struct gp__address *address);
 
 /* The length of the sockaddr, or 0: no such family, or the path is too long. */
 socklen_t gp__endpoint_to_sockaddr(const struct gp__endpoint *endpoint,

@@ -11,7 +11,7 @@
 #ifndef GP_RUNTIME_CONN_H
 #define GP_RUNTIME_CONN_H
 
-#include "core/base/ip.h"
+#include "core/base/peer.h"
 
 #include <gatepost/slice.h>
 #include <stdbool.h>
@@ -22,6 +22,7 @@ struct gp_session;
 struct gp__endpoint {
     struct gp__ip ip; /* family 0: a UNIX socket */
     uint16_t port;
+    uint32_t scope; /* the interface of a link-local IPv6 address; 0: none */
 };
 
 struct gp__conn_events {
@@ -60,7 +61,11 @@ struct gp__conn {
     const struct gp__conn_events *events; /* NULL until the user sets it */
     void *user;
     struct gp__endpoint local, peer;
+    struct gp__credentials credentials; /* of a UNIX socket's peer */
 };
+
+/* The name of a scope's interface; its number when it has none, empty for 0. */
+struct gp_slice gp__zone_name(uint32_t scope, char out[GP__ZONE_MAX]);
 
 /* Most bytes that are kept for a peer that does not read. */
 #define GP__CONN_UNSENT_MAX ((size_t)1 << 20)

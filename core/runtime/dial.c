@@ -20,6 +20,7 @@ struct dial {
     struct gp__lookup *lookup; /* under way, or NULL */
     struct gp__addresses found;
     size_t next;
+    uint32_t scope; /* of an address that was given */
     uint16_t port;
     struct gp__live_stream *stream; /* being connected */
     uv_connect_t *req;              /* its memory goes with the callback */
@@ -108,7 +109,7 @@ static void begin_attempt(struct dial *dial)
 
 static int try_ip(struct dial *dial, const struct gp__ip *ip)
 {
-    struct gp__endpoint endpoint = {.ip = *ip, .port = dial->port};
+    struct gp__endpoint endpoint = {.ip = *ip, .port = dial->port, .scope = dial->scope};
     struct sockaddr_storage addr;
     union gp__uv_stream *handle;
 
@@ -185,7 +186,7 @@ void gp__live_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice 
 
     dial->live = gp__live(rt);
     gp__job_start(&dial->job, op, dial_cancel);
-    if (gp__address_parse(text, &address) < 0) {
+    if (gp__address_parse(text, &address) < 0 || gp__address_find_zone(&address) < 0) {
         finish(dial, GP_EINVAL);
         return;
     }
@@ -193,6 +194,7 @@ void gp__live_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice 
     switch (address.kind) {
     case GP__ADDRESS_IP:
         dial->found.items[dial->found.count++] = address.endpoint.ip;
+        dial->scope = address.endpoint.scope;
         try_next(dial);
         break;
     case GP__ADDRESS_UNIX:

@@ -24,6 +24,8 @@ static socklen_t resolve(struct gp_slice text, struct sockaddr_storage *addr, bo
         return 0;
     switch (address.kind) {
     case GP__ADDRESS_IP:
+        if (gp__address_find_zone(&address) < 0)
+            return 0;
         return gp__endpoint_to_sockaddr(&address.endpoint, addr);
     case GP__ADDRESS_UNIX:
         return gp__unix_to_sockaddr(address.name, addr);
@@ -133,15 +135,15 @@ int gp__listen_socket(const struct gp__listen_options *options, int *fd_r, const
 {
     struct sockaddr_storage addr;
     bool any;
-    socklen_t len = resolve(options->address, &addr, &any);
+    socklen_t len;
     int fd;
 
     *fd_r = -1;
     *step_r = "read the address";
-    if (len == 0) {
-        errno = EINVAL;
+    errno = EINVAL;
+    len = resolve(options->address, &addr, &any);
+    if (len == 0)
         return -1;
-    }
     *step_r = "make a socket";
     fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 && any && errno == EAFNOSUPPORT) {

@@ -92,6 +92,22 @@ static void shortage(struct gp__listener *listener, int error)
 
 /* ---- accepting ---- */
 
+/* Who connected to a UNIX socket. */
+static void find_credentials(struct gp__conn *conn, int fd)
+{
+#ifdef SO_PEERCRED
+    struct ucred from;
+    socklen_t len = sizeof from;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &from, &len) == 0)
+        conn->credentials = (struct gp__credentials){
+            .known = true, .uid = from.uid, .gid = from.gid, .pid = from.pid};
+#else
+    (void)conn;
+    (void)fd;
+#endif
+}
+
 static void hand_over(struct gp__listener *listener, int fd, const struct sockaddr *from)
 {
     struct gp__endpoint peer, local = listener->local;
@@ -103,6 +119,8 @@ static void hand_over(struct gp__listener *listener, int fd, const struct sockad
     conn = gp__live_conn_create(listener->live, fd, &local, &peer);
     if (!conn)
         return;
+    if (local.ip.family == 0)
+        find_credentials(conn, fd);
     listener->user.accept(listener->user.arg, conn);
     if (!conn->events)
         gp__conn_close(conn);

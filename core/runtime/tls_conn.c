@@ -492,6 +492,7 @@ struct gp__conn *gp__tls_accept(struct gp__tls_context *context, struct gp__conn
     conn->base.ops = &ops;
     conn->base.local = under->local;
     conn->base.peer = under->peer;
+    conn->base.credentials = under->credentials;
     conn->kept.limit = KEPT_MAX;
     conn->under = under;
     under->events = &below;

@@ -5,6 +5,7 @@
 #include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/server/generation.h"
+#include "core/server/proxied.h"
 #include "core/server/server.h"
 
 static const struct gp__conn_events conn_events;
@@ -418,10 +419,22 @@ static void unref_generation(void *arg)
     gp__generation_unref(&generation);
 }
 
+static const struct gp__via *via_copy(struct gp__arena *arena, const struct gp__via *from)
+{
+    struct gp__via *via = from ? GP__ARENA_NEW(arena, struct gp__via) : NULL;
+
+    if (!via)
+        return NULL;
+    *via = *from;
+    via->tlvs = gp__arena_dup(arena, from->tlvs);
+    return via;
+}
+
 /* Shadow runs may outlive the client with the session: so it is the session that holds the
  * generation. */
 static struct gp_session *session_create(struct gp__server *server,
-                                         const struct gp__entrance *entrance, struct gp__conn *conn)
+                                         const struct gp__entrance *entrance, struct gp__conn *conn,
+                                         const struct gp__via *via)
 {
     char id[GP__ID_LEN + 1];
     struct gp_session *session;
@@ -434,6 +447,11 @@ static struct gp_session *session_create(struct gp__server *server,
     session->hostname = entrance->smtp.hostname;
     gp__session_set_client(session, &conn->peer.ip, conn->peer.port);
     gp__session_set_server(session, &conn->local.ip, conn->local.port);
+    gp__zone_name(conn->peer.scope, session->client_zone);
+    session->credentials = conn->credentials;
+    session->via = via_copy(session->arena, via);
+    session->may_xclient = gp__peers_have(&entrance->xclient, &conn->peer.ip);
+    session->may_xforward = gp__peers_have(&entrance->xforward, &conn->peer.ip);
     gp__conn_facts(conn, session);
     gp__session_policy_create(session, server->runtime, &entrance->policy);
     return session;
@@ -457,8 +475,47 @@ static void turn_away(struct gp__server *server, const struct gp__entrance *entr
     gp__conn_finish(conn);
 }
 
+static void log_open(const struct gp__client *client)
+{
+    const struct gp_session *session = client->session;
+    char proxy[48];
+
+    gp__log(client->runtime->log, GP_LOG_INFO, "session.open",
+            GP__F_S("session", gp__session_id(session)), GP__F_S("listener", session->listener),
+            GP__F_C("client", session->client_ip_text), GP__F_I("port", session->client_port),
+            GP__F_S("zone", session->client_zone[0] ? gp_slice_of(session->client_zone)
+                                                    : gp_slice(NULL, 0)),
+            GP__F_S("proxy",
+                    session->via ? gp__ip_format(&session->via->ip, proxy) : gp_slice(NULL, 0)));
+}
+
+void gp__client_renew(struct gp__client *client)
+{
+    struct gp_session *before = client->session, *session;
+
+    if (!client->conn)
+        return;
+    disconnected(client);
+    session = session_create(client->server, client->entrance, client->conn, before->via);
+    gp__smtp_renew(client->smtp, session);
+    gp__log(client->runtime->log, GP_LOG_INFO, "session.xclient",
+            GP__F_S("session", gp__session_id(session)), GP__F_S("before", gp__session_id(before)));
+    client->session = session;
+    client->disconnected = false;
+    gp__session_unref(&before);
+}
+
 void gp__client_start(struct gp__server *server, const struct gp__entrance *entrance,
                       struct gp__conn *conn)
+{
+    if (gp__peers_have(&entrance->proxy, &conn->peer.ip))
+        gp__proxied_start(server, entrance, conn);
+    else
+        gp__client_begin(server, entrance, conn, NULL);
+}
+
+void gp__client_begin(struct gp__server *server, const struct gp__entrance *entrance,
+                      struct gp__conn *conn, const struct gp__via *via)
 {
     uint64_t now = server->runtime->ops->now_ms(server->runtime);
     struct gp__admission admission;
@@ -479,17 +536,14 @@ void gp__client_start(struct gp__server *server, const struct gp__entrance *entr
     client->runtime = server->runtime;
     client->entrance = entrance;
     client->conn = conn;
-    client->session = session_create(server, entrance, conn);
+    client->session = session_create(server, entrance, conn, via);
     client->smtp = gp__smtp_create(&entrance->smtp, client->session, now);
     client->timer.fn = on_timer;
     client->stash.limit = entrance->smtp.limits.message_size;
     conn->events = &conn_events;
     conn->user = client;
     gp__server_remember(server, client);
-    gp__log(client->runtime->log, GP_LOG_INFO, "session.open",
-            GP__F_S("session", gp__session_id(client->session)),
-            GP__F_S("listener", entrance->name), GP__F_C("client", client->session->client_ip_text),
-            GP__F_I("port", client->session->client_port));
+    log_open(client);
     client->began = entrance->tls != GP__TLS_IMPLICIT;
     if (client->began)
         pump(client);

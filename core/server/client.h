@@ -54,9 +54,14 @@ struct gp__client {
     struct gp__buf stash;    /* body bytes that came in while the header hooks wait */
 };
 
-/* Serves a new connection, or tells it that there are too many and closes it. */
+/* Serves a new connection: of a proxy that is trusted to say whose it is once that is known. */
 void gp__client_start(struct gp__server *server, const struct gp__entrance *entrance,
                       struct gp__conn *conn);
+
+/* Begins the session, or tells the client that there are too many and closes. `via` (or NULL) is
+ * copied. */
+void gp__client_begin(struct gp__server *server, const struct gp__entrance *entrance,
+                      struct gp__conn *conn, const struct gp__via *via);
 
 /* Ends the session with a 421 as soon as it waits for a command (drain), or at once. */
 void gp__client_stop(struct gp__client *client, bool at_once);
@@ -66,6 +71,9 @@ void gp__client_stop(struct gp__client *client, bool at_once);
 /* Runs a task on a fiber; `after` from the loop's stack when it ended. */
 void gp__client_run(struct gp__client *client, void (*task)(struct gp__client *client),
                     void (*after)(struct gp__client *client));
+
+/* XCLIENT: the session is over, and another begins on the same connection. */
+void gp__client_renew(struct gp__client *client);
 
 /* Handles an ASK: answers at once or starts a task. */
 void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *event);

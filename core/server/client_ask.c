@@ -75,6 +75,7 @@ static enum gp_hook_point point_of(enum gp__smtp_ask ask)
     case GP__ASK_VRFY:
     case GP__ASK_EXPN:
     case GP__ASK_STARTTLS:
+    case GP__ASK_XCLIENT:
     case GP__ASK_COUNT:
         break;
     }
@@ -197,6 +198,7 @@ static uint64_t budget_of(const struct gp__policy_settings *settings, enum gp__s
     case GP__ASK_AUTH:
     case GP__ASK_LOGIN:
     case GP__ASK_AUTH_FAILED:
+    case GP__ASK_XCLIENT:
     case GP__ASK_COUNT:
         break;
     }
@@ -252,6 +254,10 @@ void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *even
     case GP__ASK_VRFY:
     case GP__ASK_EXPN:
     case GP__ASK_COUNT:
+        give_answer(client);
+        return;
+    case GP__ASK_XCLIENT:
+        gp__client_renew(client);
         give_answer(client);
     }
 }

@@ -10,6 +10,14 @@
 #include "core/server/server.h"
 #include "core/smtp/macros.h"
 
+/* What XFORWARD said: its purpose is this line. */
+static struct gp_slice forwarded(const struct gp_transaction *transaction, enum gp__attribute which)
+{
+    if (!transaction->forwarded || !gp__attribute_known(&transaction->forwarded->attributes, which))
+        return gp_slice(NULL, 0);
+    return transaction->forwarded->attributes.values[which];
+}
+
 static void text_member(struct gp__buf *out, struct gp_slice key, struct gp_slice value)
 {
     if (!gp_slice_present(value))
@@ -158,6 +166,9 @@ void gp__client_record(struct gp__client *client, struct gp__policy *policy,
         GP__F_C("client", client->session->client_ip_text),
         GP__F_S("helo", gp__session_helo(client->session)),
         GP__F_S("tls", client->session->tls_version), GP__F_S("user", client->session->auth_user),
+        GP__F_S("forwarded_ip", forwarded(transaction, GP__ATTRIBUTE_ADDR)),
+        GP__F_S("forwarded_name", forwarded(transaction, GP__ATTRIBUTE_NAME)),
+        GP__F_S("forwarded_id", forwarded(transaction, GP__ATTRIBUTE_IDENT)),
         GP__F_S("sender", policy->sender.text), GP__F_I("size", transaction->received_bytes),
         GP__F_I("reply", reply->code), GP__F_S("text", reply->text),
         GP__F_RAW("recipients", gp_slice_sub(all, 0, first)),

@@ -6,6 +6,7 @@
 #ifndef GP_SERVER_ENTRANCE_H
 #define GP_SERVER_ENTRANCE_H
 
+#include "core/base/peer.h"
 #include "core/config/settings.h"
 #include "core/delivery/route.h"
 #include "core/hook/auth.h"
@@ -24,6 +25,9 @@ struct gp__entrance {
     const struct gp__network *relay; /* clients that may relay */
     size_t n_relay;
     bool relay_authenticated;
+    struct gp__peers proxy;    /* must send the PROXY protocol's header */
+    struct gp__peers xclient;  /* may say XCLIENT */
+    struct gp__peers xforward; /* may say XFORWARD */
     struct gp__auth_backends auth;
     const struct gp__auth_guard_settings *auth_guard;
     bool submission; /* completes messages */

@@ -14,6 +14,7 @@
 struct gp__server {
     struct gp__runtime *runtime;
     struct gp__id_source ids;
+    struct gp__proxied *proxied; /* whose clients are not known yet; they count as clients */
     struct gp__client *clients;
     size_t n_clients;
     struct gp__tally sessions;

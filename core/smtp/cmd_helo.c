@@ -17,13 +17,15 @@ static const struct gp__reply no_memory = GP__REPLY_INIT(421, 4, 3, 0,
 /* A name as a client may have it: what DNS allows, "_" and single labels included, and one dot at
  * the end; A-labels (RFC 6531 3.7.1). Whether it is true is not for the protocol to ask (RFC 5321
  * 4.1.4). */
-static bool name_ok(struct gp_slice name)
+bool gp__helo_name_ok(struct gp_slice name)
 {
     struct gp__ip literal;
 
+    if (name.len > GP__HELO_MAX)
+        return false;
     if (name.len > 1 && name.data[name.len - 1] == '.')
         name.len--;
-    return name.len <= GP__HELO_MAX && gp__domain_parse(name, 0, &literal) == GP__ADDRESS_OK;
+    return gp__domain_parse(name, 0, &literal) == GP__ADDRESS_OK;
 }
 
 static void save(struct gp__smtp *smtp)
@@ -45,7 +47,7 @@ static void check(struct gp__smtp *smtp, struct gp_slice name, bool extended)
         gp__smtp_refuse(smtp, &no_name);
         return;
     }
-    if (!name_ok(name) || name.len > GP__HELO_MAX) {
+    if (!gp__helo_name_ok(name)) {
         gp__smtp_refuse(smtp, &bad_name);
         return;
     }

@@ -96,6 +96,8 @@ void gp__mail_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
     gp__smtp_reply(smtp, reply);
     smtp->session->transaction = smtp->proposed;
+    smtp->proposed->forwarded = smtp->session->forwarded; /* of one message only */
+    smtp->session->forwarded = NULL;
     smtp->proposed = NULL;
     smtp->rcpt_refused = 0;
     smtp->chunks_failed = false;

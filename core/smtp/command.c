@@ -35,13 +35,13 @@ static const struct gp__reply need_tls = GP__REPLY_INIT(530, 5, 7, 0,
 static const struct gp__reply need_login = GP__REPLY_INIT(530, 5, 7, 0, "Authentication required");
 static const struct gp__reply need_lhlo = GP__REPLY_INIT(503, 5, 5, 1, "Say LHLO first");
 
-/* A browser, or a header field, that was talked into speaking to us: whoever sent it does not
- * read replies, so nothing that follows may be taken for a command. */
+/* A browser, or a header field, that was talked into speaking to us, or a proxy that is not
+ * believed: whoever sent it does not read replies, so nothing that follows may be taken for a command. */
 static bool is_foreign(struct gp_slice verb)
 {
     static const struct gp_slice foreign[] = {
         {"GET", 3},   {"POST", 4},    {"PUT", 3},     {"HEAD", 4},  {"DELETE", 6},
-        {"PATCH", 5}, {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5},
+        {"PATCH", 5}, {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5}, {"PROXY", 5},
     };
 
     if (verb.len > 1 && verb.data[verb.len - 1] == ':')

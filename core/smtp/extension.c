@@ -26,6 +26,8 @@ static const struct {
     {GP__EXT_PRDR, {"PRDR", 4}},
     {GP__EXT_REQUIRETLS, {"REQUIRETLS", 10}},
     {GP__EXT_HELP, {"HELP", 4}},
+    {GP__EXT_XCLIENT, {"XCLIENT", 7}},
+    {GP__EXT_XFORWARD, {"XFORWARD", 8}},
 };
 
 unsigned gp__extension_mask(const struct gp__smtp_settings *settings,
@@ -41,6 +43,9 @@ unsigned gp__extension_mask(const struct gp__smtp_settings *settings,
         mask &= ~(unsigned)GP__EXT_PRDR;
     if (!gp_slice_present(session->tls_version)) /* RFC 8689 section 2 */
         mask &= ~(unsigned)GP__EXT_REQUIRETLS;
+    mask &= ~(unsigned)(GP__EXT_XCLIENT | GP__EXT_XFORWARD);
+    mask |= session->may_xclient ? (unsigned)GP__EXT_XCLIENT : 0;
+    mask |= session->may_xforward ? (unsigned)GP__EXT_XFORWARD : 0;
     return mask;
 }
 
@@ -52,6 +57,16 @@ static void add_limit(struct gp__text *text, struct gp_slice name, int64_t value
     gp__text_add_number(text, (uint64_t)value);
 }
 
+static void add_attributes(struct gp__text *text, unsigned set)
+{
+    for (int i = 0; i < GP__ATTRIBUTE_COUNT; i++) {
+        if (!(set & 1u << i))
+            continue;
+        gp__text_add(text, GP_S(" "));
+        gp__text_add(text, gp__attribute_name((enum gp__attribute)i));
+    }
+}
+
 static void add_parameters(struct gp__text *text, unsigned extension,
                            const struct gp__limits *limits)
 {
@@ -61,6 +76,10 @@ static void add_parameters(struct gp__text *text, unsigned extension,
     } else if (extension == GP__EXT_LIMITS) {
         add_limit(text, GP_S(" RCPTMAX="), limits->recipients);
         add_limit(text, GP_S(" MAILMAX="), limits->transactions);
+    } else if (extension == GP__EXT_XCLIENT) {
+        add_attributes(text, GP__XCLIENT_ATTRIBUTES);
+    } else if (extension == GP__EXT_XFORWARD) {
+        add_attributes(text, GP__XFORWARD_ATTRIBUTES);
     }
 }
 

@@ -59,6 +59,8 @@ enum gp__extension {
     GP__EXT_PRDR = 1 << 12,       /* SMTP only */
     GP__EXT_REQUIRETLS = 1 << 13, /* inside TLS only */
     GP__EXT_DEFAULT = (1 << 14) - 1 - (1 << 9) - (1 << 10),
+    GP__EXT_XCLIENT = 1 << 14, /* these two not by settings: of sessions that may */
+    GP__EXT_XFORWARD = 1 << 16,
     GP__EXT_AUTH = 1 << 15, /* not to be set: it holds where a mechanism is offered */
 };
 
@@ -108,6 +110,7 @@ enum gp__smtp_ask {
     GP__ASK_AUTH,        /* event.sasl needs to know something: answer.found, answer.value */
     GP__ASK_LOGIN,       /* the client has proved who it is: session->auth_user, may be refused */
     GP__ASK_AUTH_FAILED, /* it has not; the reply is the engine's unless one is given */
+    GP__ASK_XCLIENT,     /* the session begins anew: time for gp__smtp_renew() */
     GP__ASK_COUNT
 };
 
@@ -205,6 +208,12 @@ void gp__smtp_abort(struct gp__smtp *smtp, const struct gp__reply *reply);
  * that fails ends the session instead: gp__smtp_abort().
  */
 void gp__smtp_secured(struct gp__smtp *smtp);
+
+/*
+ * While XCLIENT is asked: `session` takes the place of the one that was, which the host keeps. With
+ * the answer the engine puts what XCLIENT says into it, and asks CONNECT.
+ */
+void gp__smtp_renew(struct gp__smtp *smtp, struct gp_session *session);
 
 /* Replies to write; the host consumes what it wrote. */
 struct gp__buf *gp__smtp_output(struct gp__smtp *smtp);

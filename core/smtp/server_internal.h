@@ -7,6 +7,7 @@
 #ifndef GP_SMTP_SERVER_INTERNAL_H
 #define GP_SMTP_SERVER_INTERNAL_H
 
+#include "core/smtp/attributes.h"
 #include "core/smtp/data.h"
 #include "core/smtp/extension.h"
 #include "core/smtp/lexer.h"
@@ -49,8 +50,9 @@ struct gp__command {
     struct gp_slice verb, argument;
     struct gp__buf lines; /* CAPABILITIES */
     struct gp__saved_helo helo;
-    struct gp__reply trouble; /* a refusal of the host that waits for the end of a chunk */
-    struct gp__reply welcome; /* the answer to CONNECT, while TLS is asked about */
+    struct gp__attributes attributes; /* XCLIENT, XFORWARD */
+    struct gp__reply trouble;         /* a refusal of the host that waits for the end of a chunk */
+    struct gp__reply welcome;         /* the answer to CONNECT, while TLS is asked about */
 };
 
 struct gp__smtp {
@@ -177,6 +179,8 @@ void gp__expn_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__auth_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__help_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__starttls_check(struct gp__smtp *smtp, struct gp_slice argument);
+void gp__xclient_check(struct gp__smtp *smtp, struct gp_slice argument);
+void gp__xforward_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__not_implemented_check(struct gp__smtp *smtp, struct gp_slice argument);
 void gp__unknown_check(struct gp__smtp *smtp, struct gp_slice verb, struct gp_slice argument);
 
@@ -191,6 +195,7 @@ gp__answer_fn gp__mail_proceed, gp__mail_refused;
 gp__answer_fn gp__rcpt_proceed, gp__rcpt_refused;
 gp__answer_fn gp__data_proceed, gp__data_refused;
 gp__answer_fn gp__unknown_proceed;
+gp__answer_fn gp__xclient_proceed;
 gp__answer_fn gp__starttls_proceed;
 gp__answer_fn gp__tls_proceed, gp__tls_refused;
 gp__answer_fn gp__auth_refused, gp__auth_failed_proceed;
@@ -211,6 +216,9 @@ bool gp__smtp_offers_tls(const struct gp__smtp *smtp);
 void gp__auth_line(struct gp__smtp *smtp, struct gp_slice line, enum gp__line_flaw flaw);
 void gp__auth_answered(struct gp__smtp *smtp, const struct gp__answer *answer);
 void gp__auth_done(struct gp__smtp *smtp);
+
+/* A name as HELO may have it (cmd_helo.c). */
+bool gp__helo_name_ok(struct gp_slice name);
 
 /* ---- shared by MAIL and RCPT (cmd_mail.c) ---- */
 

@@ -27,6 +27,7 @@ void gp__session_unref(struct gp_session **session_)
     *session_ = NULL;
     if (!session || --session->refs > 0)
         return;
+    gp__forwarded_free(&session->forwarded);
     arena = session->arena; /* the session lives in it */
     gp__arena_free(&arena);
 }

@@ -9,7 +9,8 @@
 
 #include "core/base/arena.h"
 #include "core/base/id.h"
-#include "core/base/ip.h"
+#include "core/base/peer.h"
+#include "core/smtp/attributes.h"
 
 #include <gatepost/slice.h>
 #include <stdbool.h>
@@ -27,6 +28,21 @@ struct gp_transaction;
 struct gp__macros;
 struct gp__session_policy; /* of the hook layer */
 
+/* The proxy that a client came through, by the PROXY protocol. */
+struct gp__via {
+    struct gp__ip ip; /* of its socket; family 0: UNIX */
+    unsigned version;
+    struct gp_slice tlvs; /* of version 2: see core/base/proxy.h */
+};
+
+/* What XFORWARD said of the client of a message; in an arena of its own. */
+struct gp__forwarded {
+    struct gp__arena *arena;
+    struct gp__attributes attributes;
+};
+
+void gp__forwarded_free(struct gp__forwarded **forwarded_);
+
 struct gp_session {
     struct gp__arena *arena;
     unsigned refs;
@@ -37,11 +53,18 @@ struct gp_session {
     struct gp__ip client_ip, server_ip; /* family 0: a UNIX socket */
     uint16_t client_port, server_port;
     char client_ip_text[48], server_ip_text[48];
+    char client_zone[GP__ZONE_MAX];     /* the interface of a link-local client; or empty */
+    struct gp__credentials credentials; /* of the process behind a UNIX socket */
+    const struct gp__via *via;          /* NULL: it connected itself */
 
     char helo_text[GP__HELO_MAX];
     uint8_t helo_len;
     bool helo_seen, extended; /* extended: EHLO or LHLO */
     bool talked_early;
+
+    bool may_xclient, may_xforward;       /* trusted with these commands */
+    const struct gp__attributes *xclient; /* what XCLIENT said; or NULL */
+    struct gp__forwarded *forwarded;      /* what XFORWARD said of the next message; or NULL */
 
     struct gp_slice tls_version, tls_cipher, tls_server_name; /* absent without TLS */
     /* Of the client's certificate: its name if it was verified; subject and SHA-256 if there is

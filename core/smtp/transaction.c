@@ -40,6 +40,7 @@ void gp__transaction_unref(struct gp_transaction **transaction_)
 {
     struct gp_transaction *transaction = *transaction_;
     struct gp__arena *arena;
+    struct gp__forwarded *forwarded;
     struct gp_session *session;
 
     *transaction_ = NULL;
@@ -47,6 +48,8 @@ void gp__transaction_unref(struct gp_transaction **transaction_)
         return;
     arena = transaction->arena; /* the transaction lives in it; its cleanups may use the session */
     session = transaction->session;
+    forwarded = transaction->forwarded;
     gp__arena_free(&arena);
+    gp__forwarded_free(&forwarded);
     gp__session_unref(&session);
 }

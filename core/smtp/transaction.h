@@ -30,6 +30,8 @@ struct gp_transaction {
     bool chunking;           /* BDAT was used: DATA is out of order now */
     bool data_began;
 
+    struct gp__forwarded *forwarded; /* what XFORWARD said; or NULL */
+
     struct gp__policy *policy;
 };
 

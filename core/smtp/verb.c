@@ -28,6 +28,8 @@ static const struct gp__verb verbs[] = {
     {{"HELP", 4}, IDLE | FREE, gp__help_check},
     {{"STARTTLS", 8}, BARE | PLAIN | FREE, gp__starttls_check},
     {{"AUTH", 4}, SYNC | FREE, gp__auth_check},
+    {{"XFORWARD", 8}, IDLE | FREE, gp__xforward_check},
+    {{"XCLIENT", 7}, SYNC | IDLE | FREE, gp__xclient_check},
     {{"TURN", 4}, SYNC, gp__not_implemented_check}, /* RFC 5321 appendix F.1 and F.6 */
     {{"SEND", 4}, 0, gp__not_implemented_check},
     {{"SOML", 4}, 0, gp__not_implemented_check},

@@ -8,6 +8,7 @@
 
 #include <gatepost/slice.h>
 #include <gatepost/types.h>
+#include <stdint.h>
 
 GP_BEGIN_C
 
@@ -27,6 +28,49 @@ GP_API unsigned gp_client_port(struct gp_call *call);
 /* The address and port that the client connected to. */
 GP_API struct gp_slice gp_server_ip(struct gp_call *call);
 GP_API unsigned gp_server_port(struct gp_call *call);
+
+/* The interface of a link-local IPv6 client ("eth0"); absent for any other. */
+GP_API struct gp_slice gp_client_zone(struct gp_call *call);
+
+/* The process that connected to a UNIX socket, as the system knows it; -1 for any other client. */
+GP_API int64_t gp_client_uid(struct gp_call *call);
+GP_API int64_t gp_client_gid(struct gp_call *call);
+GP_API int64_t gp_client_pid(struct gp_call *call);
+
+/*
+ * The proxy that a client came through, where the listener's `proxy:` trusts it: the version of the
+ * PROXY protocol (0: none), the proxy's own address (absent: a UNIX socket). The client's address
+ * and the one that it connected to are those that the proxy tells.
+ */
+GP_API unsigned gp_proxy_version(struct gp_call *call);
+GP_API struct gp_slice gp_proxy_ip(struct gp_call *call);
+
+enum gp_proxy_tlv {
+    GP_PROXY_ALPN = 0x01,
+    GP_PROXY_AUTHORITY = 0x02, /* the SNI name that the client asked the proxy for */
+    GP_PROXY_UNIQUE_ID = 0x05,
+    GP_PROXY_SSL = 0x20, /* flags and result of the verification: 5 bytes, then the next five */
+    GP_PROXY_SSL_VERSION = 0x21,
+    GP_PROXY_SSL_CN = 0x22, /* common name of the client's certificate */
+    GP_PROXY_SSL_CIPHER = 0x23,
+    GP_PROXY_SSL_SIG_ALG = 0x24,
+    GP_PROXY_SSL_KEY_ALG = 0x25,
+    GP_PROXY_NETNS = 0x30,
+};
+
+/* What else a proxy told with version 2, by type; its bytes as they came. Absent if it did not. */
+GP_API struct gp_slice gp_proxy_tlv(struct gp_call *call, unsigned type);
+
+/*
+ * What XCLIENT said of this client ("NAME", "ADDR", "LOGIN" …, see Postfix's XCLIENT_README), where
+ * the listener's `xclient:` trusts its connection: "[UNAVAILABLE]" and "[TEMPUNAVAIL]" as they are,
+ * absent if it was not said. Address, port, HELO and login are those of the session already.
+ */
+GP_API struct gp_slice gp_xclient(struct gp_call *call, struct gp_slice attribute);
+
+/* What XFORWARD said of the client from which the message came ("NAME", "ADDR", "IDENT" …): from
+ * `mail` on, of this transaction. The session's own client is who sent it to us. */
+GP_API struct gp_slice gp_xforward(struct gp_call *call, struct gp_slice attribute);
 
 /* Whether the client is in the network. */
 GP_API bool gp_client_in(struct gp_call *call, const struct gp_network *network);

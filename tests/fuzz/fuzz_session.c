@@ -131,6 +131,17 @@ static void check_path(struct gp_slice address)
         CHECK(!gp__is_control(address.data[i]));
 }
 
+static void renew(struct host *host)
+{
+    struct gp_session *session = gp__session_create("0123456789abcdef");
+
+    session->tls_version = host->session->tls_version;
+    gp__smtp_renew(host->smtp, session);
+    CHECK(host->session->refs == 1 && session->may_xclient);
+    gp__session_unref(&host->session);
+    host->session = session;
+}
+
 static void on_ask(struct host *host, const struct gp__smtp_event *event)
 {
     host->ask = event->ask;
@@ -180,7 +191,12 @@ static void on_ask(struct host *host, const struct gp__smtp_event *event)
         break;
     case GP__ASK_TLS:
         CHECK(!host->open && gp_slice_present(host->session->tls_version));
-        CHECK(!gp_slice_present(gp__session_helo(host->session)));
+        CHECK(!gp_slice_present(gp__session_helo(host->session)) || host->session->xclient);
+        break;
+    case GP__ASK_XCLIENT:
+        CHECK(!host->open && host->session->may_xclient);
+        if (dice(host, 2))
+            renew(host);
         break;
     case GP__ASK_COUNT:
         abort();
@@ -324,6 +340,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     choose_settings(&host, data);
     rest = gp_slice((const char *)data + SEED_BYTES, size - SEED_BYTES);
     host.session = gp__session_create("0123456789abcdef");
+    host.session->may_xclient = data[1] & 64;
+    host.session->may_xforward = data[1] & 128;
     if (data[1] % 16 == 15)
         host.session->tls_version = GP_S("TLSv1.3");
     host.smtp = gp__smtp_create(&host.settings, host.session, 0);

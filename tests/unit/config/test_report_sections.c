@@ -437,6 +437,23 @@ static const struct report_case refused[] = {
      "meant, in a laboratory, write \"anyone\"\n"
      "    listeners: {mx: {address: \"[::1]:25\", relay: \"0.0.0.0/0\"}}\n"
      "                                                 ^\n"},
+    {"trusted peers", false,
+     "hostname: mx.example\n"
+     "routes: []\n"
+     "listeners: {mx: {address: \"[::1]:24\", proxy: [::1, unixx], xclient: 0.0.0.0/0, "
+     "xforward: 10.0.0.1/8}}\n",
+     "F:3:52: error: neither a network nor the word unix: \"unixx\"; did you mean \"unix\"?\n"
+     "    listeners: {mx: {address: \"[::1]:24\", proxy: [::1, unixx], xclient: 0.0.0.0/0, "
+     "xforward: 10.0.0.1/8}}\n"
+     "                                                       ^\n"
+     "F:3:69: error: anyone could say that they are somebody else: list your proxies only\n"
+     "    listeners: {mx: {address: \"[::1]:24\", proxy: [::1, unixx], xclient: 0.0.0.0/0, "
+     "xforward: 10.0.0.1/8}}\n"
+     "                                                                        ^\n"
+     "F:3:90: error: bits of the host are set in 10.0.0.1/8\n"
+     "    listeners: {mx: {address: \"[::1]:24\", proxy: [::1, unixx], xclient: 0.0.0.0/0, "
+     "xforward: 10.0.0.1/8}}\n"
+     "                                                                                             ^\n"},
     {"relay word", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\", relay: [autenticated, 10.1.0.0/8]}}\n",

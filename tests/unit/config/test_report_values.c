@@ -194,6 +194,14 @@ static const struct report_case refused[] = {
      "65535, not 0\n"
      "        - allkinds: {address: \"foo:0\"}\n"
      "                              ^\n"},
+    {"address with a bad zone", true,
+     "chains:\n"
+     "  c:\n"
+     "    - allkinds: {address: \"[fe80::1%]:25\"}\n",
+     "F:7:27: error: \"address\" in the options of \"allkinds\": not the name of an interface after "
+     "\"%\", not \"[fe80::1%]:25\"\n"
+     "        - allkinds: {address: \"[fe80::1%]:25\"}\n"
+     "                              ^\n"},
     {"address v6 without brackets", true,
      "chains:\n"
      "  c:\n"

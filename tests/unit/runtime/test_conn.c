@@ -460,6 +460,10 @@ static void test_unix_socket(void **state)
     fd = open_session(f);
     f->sessions[0].echo = true;
     assert_int_equal(f->sessions[0].conn->peer.ip.family, 0);
+    assert_true(f->sessions[0].conn->credentials.known);
+    assert_int_equal(f->sessions[0].conn->credentials.uid, getuid());
+    assert_int_equal(f->sessions[0].conn->credentials.gid, getgid());
+    assert_int_equal(f->sessions[0].conn->credentials.pid, getpid());
     say(fd, "LHLO\r\n");
     TURN_WHILE(f->rt, f->sessions[0].got.len < 6);
     hear(fd, "LHLO\r\n");
@@ -481,6 +485,42 @@ static void test_unix_socket(void **state)
     assert_int_equal(gp__listen_socket(&again, &other, &step), -1);
     assert_string_equal(step, "bind");
     test_dir_remove(dir);
+}
+
+/* Addresses of one link only, with the name or the number of its interface. */
+static void test_zones(void **state)
+{
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_scope_id = 1};
+    struct gp__endpoint endpoint;
+    struct sockaddr_storage addr;
+    struct gp__address address;
+    char zone[GP__ZONE_MAX];
+
+    (void)state;
+    assert_int_equal(gp__address_parse(GP_S("[fe80::1%lo]:25"), &address), 0);
+    assert_slice_equal(address.zone, "lo");
+    assert_int_equal(address.endpoint.ip.family, 6);
+    assert_int_equal(gp__address_find_zone(&address), 0);
+    assert_slice_equal(gp__zone_name(address.endpoint.scope, zone), "lo");
+    assert_int_not_equal(gp__endpoint_to_sockaddr(&address.endpoint, &addr), 0);
+    assert_int_equal(((struct sockaddr_in6 *)&addr)->sin6_scope_id, address.endpoint.scope);
+    gp__endpoint_from_sockaddr((struct sockaddr *)&in6, &endpoint);
+    assert_int_equal(endpoint.scope, 1);
+    assert_slice_equal(gp__zone_name(0, zone), "");
+    assert_slice_equal(gp__zone_name(4000000000u, zone), "4000000000");
+    assert_int_equal(gp__address_parse(GP_S("[fe80::1%nosuch0]:25"), &address), 0);
+    assert_int_equal(gp__address_find_zone(&address), -1);
+    assert_int_equal(gp__address_parse(GP_S("[fe80::1%]:25"), &address), -1);
+    assert_int_equal(gp__address_parse(GP_S("[fe80::1%0123456789abcdef]:25"), &address), -1);
+    assert_int_equal(gp__address_parse(GP_S("[%lo]:25"), &address), -1);
+}
+
+static void test_zone_is_served(void **state)
+{
+    struct fixture *f = *state;
+
+    serve(f, (struct gp__listen_options){.address = GP_S("[::1%lo]:0")});
+    close(open_session(f));
 }
 
 static void test_bad_addresses(void **state)
@@ -529,6 +569,8 @@ int main(void)
         TEST(test_listener_pause),
         TEST(test_shortage),
         TEST(test_unix_socket),
+        TEST(test_zones),
+        TEST(test_zone_is_served),
         TEST(test_bad_addresses),
     };
 

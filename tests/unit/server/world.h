@@ -350,7 +350,7 @@ static struct gp__sim_client *world_connect_from(struct world *world, const char
     return world->client;
 }
 
-static struct gp__sim_client *world_connect(struct world *world)
+static inline struct gp__sim_client *world_connect(struct world *world)
 {
     return world_connect_from(world, "203.0.113.7");
 }

@@ -61,8 +61,8 @@ static const struct gp__crypto crypto = {
     .hash = gp__digest_hash, .hmac = gp__digest_hmac, .random = same_bytes};
 
 static const char *const asks[GP__ASK_COUNT] = {
-    "connect", "helo", "capabilities", "mail", "rcpt", "data",  "message",    "command",
-    "vrfy",    "expn", "starttls",     "tls",  "auth", "login", "auth_failed"};
+    "connect", "helo", "capabilities", "mail", "rcpt", "data",  "message",     "command",
+    "vrfy",    "expn", "starttls",     "tls",  "auth", "login", "auth_failed", "xclient"};
 static const char *const resets[] = {"none", "rset",   "helo",    "refused",
                                      "quit", "closed", "timeout", "starttls"};
 
@@ -406,6 +406,10 @@ static void set(struct run *run, struct gp_slice text)
         encrypt(run);
     else if (gp_slice_eq(name, GP_S("certificate")))
         run->session->tls_client_name = gp__arena_dup(run->arena, text);
+    else if (gp_slice_eq(name, GP_S("xclient")))
+        run->session->may_xclient = true;
+    else if (gp_slice_eq(name, GP_S("xforward")))
+        run->session->may_xforward = true;
     else if (gp_slice_eq(name, GP_S("extensions")))
         set_extension(run, text);
     else if (!set_limit(run, name, text))
