@@ -138,11 +138,22 @@ const char *const gp__listener_own[] = {"like", NULL};
 
 /* ---- like ---- */
 
+/* A mapping of which each key is taken over by itself. */
+static void merge_key(struct gp__load *load, struct gp__node *over, const struct gp__node *node,
+                      const struct gp__node *base, struct gp_slice key)
+{
+    const struct gp__node *merged = gp__node_merge(load->arena, gp__node_get(node, key),
+                                                   gp__node_get(base, key));
+
+    if (merged)
+        gp__node_put(over, gp__node_scalar(load->arena, key, node), merged);
+}
+
 /* A listener's mapping with what it takes over; NULL after an error. */
 static const struct gp__node *resolve(struct gp__load *load, const struct gp__node *section,
                                       const struct gp__node *node, unsigned depth)
 {
-    const struct gp__node *like = gp__node_get(node, GP_S("like")), *base, *limits;
+    const struct gp__node *like = gp__node_get(node, GP_S("like")), *base;
     struct gp__node *over;
 
     if (!like || like->kind == GP__NODE_NULL)
@@ -159,11 +170,9 @@ static const struct gp__node *resolve(struct gp__load *load, const struct gp__no
     base = resolve(load, section, base, depth + 1);
     if (!base || base->kind != GP__NODE_MAPPING)
         return NULL;
-    limits = gp__node_merge(load->arena, gp__node_get(node, GP_S("limits")),
-                            gp__node_get(base, GP_S("limits")));
-    over = gp__node_mapping(load->arena, 1, node);
-    if (limits)
-        gp__node_put(over, gp__node_scalar(load->arena, GP_S("limits"), node), limits);
+    over = gp__node_mapping(load->arena, 2, node);
+    merge_key(load, over, node, base, GP_S("limits"));
+    merge_key(load, over, node, base, GP_S("tls_options"));
     return gp__node_merge(load->arena, gp__node_merge(load->arena, over, node), base);
 }
 

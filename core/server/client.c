@@ -252,17 +252,36 @@ static void on_ready(struct gp__conn *conn)
     pump(client);
 }
 
+static void log_reason(const struct gp__client *client, const char *reason)
+{
+    gp__log(client->runtime->log, GP_LOG_NOTICE, "tls.failed",
+            GP__F_S("session", gp__session_id(client->session)),
+            GP__F_S("listener", client->entrance->name),
+            GP__F_C("client", client->session->client_ip_text), GP__F_C("text", reason));
+}
+
 /* A client that goes away is nothing to tell; that it and we do not understand each other is. */
 static void log_failure(const struct gp__client *client, int error)
 {
     const char *reason = client->encrypted ? gp__tls_failure(client->conn) : NULL;
 
-    if (!reason || (!client->handshaking && error == GP_ECLOSED))
+    if (reason && (client->handshaking || error != GP_ECLOSED))
+        log_reason(client, reason);
+}
+
+/* TLS from the first byte; nothing can be said if it is not to be had. */
+static void encrypt_first(struct gp__client *client)
+{
+    const char *reason = NULL;
+
+    if (gp__tls_context_full(client->entrance->tls_context))
+        reason = "too many handshakes are under way";
+    else if (!encrypt(client))
+        reason = "out of memory";
+    if (!reason)
         return;
-    gp__log(client->runtime->log, GP_LOG_NOTICE, "tls.failed",
-            GP__F_S("session", gp__session_id(client->session)),
-            GP__F_S("listener", client->entrance->name),
-            GP__F_C("client", client->session->client_ip_text), GP__F_C("text", reason));
+    log_reason(client, reason);
+    gp__conn_close(client->conn);
 }
 
 /* ---- the loop ---- */
@@ -547,8 +566,8 @@ void gp__client_begin(struct gp__server *server, const struct gp__entrance *entr
     client->began = entrance->tls != GP__TLS_IMPLICIT;
     if (client->began)
         pump(client);
-    else if (gp__tls_context_full(entrance->tls_context) || !encrypt(client))
-        gp__conn_close(client->conn);
+    else
+        encrypt_first(client);
 }
 
 void gp__client_stop(struct gp__client *client, bool at_once)

@@ -291,6 +291,10 @@ def short(bench):
                     raise RuntimeError(f"{figures['messages']} of 60 messages")
             if server.stored() not in (None, 240):
                 raise RuntimeError(f"{server.stored()} of 240 messages are in the Maildir")
+    with bench.server(Gatepost, tls=True) as server:
+        for how, resumed in (("full", 0), ("resumed", 2)):
+            if bench.tls(server, how, 3)["resumed"] != resumed:
+                raise RuntimeError(f"{how} handshakes are not {how}")
 
 
 def report(goals):

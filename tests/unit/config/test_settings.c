@@ -548,6 +548,7 @@ static void test_tls(void **state)
         "  own: {address: \"[::1]:27\", tls: implicit, tls_options: {tickets: "
         "false, profile: old, client_certificates: request, client_ca: "
         "a.pem}}\n"
+        "  two: {like: own, address: \"[::1]:28\", tls_options: {tickets: true}}\n"
         "targets: {box: {maildir: {path: /m}}}\n"
         "routes: [{name: r, to: box, mode: direct}]\n";
     struct fake_file files[] = {{FAKE_MAIN, text, 0},
@@ -584,6 +585,9 @@ static void test_tls(void **state)
     assert_false(own->tickets);
     assert_int_equal(own->client_certificates, GP__TLS_CLIENT_REQUEST);
     assert_text(own->client_ca, "CERT a");
+    assert_int_equal(s->listeners[4]->tls, GP__TLS_IMPLICIT);
+    assert_int_equal(s->listeners[4]->tls_settings->profile, GP__TLS_OLD);
+    assert_true(s->listeners[4]->tls_settings->tickets);
     gp__settings_free(&s);
 }
 

@@ -303,6 +303,7 @@ static void test_too_many(void **state)
     gp__sim_advance(world->rt, 10);
     assert_true(gp__sim_client_closed(world->client));
     assert_replies(world, 0, "");
+    assert_true(world_logged(world, "text=\"too many handshakes are under way\""));
     gp__sim_advance(world->rt, 30000); /* the first took too long */
     assert_true(gp__sim_client_closed(first));
     assert_true(world_logged(world, "text=\"the handshake takes too long\""));
