@@ -123,7 +123,7 @@ static const struct gp_option guard_rows[] = {
     GP_OPTION_DURATION("lock", struct gp__auth_guard_settings, lock, "15m", 1000, 86400000,
                        "How long after the last failure a lock lasts, and failures are counted."),
     GP_OPTION_SECRET("decoy_key", struct gp__auth_guard_settings, decoy_key, GP_OPTIONAL,
-                     "What made-up salts depend on; without it on a key of each process."),
+                     "What made-up salts depend on; without it on a key drawn at the start."),
     GP_OPTION_INTEGER("remembered", struct gp__auth_guard_settings, remembered, "100000", 100,
                       10000000,
                       "Addresses and names remembered at once; the oldest are forgotten."),

@@ -3,6 +3,7 @@
 #include "core/process/master.h"
 
 #include "core/base/alloc.h"
+#include "core/base/crypto.h"
 #include "core/process/pack.h"
 #include "core/process/spawn.h"
 #include "core/runtime/tls.h"
@@ -67,14 +68,17 @@ static void on_closed(void *arg)
 
 /* ---- starting ---- */
 
-/* So that a session with one worker can be resumed with any other. */
-static void add_tickets(const struct gp__master *master, struct gp__buf *body)
+/* So that a session with one worker can be resumed with any other, and all of them make up the same
+ * salt for a user who does not exist. */
+static void add_secrets(const struct gp__master *master, struct gp__buf *body)
 {
+    const struct gp__crypto *crypto = master->runtime->crypto;
     uint8_t state[GP__TLS_TICKET_STATE];
 
     gp__tls_tickets_share(state, master->runtime->ops->wall_ms(master->runtime));
     gp__pack_text(body, gp_slice((const char *)state, sizeof state));
     explicit_bzero(state, sizeof state);
+    gp__pack_text(body, gp_slice((const char *)crypto->key, sizeof crypto->key));
 }
 
 static int send_start(struct gp__child *child, int board)
@@ -89,7 +93,7 @@ static int send_start(struct gp__child *child, int board)
     gp__pack_number(&body, conf->manifest.sandbox);
     gp__pack_text(&body, gp_slice_of(child->master->options->config));
     if (gp__roles[child->role].wants_bundle)
-        add_tickets(child->master, &body);
+        add_secrets(child->master, &body);
     start.body = gp__buf_slice(&body);
     if (gp__roles[child->role].wants_bundle)
         start.fds[start.n_fds++] = conf->loaded.bundle;

@@ -23,7 +23,8 @@ enum gp__message_type {
     GP__MSG_LOADED,
 
     /* master to all: version, slot, 1 for a sandbox, path of the configuration; its board, and for
-     * those that load a configuration the secret of TLS tickets, the bundle, and the log's file */
+     * those that load a configuration the secret of TLS tickets, the key of made-up salts, the
+     * bundle, and the log's file */
     GP__MSG_START,
     /* all to master: nothing */
     GP__MSG_READY,

@@ -3,6 +3,7 @@
  * A worker: sessions and hooks, with few rights. Gets its configuration, its board and its sockets
  * from the master; without a master it lets its sessions end and goes.
  */
+#include "core/base/crypto.h"
 #include "core/process/board.h"
 #include "core/process/bundle.h"
 #include "core/process/channel.h"
@@ -39,8 +40,9 @@ struct worker {
     struct gp__timer beat;
     uint64_t slot;
     char config[4096];
-    int landlock; /* its version; 0: none */
-    int log_file; /* -1: none was passed */
+    uint8_t crypto_key[GP__CRYPTO_KEY]; /* the master's, until there is a runtime */
+    int landlock;                       /* its version; 0: none */
+    int log_file;                       /* -1: none was passed */
 };
 
 /* ---- signs of life ---- */
@@ -187,11 +189,14 @@ static int catch_signals(struct worker *worker, struct gp__buf *error)
 
 /* ---- start ---- */
 
-static int take_tickets(struct gp_slice state)
+static int take_secrets(struct worker *worker, struct gp__unpack *in)
 {
-    if (state.len != GP__TLS_TICKET_STATE)
+    struct gp_slice tickets = gp__unpack_text(in), key = gp__unpack_text(in);
+
+    if (tickets.len != GP__TLS_TICKET_STATE || key.len != sizeof worker->crypto_key)
         return -1;
-    gp__tls_tickets_join((const uint8_t *)state.data);
+    gp__tls_tickets_join((const uint8_t *)tickets.data);
+    memcpy(worker->crypto_key, key.data, key.len);
     return 0;
 }
 
@@ -209,7 +214,7 @@ static int take_start(struct worker *worker, struct gp__message *start, struct g
     worker->slot = gp__unpack_number(&in);
     (void)gp__unpack_number(&in); /* its own configuration tells, too */
     config = gp__unpack_text(&in);
-    if (take_tickets(gp__unpack_text(&in)) < 0 || in.bad || config.len >= sizeof worker->config ||
+    if (take_secrets(worker, &in) < 0 || in.bad || config.len >= sizeof worker->config ||
         start->n_fds < 2) {
         gp__buf_append(error, gp_slice_of(why));
         return -1;
@@ -291,6 +296,8 @@ static int start(struct worker *worker, struct gp__message *message, struct gp__
     worker->log_file = -1;
     if (lock_files(worker, error) < 0 || gp__reception_open_runtime(&worker->reception, error) < 0)
         return -1;
+    memcpy(worker->reception.runtime->crypto->key, worker->crypto_key, sizeof worker->crypto_key);
+    explicit_bzero(worker->crypto_key, sizeof worker->crypto_key);
     gp__crash_words(&worker->board->words);
     gp__counts_into(&worker->board->counts);
     worker->beat.fn = on_beat;
@@ -331,7 +338,7 @@ int gp__worker_main(int channel)
         return 1;
     failed = start(&worker, &message, &error);
     gp__message_close_fds(&message);
-    explicit_bzero(place.data, place.cap); /* the secret of tickets */
+    explicit_bzero(place.data, place.cap); /* the secrets in it */
     gp__buf_free(&place);
     tell(&worker, failed ? GP__MSG_FAILED : GP__MSG_READY, gp__buf_slice(&error));
     gp__buf_free(&error);

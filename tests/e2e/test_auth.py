@@ -12,6 +12,7 @@ import threading
 import unittest
 
 import harness
+import processes
 
 LISTENER = ("auth: [staff], auth_plaintext: true, auth_required: true, submission: true, "
             "relay: [authenticated], sessions_per_client: 100000, limits: {auth_failures: 1000}")
@@ -166,6 +167,30 @@ class Logins(harness.TestCase):
             client.hello()
             client.command("AUTH PLAIN " + plain("anna", "se cret"), 235)
         self.assertEqual(server.reports(), [])
+
+
+class Workers(processes.Processes):
+    """Several processes, as another user."""
+
+    def test_one_salt_for_who_is_not_there(self):
+        """Whichever worker answers: a salt that changes would tell that it is made up."""
+        users = self.directory / "users"
+        self.assertEqual(user("add", "anna", path=users, password="se cret").returncode, 0)
+        if harness.unprivileged():
+            os.chown(users, harness.unprivileged().pw_uid, -1)
+        server = self.launch(self.text(workers=3, listener=LISTENER, rest=REST))
+        self.wait_workers(server, 3)
+        challenges = set()
+        for _ in range(30):
+            with harness.Client(server.address) as client:
+                client.hello()
+                first = base64.b64encode(b"n,,n=nobody,r=x").decode()
+                challenge = client.command("AUTH SCRAM-SHA-256 " + first, 334).text
+                challenges.add(base64.b64decode(challenge).split(b",")[1])
+        self.assertEqual(len(challenges), 1)
+        with harness.Client(server.address) as client:
+            client.hello()
+            client.command("AUTH PLAIN " + plain("anna", "se cret"), 235)
 
 
 class Users(unittest.TestCase):
