@@ -4,7 +4,9 @@
  - every log event with its level and fields, in docs/operations.md, and no other
  - every fact of conditions, and every section that a configuration may have, in
    docs/configuration.md
- - every command, with its options, in the manual page"""
+ - every command, with its options, in the manual page
+
+and the tests that docs/threats.md names exist."""
 
 import re
 import sys
@@ -111,10 +113,23 @@ def check_manual():
             need(option in page, f"docs/man/gatepost.8: no word of {option} of {name}")
 
 
+# ---- threats ----
+
+def check_threats():
+    named = re.findall(r"`((?:tests|plugins)/[\w./]+)(?::(\w+))?`", read("docs/threats.md"))
+    need(len(named) > 30, "no longer finds the tests in docs/threats.md")
+    for path, test in named:
+        if not (ROOT / path).is_file():
+            problems.append(f"docs/threats.md: there is no {path}")
+        elif test and not re.search(rf"\b{test}\b", read(path)):
+            problems.append(f"docs/threats.md: there is no {test} in {path}")
+
+
 def main():
     check_events()
     check_configuration()
     check_manual()
+    check_threats()
     print("\n".join(problems) or "complete")
     sys.exit(1 if problems else 0)
 
