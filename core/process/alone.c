@@ -3,6 +3,7 @@
  * There is no reload: that takes new processes. */
 #include "core/process/alone.h"
 
+#include "core/process/identity.h"
 #include "core/process/manager.h"
 #include "core/runtime/listener.h"
 #include "core/runtime/live.h"
@@ -161,6 +162,27 @@ static void on_watchdog(struct gp__timer *timer)
         (struct gp__alone *)(void *)((char *)timer - offsetof(struct gp__alone, watchdog)));
 }
 
+/* ---- rights ---- */
+
+/* What only root may open is open. */
+static int give_up_rights(struct gp__alone *alone)
+{
+    const struct gp__process_settings *settings = &alone->reception.generation->settings->process;
+    struct gp__identity identity;
+    char error[256];
+
+    if (!settings->user.len || geteuid() != 0)
+        return 0;
+    if (gp__identity_find(&identity, settings->user, settings->group, error, sizeof error) < 0) {
+        fprintf(stderr, "gatepost: %s\n", error);
+        return -1;
+    }
+    if (gp__identity_take(&identity) == 0)
+        return 0;
+    fprintf(stderr, "gatepost: give up rights: %s\n", strerror(errno));
+    return -1;
+}
+
 /* ---- the whole ---- */
 
 static int start(struct gp__alone *alone)
@@ -171,7 +193,7 @@ static int start(struct gp__alone *alone)
         open_service(alone) < 0 || catch_signals(alone) < 0 || gp__alone_open_control(alone) < 0 ||
         gp__alone_open_metrics(alone) < 0)
         return -1;
-    if (open_doors(alone) < 0)
+    if (open_doors(alone) < 0 || give_up_rights(alone) < 0)
         return -1;
     close_unused_sockets(alone);
     gp__manager_tell("READY=1");

@@ -55,14 +55,14 @@ static void fail(const char *what)
     _exit(CANNOT_EXECUTE);
 }
 
-static void limit(int resource, uint64_t value)
+static void limit_files(uint64_t value)
 {
     struct rlimit now;
 
-    if (getrlimit(resource, &now) < 0)
+    if (getrlimit(RLIMIT_NOFILE, &now) < 0)
         fail("limits");
     now.rlim_cur = value == 0 || value > now.rlim_max ? now.rlim_max : (rlim_t)value;
-    if (setrlimit(resource, &now) < 0)
+    if (setrlimit(RLIMIT_NOFILE, &now) < 0)
         fail("limits");
 }
 
@@ -94,7 +94,7 @@ static void become(const struct gp__spawn *spawn, const char *program)
     if (spawn->channel == GP__CHANNEL_FD ? fcntl(spawn->channel, F_SETFD, 0) < 0
                                          : dup2(spawn->channel, GP__CHANNEL_FD) < 0)
         fail("channel");
-    limit(RLIMIT_NOFILE, spawn->open_files);
+    limit_files(spawn->open_files);
     if (!spawn->core_files)
         no_core();
     if (spawn->identity && gp__identity_take(spawn->identity) < 0)

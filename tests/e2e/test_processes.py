@@ -92,6 +92,19 @@ class Rights(Processes):
         self.assertEqual(server.wait(), 1)
         self.assertIn("must not run as root", server.stderr())
 
+    @unittest.skipUnless(os.getuid() == 0, "only root changes users")
+    def test_one_process(self):
+        """Binds and opens the log as root, and serves as somebody else."""
+        log = self.directory / "log"
+        server = self.launch(self.text(workers=0, log=f"log: {{to: {log}, format: json}}"))
+        user = harness.unprivileged()
+        harness.wait_until(lambda: status(server.process.pid, "NoNewPrivs") == "1", "fewer rights")
+        self.assertEqual(status(server.process.pid, "Uid").split(), [str(user.pw_uid)] * 4)
+        harness.submit(server.address, MESSAGE)
+        self.assert_stored(server, MESSAGE)
+        harness.wait_until(lambda: '"message"' in log.read_text(), "the record")
+        self.assertEqual(server.stop(), 0)
+
     def test_started_by_a_user(self):
         user = harness.unprivileged()
         text = self.text().replace("user: nobody\n", "")
