@@ -205,6 +205,20 @@ bool gp__network_has(const struct gp__network *network, const struct gp__ip *ip)
     return rest == 0 || ((network->ip.bytes[whole] ^ ip->bytes[whole]) & mask) == 0;
 }
 
+struct gp__network gp__network_of(const struct gp__ip *ip, unsigned bits)
+{
+    unsigned size = ip->family == 4 ? 4 : 16;
+    struct gp__network network = {.ip = *ip, .bits = (uint8_t)(bits < 8 * size ? bits : 8 * size)};
+
+    for (unsigned i = 0; i < size; i++) {
+        unsigned kept = network.bits > 8 * i ? network.bits - 8 * i : 0;
+
+        if (kept < 8)
+            network.ip.bytes[i] &= (uint8_t)(0xff00 >> kept);
+    }
+    return network;
+}
+
 void gp__ip_unmap(struct gp__ip *ip)
 {
     if (!is_mapped(ip))

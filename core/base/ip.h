@@ -30,6 +30,9 @@ struct gp_slice gp__ip_format(const struct gp__ip *ip, char out[48]);
 int gp__network_parse(struct gp_slice text, struct gp__network *network_r);
 bool gp__network_has(const struct gp__network *network, const struct gp__ip *ip);
 
+/* The network of an address: its first `bits` bits, all of them when it has no more. */
+struct gp__network gp__network_of(const struct gp__ip *ip, unsigned bits);
+
 /* An IPv4 address that came as ::ffff:a.b.c.d on a dual-stack socket, as IPv4. */
 void gp__ip_unmap(struct gp__ip *ip);
 

@@ -80,6 +80,21 @@ int gp__duration_parse(struct gp_slice text, uint64_t *ms_r)
     return 0;
 }
 
+int gp__rate_parse(struct gp_slice text, int64_t *count_r, uint64_t *period_ms_r)
+{
+    struct gp_slice period = text, count = gp_slice_split(&period, '/');
+    char unit[32];
+    int len;
+
+    if (gp_slice_to_int(count, 1, INT64_MAX, count_r) < 0 || period.len == 0 || period.len > 30)
+        return -1;
+    len = snprintf(unit, sizeof unit, "%s" GP_FMT, gp__is_alpha(period.data[0]) ? "1" : "",
+                   GP_ARG(period));
+    return gp__duration_parse(gp_slice(unit, (size_t)len), period_ms_r) < 0 || *period_ms_r == 0
+               ? -1
+               : 0;
+}
+
 int gp__size_parse(struct gp_slice text, uint64_t *bytes_r)
 {
     uint64_t below = UINT64_MAX, sum = 0;

@@ -17,6 +17,9 @@ int gp__size_parse(struct gp_slice text, uint64_t *bytes_r);
 /* A decimal number with at most three decimals, in thousandths: "-12.5" is -12500. 0, or -1. */
 int gp__milli_parse(struct gp_slice text, int64_t *milli_r);
 
+/* "500/h", "30/10m": so many in so long, both at least 1. 0, or -1. */
+int gp__rate_parse(struct gp_slice text, int64_t *count_r, uint64_t *period_ms_r);
+
 /* The shortest exact form, into out; returns its slice. */
 struct gp_slice gp__duration_format(uint64_t ms, char out[32]);
 struct gp_slice gp__size_format(uint64_t bytes, char out[32]);

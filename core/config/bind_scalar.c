@@ -123,6 +123,15 @@ int gp__bind_duration(const struct gp__bind_for *for_, const struct gp__node *no
     return check_range(for_, GP_TYPE_DURATION, node, (int64_t)value);
 }
 
+int gp__bind_rate(const struct gp__bind_for *for_, const struct gp__node *node, void *place)
+{
+    struct gp_rate *rate = place;
+
+    if (!is_scalar(node) || gp__rate_parse(node->text, &rate->count, &rate->period_ms) < 0)
+        return gp__bind_wrong(for_, node, "a rate such as 500/h, 2000/d or 30/10m");
+    return check_range(for_, GP_TYPE_INTEGER, node, rate->count);
+}
+
 /* ---- enums ---- */
 
 static int index_of(const char *const *names, struct gp_slice word)

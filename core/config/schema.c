@@ -13,6 +13,7 @@
 
 #define DEPTH_MAX 8
 
+#define RATE_PATTERN "^[0-9]+/([0-9]*(ms|s|m|h|d|w))+$"
 #define DURATION_PATTERN "^(0|([0-9]+(ms|s|m|h|d|w))+)$"
 #define SIZE_PATTERN "^[0-9]+([Bb]|[KkMmGg]([Ii]?[Bb])?|[Tt][Ii]?[Bb])?$"
 #define ADDRESS_PATTERN "^(unix:/.+|\\[[0-9A-Fa-f:.]+\\]:[0-9]+|[A-Za-z0-9_.-]+:[0-9]+)$"
@@ -117,6 +118,8 @@ static json_t *value_schema(struct maker *m, enum gp_type type, const struct gp_
         return pattern_schema(SIZE_PATTERN, true);
     case GP_TYPE_DURATION:
         return pattern_schema(DURATION_PATTERN, true);
+    case GP_TYPE_RATE:
+        return pattern_schema(RATE_PATTERN, false);
     case GP_TYPE_ENUM:
         return enum_schema(row);
     case GP_TYPE_ADDRESS:

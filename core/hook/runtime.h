@@ -112,6 +112,13 @@ struct gp_stream {
     uint64_t timeout_ms;    /* how long an operation of it may wait; 0: as long as its call */
 };
 
+/* ---- wakers ---- */
+
+/* What every waker of an implementation begins with; the rest is its own. */
+struct gp_waker {
+    void (*fire)(struct gp_waker *waker); /* from any thread; frees it, sooner or later */
+};
+
 /* ---- timers ---- */
 
 /* Owned by whoever embeds it; stop it before freeing. Resolution 1 ms. */
@@ -163,6 +170,7 @@ struct gp__runtime_ops {
                                 struct gp_slice bytes);
     void (*stream_close)(struct gp__runtime *rt, struct gp_stream *stream);
     void (*wait_fd)(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
+    struct gp_waker *(*waker)(struct gp__runtime *rt, struct gp_op *op);
 
     /* Fills in the answer; the request (core/hook/http.h) is sound and stands still until then. */
     void (*http)(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);

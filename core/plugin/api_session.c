@@ -146,6 +146,23 @@ bool gp_client_in_any(struct gp_call *call, const struct gp_list *networks)
     return false;
 }
 
+uint64_t gp_session_errors(struct gp_call *call)
+{
+    return call->session ? call->session->errors : 0;
+}
+
+struct gp_slice gp_client_network(struct gp_call *call, unsigned v4_bits, unsigned v6_bits)
+{
+    struct gp__network network;
+    char ip[48];
+
+    if (!call->session || !call->session->client_ip.family)
+        return ABSENT;
+    network = gp__network_of(&call->session->client_ip,
+                             call->session->client_ip.family == 4 ? v4_bits : v6_bits);
+    return gp_format(call, GP_FMT "/%u", GP_ARG(gp__ip_format(&network.ip, ip)), network.bits);
+}
+
 struct gp_slice gp_client_reversed(struct gp_call *call, struct gp_slice zone)
 {
     char reversed[64];

@@ -264,6 +264,21 @@ uint32_t gp_dns_ttl(const struct gp_dns_answer *answer)
     return answer ? answer->ttl : 0;
 }
 
+/* ---- threads ---- */
+
+struct gp_op *gp_waker_start(struct gp_call *call, struct gp_waker **waker_r)
+{
+    struct gp_op *op = gp__op_create(call);
+
+    *waker_r = op ? call->runtime->ops->waker(call->runtime, op) : NULL;
+    return op;
+}
+
+void gp_waker_fire(struct gp_waker *waker)
+{
+    waker->fire(waker);
+}
+
 /* ---- blocking code ---- */
 
 int gp_work(struct gp_call *call, void (*fn)(void *block), void *block, size_t size)

@@ -31,6 +31,7 @@ static const struct {
     MEMBER(GP_TYPE_MAP, void *),
     MEMBER(GP_TYPE_TARGET, struct gp_slice),
     MEMBER(GP_TYPE_BUCKET, struct gp_slice),
+    MEMBER(GP_TYPE_RATE, struct gp_rate),
 #undef MEMBER
 };
 
@@ -143,6 +144,7 @@ static bool check_type(struct walk *walk, const struct gp_option *row, enum gp_t
     case GP_TYPE_PATH:
     case GP_TYPE_TARGET:
     case GP_TYPE_BUCKET:
+    case GP_TYPE_RATE:
     case GP_TYPE_COUNT:
         break;
     }

@@ -168,6 +168,7 @@ const struct gp__runtime_ops gp__live_ops = {
     .stream_close = gp__live_stream_close,
     .wait_fd = gp__live_wait_fd,
     .http = gp__live_http,
+    .waker = gp__live_waker,
     .cancel = gp__job_cancel,
 };
 
@@ -184,6 +185,7 @@ static void on_pools(uv_async_t *handle)
 
     gp__pool_collect(live->work);
     gp__pool_collect(live->files);
+    gp__live_collect(live);
     gp__live_settle(live);
 }
 
@@ -313,6 +315,7 @@ void gp__live_free(struct gp__runtime **rt_)
     live->n_before_wait = 0;
     gp__pool_free(&live->work);
     gp__pool_free(&live->files);
+    gp__live_collect(live);
     gp__live_settle(live);
     gp__http_multi_free(&live->http);
     gp__dns_free(&live->dns);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Operations that wait for time, for a thread of the work pool or for a descriptor. A job that a
- * thread is at when its operation is cancelled lives on until the thread lets go; its result is
- * dropped.
+ * Operations that wait for time, for a thread of the work pool or of a plugin, or for a descriptor.
+ * A job that a thread is at when its operation is cancelled lives on until the thread lets go; its
+ * result is dropped.
  */
 #include "core/base/alloc.h"
 #include "core/runtime/job.h"
@@ -115,6 +115,63 @@ void gp__live_work(struct gp__runtime *rt, struct gp_op *op, void (*fn)(void *bl
     gp__job_start(&work->job, op, work_cancel);
     if (gp__pool_submit(work->live->work, &work->item) < 0)
         work_done(&work->item, false);
+}
+
+/* ---- wakers ---- */
+
+struct gp__fired {
+    struct gp_waker base;
+    struct gp__job job;
+    struct gp__live *live;
+    struct gp__fired *next;
+};
+
+/* The other thread has it still. */
+static void waker_cancel(struct gp__job *job)
+{
+    (void)job;
+}
+
+static void waker_fire(struct gp_waker *waker)
+{
+    struct gp__fired *fired = (struct gp__fired *)waker;
+    struct gp__live *live = fired->live;
+
+    fired->next = atomic_load(&live->fired);
+    while (!atomic_compare_exchange_weak(&live->fired, &fired->next, fired))
+        ;
+    uv_async_send(&live->pools);
+}
+
+struct gp_waker *gp__live_waker(struct gp__runtime *rt, struct gp_op *op)
+{
+    struct gp__fired *fired = gp__alloc(sizeof *fired);
+
+    fired->base.fire = waker_fire;
+    fired->live = gp__live(rt);
+    gp__job_start(&fired->job, op, waker_cancel);
+    return &fired->base;
+}
+
+/* In the order in which they were fired. */
+void gp__live_collect(struct gp__live *live)
+{
+    struct gp__fired *last = atomic_exchange(&live->fired, NULL), *first = NULL;
+
+    while (last) {
+        struct gp__fired *next = last->next;
+
+        last->next = first;
+        first = last;
+        last = next;
+    }
+    while (first) {
+        struct gp__fired *next = first->next;
+
+        gp__job_finish(&first->job, 0);
+        gp__free(first);
+        first = next;
+    }
 }
 
 /* ---- descriptors ---- */

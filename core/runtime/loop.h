@@ -11,6 +11,7 @@
 #include "core/runtime/tasks.h"
 #include "core/runtime/timer.h"
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #define GP__READ_BUFFER ((size_t)64 << 10)
@@ -18,6 +19,7 @@
 
 struct gp__dns;
 struct gp__http_multi;
+struct gp__fired;
 struct gp__pool;
 
 struct gp__live {
@@ -32,6 +34,7 @@ struct gp__live {
     uv_prepare_t prepare;
     uv_async_t wakeup, pools;
     struct gp__pool *work, *files;
+    _Atomic(struct gp__fired *) fired; /* wakers, the last one first */
     struct gp__dns *dns;
     struct gp__http_multi *http; /* NULL until the first request */
     char *read_buffer;           /* GP__READ_BUFFER bytes, of whoever reads right now */
@@ -82,5 +85,9 @@ void gp__live_http(struct gp__runtime *rt, struct gp_op *op, struct gp_http *htt
 void gp__live_sleep(struct gp__runtime *rt, struct gp_op *op, uint64_t ms);
 void gp__live_work(struct gp__runtime *rt, struct gp_op *op, void (*fn)(void *block), void *block,
                    size_t size);
+struct gp_waker *gp__live_waker(struct gp__runtime *rt, struct gp_op *op);
+
+/* Ends the operations whose wakers were fired. */
+void gp__live_collect(struct gp__live *live);
 
 #endif

@@ -32,6 +32,8 @@ void gp__sim_settle(struct gp__runtime *rt)
     for (;;) {
         if (!gp__tasks_settle(sim->base.tasks))
             return; /* called from within, or calls that defer themselves for ever */
+        if (gp__sim_wakers_collect(sim))
+            continue;
         timer = gp__timers_due(&sim->timers, sim->now_ms);
         if (!timer)
             return;
@@ -268,6 +270,7 @@ const struct gp__runtime_ops gp__sim_ops = {
     .stream_close = gp__sim_op_close,
     .wait_fd = op_wait_fd,
     .http = gp__sim_op_http,
+    .waker = gp__sim_op_waker,
     .cancel = gp__job_cancel,
 };
 
@@ -287,6 +290,7 @@ struct gp__runtime *gp__sim_create(uint64_t seed, struct gp__log *log)
     sim->disk = gp__sim_disk_create();
     sim->base.crypto = gp__crypto_create(&sim->base);
     sim->random = seed; /* what a test draws does not depend on our keys */
+    gp__sim_wakers_init(sim);
     return &sim->base;
 }
 
@@ -299,6 +303,7 @@ void gp__sim_free(struct gp__runtime **rt_)
     sim = gp__sim(*rt_);
     *rt_ = NULL;
     gp__sim_clients_free(sim);
+    gp__sim_wakers_done(sim);
     gp__tasks_free(&sim->base.tasks);
     gp__timers_free(&sim->timers);
     gp__sim_disk_free(&sim->disk);

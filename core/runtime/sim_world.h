@@ -10,7 +10,17 @@
 #include "core/runtime/tasks.h"
 #include "core/runtime/timer.h"
 
+#include <pthread.h>
+
 struct gp__sim_disk;
+struct gp__sim_waker;
+
+/* Wakers that threads of plugins have. Under the lock but for `first`, which the loop alone has. */
+struct gp__sim_wakers {
+    pthread_mutex_t lock;
+    pthread_cond_t fired;
+    struct gp__sim_waker *first, **end; /* in the order in which they were made */
+};
 
 struct gp__sim {
     struct gp__runtime base;
@@ -23,6 +33,7 @@ struct gp__sim {
     struct gp__map sites; /* by URL */
     struct gp__sim_disk *disk;
     struct gp__sim_client *clients;
+    struct gp__sim_wakers wakers;
 };
 
 static inline struct gp__sim *gp__sim(const struct gp__runtime *rt)
@@ -38,6 +49,13 @@ void gp__sim_failure(struct gp__sim *sim, const char *format, ...) GP_PRINTF(2, 
 
 void gp__sim_after(struct gp__sim *sim, struct gp__timer *timer, uint64_t ms);
 
+void gp__sim_wakers_init(struct gp__sim *sim);
+void gp__sim_wakers_done(struct gp__sim *sim);
+
+/* Waits until all that are out have been fired, and ends their operations in the order in which
+ * they were begun: a run is the same however fast the threads are. False: there was none. */
+bool gp__sim_wakers_collect(struct gp__sim *sim);
+
 struct gp__sim_disk *gp__sim_disk_create(void);
 void gp__sim_disk_free(struct gp__sim_disk **disk_);
 void gp__sim_clients_free(struct gp__sim *sim);
@@ -52,6 +70,7 @@ void gp__sim_op_read(struct gp__runtime *rt, struct gp_op *op, struct gp_stream 
 void gp__sim_op_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
                       struct gp_slice bytes);
 int64_t gp__sim_write_now(struct gp__runtime *rt, struct gp_stream *stream, struct gp_slice bytes);
+struct gp_waker *gp__sim_op_waker(struct gp__runtime *rt, struct gp_op *op);
 void gp__sim_op_close(struct gp__runtime *rt, struct gp_stream *stream);
 
 #endif

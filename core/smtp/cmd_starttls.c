@@ -25,7 +25,7 @@ bool gp__smtp_offers_tls(const struct gp__smtp *smtp)
 
 static void refuse_injection(struct gp__smtp *smtp)
 {
-    smtp->counts.errors++;
+    gp__smtp_note_error(smtp);
     smtp->counts.injected = true;
     gp__smtp_close(smtp, &injection, GP__RESET_CLOSED);
 }

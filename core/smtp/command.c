@@ -79,7 +79,7 @@ static bool in_sync(struct gp__smtp *smtp, unsigned flags)
     smtp->counts.pipelined_early = true;
     if (smtp->settings->pipelining == GP__PIPELINING_NOTE)
         return true;
-    smtp->counts.errors++;
+    gp__smtp_note_error(smtp);
     gp__smtp_close(smtp, &out_of_sync, GP__RESET_CLOSED);
     return false;
 }
@@ -165,7 +165,7 @@ void gp__command_dispatch(struct gp__smtp *smtp, struct gp_slice line)
     if (!within_budgets(smtp))
         return;
     if (!verb && is_foreign(name)) {
-        smtp->counts.errors++;
+        gp__smtp_note_error(smtp);
         gp__smtp_close(smtp, &not_smtp, GP__RESET_CLOSED);
     } else if (smtp->unwelcome && !(verb && (verb->flags & GP__VERB_ALWAYS))) {
         gp__smtp_refuse(smtp, &unwelcome);
@@ -188,7 +188,7 @@ void gp__command_flawed(struct gp__smtp *smtp, enum gp__line_flaw flaw)
     if (!within_budgets(smtp))
         return;
     if (hostile && smtp->settings->line_endings == GP__LINES_CLOSE) {
-        smtp->counts.errors++;
+        gp__smtp_note_error(smtp);
         gp__smtp_close(smtp, &hostile_line, GP__RESET_CLOSED);
     } else {
         gp__smtp_refuse(smtp, &flaws[flaw]);

@@ -65,7 +65,7 @@ static void note_flaw(struct gp__smtp *smtp)
     if (!flaw || smtp->trouble)
         return;
     if (hostile && smtp->settings->line_endings == GP__LINES_CLOSE) {
-        smtp->counts.errors++;
+        gp__smtp_note_error(smtp);
         gp__smtp_close(smtp, &flaws[flaw], GP__RESET_REFUSED);
     } else if (!smtp->draining) {
         smtp->trouble = &flaws[flaw];

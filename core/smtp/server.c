@@ -166,7 +166,7 @@ void gp__smtp_reply(struct gp__smtp *smtp, const struct gp__reply *reply)
 
 void gp__smtp_count_error(struct gp__smtp *smtp)
 {
-    if (++smtp->counts.errors > (uint64_t)smtp->settings->limits.errors)
+    if (gp__smtp_note_error(smtp) > (uint64_t)smtp->settings->limits.errors)
         gp__smtp_close(smtp, &too_many_errors, GP__RESET_CLOSED);
 }
 

@@ -98,6 +98,12 @@ struct gp__smtp {
     bool chunks_failed; /* later chunks of the same message are expected (RFC 3030 section 2) */
 };
 
+/* One error more, here and for hooks: how many there are. */
+static inline uint64_t gp__smtp_note_error(struct gp__smtp *smtp)
+{
+    return smtp->session->errors = ++smtp->counts.errors;
+}
+
 /* ---- server.c ---- */
 
 /* Input that can be read at once; consumed by gp__smtp_consume. */

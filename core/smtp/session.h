@@ -80,6 +80,7 @@ struct gp_session {
 
     struct gp_transaction *transaction; /* the current one, or NULL */
     unsigned transactions;              /* begun so far */
+    uint64_t errors;                    /* refused with 5xx so far, and other mistakes */
     bool gone;                          /* the client left: waits end with GP_ECANCELED */
 
     struct gp__session_policy *policy;

@@ -78,6 +78,10 @@ GP_API bool gp_client_in(struct gp_call *call, const struct gp_network *network)
 /* Whether it is in any network of a list (an option of LIST of GP_TYPE_NETWORK). */
 GP_API bool gp_client_in_any(struct gp_call *call, const struct gp_list *networks);
 
+/* The client's network of so many leading bits (0 to 32, 0 to 128): "192.0.2.0/24",
+ * "2001:db8::/64"; lives until the hook returns. Absent for a client without an IP address. */
+GP_API struct gp_slice gp_client_network(struct gp_call *call, unsigned v4_bits, unsigned v6_bits);
+
 /*
  * The name under which a DNS list knows the client: its address reversed below the zone
  * (RFC 5782), e.g. "2.0.0.127.zen.example.org". Absent for a client without an IP address.
@@ -90,6 +94,9 @@ GP_API bool gp_client_talked_early(struct gp_call *call);
 /* The argument of the last HELO, EHLO or LHLO, and whether it was EHLO (or LHLO). */
 GP_API struct gp_slice gp_helo(struct gp_call *call);
 GP_API bool gp_helo_extended(struct gp_call *call);
+
+/* How many commands were refused with a 5xx so far, or were no commands at all. */
+GP_API uint64_t gp_session_errors(struct gp_call *call);
 
 /* "TLSv1.3" and so on, the cipher, the SNI name that was asked for; absent without TLS. */
 GP_API struct gp_slice gp_tls_version(struct gp_call *call);

@@ -26,6 +26,7 @@ struct gp_op;        /* a question under way */
 struct gp_dns_answer; /* what DNS said */
 struct gp_stream;     /* a byte stream to somewhere else */
 struct gp_http;       /* an HTTP request and its answer */
+struct gp_waker;      /* ends a wait from another thread */
 struct gp_table;      /* a named table of the configuration */
 struct gp_regex;      /* a compiled regular expression of the configuration */
 struct gp_network;    /* an IP network of the configuration */

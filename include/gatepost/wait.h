@@ -119,6 +119,26 @@ GP_API int gp_table_lookup_address(struct gp_call *call, struct gp_table *table,
  */
 GP_API int gp_work(struct gp_call *call, void (*fn)(void *block), void *block, size_t size);
 
+/*
+ * For a library that needs a thread of its own (made in create(), ended in destroy()): starts an
+ * operation that the thread ends. Hand it the request and the waker, then wait for the operation:
+ *
+ *     struct gp_waker *waker;
+ *     struct gp_op *op = gp_waker_start(call, &waker);
+ *
+ *     if (op)
+ *         hand_over(self, request, waker);
+ *     error = gp_wait(call, op);
+ *
+ * The hook may give up before the thread is done: memory of the request must not be the call's.
+ * *waker_r is NULL when the operation is.
+ */
+GP_API struct gp_op *gp_waker_start(struct gp_call *call, struct gp_waker **waker_r);
+
+/* From any thread: the operation is done. Exactly once for each waker, also when nobody waits any
+ * more, and before destroy() returns; the waker is gone afterwards. */
+GP_API void gp_waker_fire(struct gp_waker *waker);
+
 /* ---- streams ---- */
 
 /*

@@ -498,8 +498,10 @@ int gp__kit_arguments(struct gp__kit_parser *parser, struct gp__kit_step *step,
     struct reader reader = {.parser = parser, .step = step, .rest = rest};
 
     for (const char *letter = step->verb->shape; *letter; letter++) {
-        int result = read_letter(&reader, *letter);
         bool may_miss = letter[1] == '?';
+        bool is_for = may_miss && letter[2] == 'f' &&
+                      gp_slice_eq(gp__kit_peek(reader.rest), GP_S("for"));
+        int result = is_for ? 0 : read_letter(&reader, *letter);
 
         if (result < 0)
             return -1;

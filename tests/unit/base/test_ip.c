@@ -321,6 +321,38 @@ static void unmaps(void **state)
     }
 }
 
+static void networks_of(void **state)
+{
+    static const struct {
+        const char *ip;
+        unsigned bits;
+        const char *want;
+        unsigned want_bits;
+    } cases[] = {
+        {"192.0.2.77", 24, "192.0.2.0", 24},
+        {"192.0.2.77", 32, "192.0.2.77", 32},
+        {"192.0.2.77", 33, "192.0.2.77", 32},
+        {"192.0.2.255", 31, "192.0.2.254", 31},
+        {"192.0.2.77", 0, "0.0.0.0", 0},
+        {"2001:db8::1:2:3:4", 64, "2001:db8::", 64},
+        {"2001:db8:ffff::1", 33, "2001:db8:8000::", 33},
+        {"2001:db8::1", 999, "2001:db8::1", 128},
+    };
+    char out[48];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct gp__network network;
+        struct gp__ip ip;
+
+        assert_int_equal(gp__ip_parse(gp_slice_of(cases[i].ip), &ip), 0);
+        network = gp__network_of(&ip, cases[i].bits);
+        assert_slice(gp__ip_format(&network.ip, out), gp_slice_of(cases[i].want));
+        assert_int_equal(network.bits, cases[i].want_bits);
+        assert_true(gp__network_has(&network, &ip));
+    }
+}
+
 static void reverses(void **state)
 {
     static const struct {
@@ -347,7 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ip4),      cmocka_unit_test(ip6),        cmocka_unit_test(ip6_refused),
         cmocka_unit_test(networks), cmocka_unit_test(membership), cmocka_unit_test(ip6_as_libc),
-        cmocka_unit_test(unmaps),   cmocka_unit_test(reverses),
+        cmocka_unit_test(unmaps),   cmocka_unit_test(reverses),   cmocka_unit_test(networks_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,35 @@ static void sizes(void **state)
     check_parse(gp__size_parse, cases, COUNT(cases));
 }
 
+static void rates(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t count;
+        uint64_t period_ms;
+    } good[] = {{"500/h", 500, 3600000},
+                {"1/ms", 1, 1},
+                {"30/10m", 30, 600000},
+                {"2/1h30m", 2, 5400000},
+                {"7/D", 7, 86400000}};
+    static const char *const bad[] = {
+        "",     "5",    "5/",   "/h",    "0/h",
+        "-1/h", "5/0",  "5/x",  "5//h",  "5/h/",
+        "5 /h", "5/ h", "5/hm", "1.5/h", "5/1111111111111111111111111111111111111s"};
+    int64_t count;
+    uint64_t period_ms;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        assert_int_equal(gp__rate_parse(gp_slice_of(good[i].text), &count, &period_ms), 0);
+        assert_int_equal(count, good[i].count);
+        assert_int_equal(period_ms, good[i].period_ms);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++)
+        if (gp__rate_parse(gp_slice_of(bad[i]), &count, &period_ms) == 0)
+            fail_msg("%s", bad[i]);
+}
+
 static void formats(void **state)
 {
     static const struct {
@@ -153,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations),
+        cmocka_unit_test(rates),
         cmocka_unit_test(sizes),
         cmocka_unit_test(formats),
     };

@@ -124,6 +124,7 @@ struct fake_all {
     const struct gp_list *list, *numbers, *objects;
     const struct gp_map *map;
     struct fake_inner inner;
+    struct gp_rate rate;
 };
 
 static const char *const fake_words[] = {"off", "on", "maybe", NULL};
@@ -159,6 +160,7 @@ static const struct gp_option fake_all_rows[] = {
     GP_OPTION_LIST("objects", struct fake_all, objects, GP_TYPE_OBJECT, "[]", "Objects.",
                    .rows = fake_inner_rows, .row_size = sizeof(struct fake_inner)),
     GP_OPTION_MAP("map", struct fake_all, map, GP_TYPE_INTEGER, "{x: 1}", "A map."),
+    GP_OPTION_RATE("rate", struct fake_all, rate, GP_OPTIONAL, "A rate.", .min = 1, .max = 500),
     GP_OPTION_OBJECT("inner", struct fake_all, inner, fake_inner_rows, GP_OPTIONAL, "A struct."),
     GP_OPTIONS_END,
 };

@@ -170,6 +170,21 @@ static const struct report_case refused[] = {
      "1ms\n"
      "        - allkinds: {duration: 1ms}\n"
      "                               ^\n"},
+    {"rate", true,
+     "chains:\n"
+     "  c:\n"
+     "    - allkinds: {rate: 5 per hour}\n",
+     "F:7:24: error: \"rate\" in the options of \"allkinds\" must be a rate such as 500/h, 2000/d "
+     "or 30/10m, not \"5 per hour\"\n"
+     "        - allkinds: {rate: 5 per hour}\n"
+     "                           ^\n"},
+    {"rate range", true,
+     "chains:\n"
+     "  c:\n"
+     "    - allkinds: {rate: 501/h}\n",
+     "F:7:24: error: \"rate\" in the options of \"allkinds\": must be from 1 to 500, not 501/h\n"
+     "        - allkinds: {rate: 501/h}\n"
+     "                           ^\n"},
     {"enum", true,
      "chains:\n"
      "  c:\n"

@@ -60,6 +60,7 @@ static void test_defaults(void **state)
     assert_int_equal(gp_list_count(all->numbers), 0);
     assert_int_equal(*(const int64_t *)gp_map_find(all->map, GP_S("X")), 1);
     assert_false(gp_slice_present(all->inner.name));
+    assert_int_equal(all->rate.count, 0);
     assert_int_equal(s->limits.recipients, 1000);
     assert_int_equal(s->limits.message_size, 50 << 20);
     assert_int_equal(s->answer_within.message, 240000);
@@ -74,17 +75,18 @@ static void test_defaults(void **state)
 static void test_values(void **state)
 {
     struct gp__settings *s = load(
-        REPORT_BASE "tables: {doms: [a.example, b.example: yes]}\n"
-                    "hold: {path: /h}\nbuckets: {spam: {}}\n"
-                    "chains:\n  c:\n    - allkinds:\n"
-                    "        text: 25\n        flag: no\n        number: 9\n        milli: -0.25\n"
-                    "        size: 64KiB\n        duration: 1s500ms\n        word: true\n"
-                    "        network: 2001:db8::/32\n        table: doms\n        regex: a(b)?c\n"
-                    "        path: ./x/y\n        target: box\n        bucket: spam\n"
-                    "        reply: \"a\\r\\nb\"\n        list: one\n"
-                    "        numbers: [1, 99]\n        map: {a: 1, b: -2}\n"
-                    "        objects: [{name: p}, {name: q, weight: 7}]\n"
-                    "        inner: {name: in}\n        address: \"[::1]:2525\"\n");
+        REPORT_BASE
+        "tables: {doms: [a.example, b.example: yes]}\n"
+        "hold: {path: /h}\nbuckets: {spam: {}}\n"
+        "chains:\n  c:\n    - allkinds:\n"
+        "        text: 25\n        flag: no\n        number: 9\n        milli: -0.25\n"
+        "        size: 64KiB\n        duration: 1s500ms\n        rate: 30/10m\n"
+        "        word: true\n        network: 2001:db8::/32\n        table: doms\n        regex: a(b)?c\n"
+        "        path: ./x/y\n        target: box\n        bucket: spam\n"
+        "        reply: \"a\\r\\nb\"\n        list: one\n"
+        "        numbers: [1, 99]\n        map: {a: 1, b: -2}\n"
+        "        objects: [{name: p}, {name: q, weight: 7}]\n"
+        "        inner: {name: in}\n        address: \"[::1]:2525\"\n");
     const struct fake_all *all = options_of(s, 0);
     const struct fake_inner *object = gp_list_at(all->objects, 1);
 
@@ -95,6 +97,8 @@ static void test_values(void **state)
     assert_int_equal(all->milli, -250);
     assert_int_equal(all->size, 65536);
     assert_int_equal(all->duration, 1500);
+    assert_int_equal(all->rate.count, 30);
+    assert_int_equal(all->rate.period_ms, 600000);
     assert_int_equal(all->word, 1);
     assert_true(gp_network_has(all->network, GP_S("2001:db8::1")));
     assert_false(gp_network_has(all->network, GP_S("2001:db9::1")));

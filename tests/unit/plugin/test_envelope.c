@@ -15,6 +15,8 @@ static void getters(struct kit *kit, struct gp_call *call)
     assert_slice(gp_client_ip(call), GP_S("192.0.2.7"));
     assert_int_equal(gp_client_port(call), 4711);
     assert_false(gp_slice_present(gp_server_ip(call)));
+    assert_slice(gp_client_network(call, 24, 64), GP_S("192.0.2.0/24"));
+    assert_int_equal(gp_session_errors(call), 0);
     assert_slice(gp_client_reversed(call, GP_S("zen.example.org")),
                  GP_S("7.2.0.192.zen.example.org"));
     assert_false(gp_slice_present(gp_helo(call)));

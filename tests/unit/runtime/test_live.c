@@ -295,6 +295,46 @@ static void test_wait_fd_cancelled_after_close(void **state)
     close(fds[1]);
 }
 
+/* ---- wakers ---- */
+
+static void *fire(void *arg)
+{
+    gp_waker_fire(arg);
+    return NULL;
+}
+
+static void fire_elsewhere(struct gp_waker *waker)
+{
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, fire, waker), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void test_wakers(void **state)
+{
+    static struct gp_op late; /* outlives this function */
+    struct gp__runtime *rt = *state;
+    struct gp_op one = test_op(rt, NULL), two = test_op(rt, NULL), left = test_op(rt, NULL);
+    struct gp_waker *wakers[4];
+
+    late = test_op(rt, NULL);
+    wakers[0] = rt->ops->waker(rt, &one);
+    wakers[1] = rt->ops->waker(rt, &two);
+    wakers[2] = rt->ops->waker(rt, &left);
+    wakers[3] = rt->ops->waker(rt, &late);
+    rt->ops->cancel(rt, &left); /* nobody waits any more; its thread does not know */
+    assert_int_equal(left.result, GP_ECANCELED);
+    fire_elsewhere(wakers[1]);
+    fire_elsewhere(wakers[2]);
+    TURN_WHILE(rt, !two.done);
+    assert_int_equal(two.result, 0);
+    assert_false(one.done);
+    gp_waker_fire(wakers[0]); /* the loop's thread may, too */
+    TURN_WHILE(rt, !one.done);
+    fire_elsewhere(wakers[3]); /* found when the runtime ends */
+}
+
 /* ---- clocks, chance, other threads ---- */
 
 static void test_clocks(void **state)
@@ -404,6 +444,7 @@ int main(void)
         TEST(test_work_bounds_and_cancel),
         TEST(test_wait_fd),
         TEST(test_wait_fd_cancelled_after_close),
+        TEST(test_wakers),
         TEST(test_clocks),
         TEST(test_wakeup_and_before_wait),
         TEST(test_run_until_stop),
