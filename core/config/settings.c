@@ -42,6 +42,7 @@ struct top {
     struct gp__raw_tls tls;
     struct gp__auth_guard_settings auth_guard;
     struct gp__process_raw process;
+    struct gp__shed_settings overload;
 };
 
 static const struct gp_option plugins_rows[] = {
@@ -130,6 +131,16 @@ static const struct gp_option guard_rows[] = {
     GP_OPTIONS_END,
 };
 
+static const struct gp_option overload_rows[] = {
+    GP_OPTION_SIZE("memory", struct gp__shed_settings, memory, "0", 0, 1ll << 40,
+                   "Memory of a worker from which on it takes nothing new: 421, and 452 4.3.1 at "
+                   "MAIL. 0: never."),
+    GP_OPTION_SIZE("keep_free", struct gp__shed_settings, keep_free, "64MiB", 0, 1ll << 50,
+                   "What stays free in `memory.spill_to` and `hold.path`: with less nothing new is "
+                   "taken. 0: does not matter."),
+    GP_OPTIONS_END,
+};
+
 static const struct gp_option work_rows[] = {
     GP_OPTION_INTEGER("threads", struct gp__work_settings, threads, "4", 1, 64,
                       "Threads for blocking and heavy work of plugins."),
@@ -172,6 +183,8 @@ const struct gp_option gp__top_rows[] = {
                      "The socket that gatepost status, sessions, hooks, reload and stop talk to."),
     GP_OPTION_OBJECT("metrics", struct top, process.metrics, gp__metrics_rows, GP_OPTIONAL,
                      "Numbers for Prometheus, by HTTP at /metrics."),
+    GP_OPTION_OBJECT("overload", struct top, overload, overload_rows, "{}",
+                     "From when on nothing new is taken."),
     GP_OPTIONS_END,
 };
 
@@ -340,6 +353,7 @@ static void load_top(struct gp__load *load)
     settings->tls = gp__load_tls(load, &top.tls, gp__node_get(load->root, GP_S("tls")),
                                  top.hostname);
     settings->auth_guard = top.auth_guard;
+    settings->overload = top.overload;
     settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)
                                 ? top.auth_results.authserv_id
                                 : top.hostname;

@@ -143,10 +143,11 @@ struct gp__listener_settings {
     const struct gp__pattern *exempt; /* recipients that pending refusals do not touch */
     size_t n_exempt;
     int64_t backlog;
-    int64_t sessions;            /* at once; 421 4.3.2 beyond */
-    int64_t sessions_per_client; /* at once, of one IP address; 421 4.7.0 beyond */
     enum gp__tls_mode tls;
     const struct gp__tls_settings *tls_settings; /* the global ones, or its own */
+    int64_t sessions;                            /* at once; 421 4.3.2 beyond */
+    int64_t sessions_per_client;                 /* at once, of one IP address; 421 4.7.0 beyond */
+    struct gp_rate rate, rate_per_client;        /* of new sessions; count 0: any */
     const struct gp__node *node;
 };
 
@@ -223,6 +224,12 @@ struct gp__process_settings {
     struct gp_slice metrics; /* address of the HTTP end point; absent: none */
 };
 
+/* From when on nothing new is taken. */
+struct gp__shed_settings {
+    uint64_t memory;    /* bytes of the process; 0: never */
+    uint64_t keep_free; /* bytes of the directories for mail; 0: never */
+};
+
 struct gp__settings {
     struct gp__arena *arena;
     struct gp_slice hostname;
@@ -236,6 +243,7 @@ struct gp__settings {
     struct gp__memory_settings memory;
     const struct gp__tls_settings *tls;
     struct gp__process_settings process;
+    struct gp__shed_settings overload;
 
     struct gp_slice hold_path;   /* absent: nothing can be held */
     struct gp_slice hold_bucket; /* for what the core itself holds */

@@ -46,6 +46,7 @@ struct raw {
     struct gp__raw_tls tls_options;
     struct gp__listener_auth auth;
     bool submission;
+    struct gp_rate rate, rate_per_client;
 };
 
 #define X(member, keyword, def)                                                                    \
@@ -130,7 +131,11 @@ const struct gp_option gp__listener_rows[] = {
     GP_OPTION_INTEGER("sessions", struct raw, sessions, "10000", 1, 1000000,
                       "Sessions at once; 421 4.3.2 beyond."),
     GP_OPTION_INTEGER("sessions_per_client", struct raw, sessions_per_client, "100", 1, 1000000,
-                      "Sessions at once of one IP address; 421 4.7.0 beyond."),
+                      "Sessions at once of one IP address (IPv6: one /64); 421 4.7.0 beyond."),
+    GP_OPTION_RATE("connection_rate", struct raw, rate, GP_OPTIONAL,
+                   "New sessions in a time, of each worker: 1000/s; 421 4.3.2 beyond."),
+    GP_OPTION_RATE("connection_rate_per_client", struct raw, rate_per_client, GP_OPTIONAL,
+                   "The same of one IP address (IPv6: one /64): 60/m; 421 4.7.0 beyond."),
     GP_OPTIONS_END,
 };
 
@@ -509,6 +514,8 @@ static const struct gp__node *load_listener(struct gp__load *load,
     listener->backlog = raw.backlog;
     listener->sessions = raw.sessions;
     listener->sessions_per_client = raw.sessions_per_client;
+    listener->rate = raw.rate;
+    listener->rate_per_client = raw.rate_per_client;
     gp__load_patterns(load, gp__node_get(shown, GP_S("exempt")), "exempt", &listener->exempt,
                       &listener->n_exempt);
     return shown;

@@ -138,6 +138,11 @@ struct gp__runtime_ops {
     int64_t (*wall_ms)(struct gp__runtime *rt); /* since 1970, UTC */
     void (*random)(struct gp__runtime *rt, void *bytes, size_t len);
 
+    /* Bytes of memory that the process has in use, 0: nobody knows; bytes that are free for us in
+     * the file system of a local directory (NUL-terminated), UINT64_MAX: nobody knows. */
+    uint64_t (*memory)(struct gp__runtime *rt);
+    uint64_t (*space)(struct gp__runtime *rt, struct gp_slice path);
+
     void (*timer_start)(struct gp__runtime *rt, struct gp__timer *timer, uint64_t at_ms);
     void (*timer_stop)(struct gp__runtime *rt, struct gp__timer *timer);
 

@@ -14,11 +14,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 32
+#define RESERVE 64 /* descriptors for files, hooks and the log, or an eighth of all */
 #define PAUSE_MS 100
 #define PAUSE_MAX_MS 1000
 
@@ -30,7 +33,9 @@ struct gp__listener {
     uint64_t pause_ms;      /* of this episode; 0: none */
     struct gp__endpoint local;
     int fd, spare;
+    int fd_max;  /* descriptors from here on are not for clients */
     bool paused; /* by the user */
+    bool scarce; /* only reserved descriptors were left */
 };
 
 static void on_readable(uv_poll_t *poll, int status, int events);
@@ -48,6 +53,8 @@ static void listen_again(struct gp__listener *listener)
 
 /* ---- short of descriptors ---- */
 
+static const char too_many[] = "421 4.3.2 Too many connections, try again later\r\n";
+
 static void shortage_over(struct gp__timer *timer)
 {
     struct gp__listener *listener = (struct gp__listener *)((char *)timer -
@@ -61,7 +68,6 @@ static void shortage_over(struct gp__timer *timer)
 /* One client at least learns why (RFC 5321 3.8). */
 static void turn_away(struct gp__listener *listener)
 {
-    static const char reply[] = "421 4.3.2 Too many connections, try again later\r\n";
     int fd;
 
     if (listener->spare < 0)
@@ -69,10 +75,32 @@ static void turn_away(struct gp__listener *listener)
     (void)close(listener->spare);
     fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        (void)send(fd, reply, sizeof reply - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)send(fd, too_many, sizeof too_many - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
         (void)close(fd);
     }
     listener->spare = open_spare();
+}
+
+static int fd_max(void)
+{
+    struct rlimit limit;
+    rlim_t all = 1024;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX)
+        all = limit.rlim_cur;
+    return (int)(all - (all / 8 < RESERVE ? all / 8 : RESERVE));
+}
+
+/* A client whose descriptor is one of the last: those are for who is being served. */
+static void turn_away_reserved(struct gp__listener *listener, int fd)
+{
+    if (!listener->scarce)
+        gp__log(listener->live->base.log, GP_LOG_WARNING, "listener.shortage",
+                GP__F_C("error", "only the reserve of descriptors is left"),
+                GP__F_I("port", listener->local.port));
+    listener->scarce = true;
+    (void)send(fd, too_many, sizeof too_many - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)close(fd);
 }
 
 static void shortage(struct gp__listener *listener, int error)
@@ -134,11 +162,16 @@ static bool accept_one(struct gp__listener *listener)
     socklen_t len = sizeof from;
     int fd = accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+    if (fd >= listener->fd_max) {
+        turn_away_reserved(listener, fd);
+        return true;
+    }
     if (fd >= 0) {
-        if (listener->pause_ms)
+        if (listener->pause_ms || listener->scarce)
             gp__log(listener->live->base.log, GP_LOG_NOTICE, "listener.recovered",
                     GP__F_I("port", listener->local.port));
         listener->pause_ms = 0;
+        listener->scarce = false;
         hand_over(listener, fd, (struct sockaddr *)&from);
         return true;
     }
@@ -171,6 +204,7 @@ struct gp__listener *gp__listener_start(struct gp__runtime *rt, int fd,
     listener->user = *user;
     listener->fd = fd;
     listener->spare = open_spare();
+    listener->fd_max = fd_max();
     listener->timer.fn = shortage_over;
     (void)gp__listen_endpoint(fd, &listener->local);
     if (uv_poll_init(&listener->live->loop, &listener->poll, fd) < 0) {

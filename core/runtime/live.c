@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,6 +76,28 @@ static void random_bytes(struct gp__runtime *rt, void *bytes, size_t len)
             len -= (size_t)n;
         }
     }
+}
+
+/* ---- what there is ---- */
+
+static uint64_t memory_in_use(struct gp__runtime *rt)
+{
+    unsigned long long size, resident;
+    FILE *file = fopen("/proc/self/statm", "re");
+    bool read = file && fscanf(file, "%llu %llu", &size, &resident) == 2;
+
+    (void)rt;
+    if (file)
+        (void)fclose(file);
+    return read ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+static uint64_t free_space(struct gp__runtime *rt, struct gp_slice path)
+{
+    struct statvfs fs;
+
+    (void)rt;
+    return statvfs(path.data, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
 }
 
 /* ---- timers ---- */
@@ -150,6 +173,8 @@ const struct gp__runtime_ops gp__live_ops = {
     .now_ns = now_ns,
     .wall_ms = wall_ms,
     .random = random_bytes,
+    .memory = memory_in_use,
+    .space = free_space,
     .timer_start = timer_start,
     .timer_stop = timer_stop,
     .defer = gp__tasks_op_defer,

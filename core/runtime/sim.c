@@ -127,6 +127,25 @@ static void random_bytes(struct gp__runtime *rt, void *bytes, size_t len)
         at[i] = (unsigned char)(gp__sim_random(gp__sim(rt)) >> 56);
 }
 
+/* ---- what there is ---- */
+
+void gp__sim_resources(struct gp__runtime *rt, uint64_t memory, uint64_t space)
+{
+    gp__sim(rt)->memory = memory;
+    gp__sim(rt)->space = space;
+}
+
+static uint64_t memory_in_use(struct gp__runtime *rt)
+{
+    return gp__sim(rt)->memory;
+}
+
+static uint64_t free_space(struct gp__runtime *rt, struct gp_slice path)
+{
+    (void)path;
+    return gp__sim(rt)->space;
+}
+
 /* ---- what was asked ---- */
 
 static void add_line(struct gp__buf *buf, const char *format, va_list args)
@@ -252,6 +271,8 @@ const struct gp__runtime_ops gp__sim_ops = {
     .now_ns = now_ns,
     .wall_ms = wall_ms,
     .random = random_bytes,
+    .memory = memory_in_use,
+    .space = free_space,
     .timer_start = timer_start,
     .timer_stop = timer_stop,
     .defer = gp__tasks_op_defer,
@@ -285,6 +306,7 @@ struct gp__runtime *gp__sim_create(uint64_t seed, struct gp__log *log)
     if (!sim->base.tasks)
         abort();
     sim->random = seed;
+    sim->space = UINT64_MAX;
     sim->arena = gp__arena_create();
     sim->names.nocase = true;
     sim->disk = gp__sim_disk_create();

@@ -23,6 +23,9 @@ struct gp__runtime *gp__sim_create(uint64_t seed, struct gp__log *log);
 /* No fiber and no operation may be alive. Connections that are open are closed. */
 void gp__sim_free(struct gp__runtime **rt_);
 
+/* What the process has in use, and what every directory has free: 0 and UINT64_MAX at first. */
+void gp__sim_resources(struct gp__runtime *rt, uint64_t memory, uint64_t space);
+
 /* ---- time ---- */
 
 /* Runs all that is ready or due now. */

@@ -26,6 +26,7 @@ struct gp__sim {
     struct gp__runtime base;
     struct gp__timers timers;
     uint64_t now_ms, random;
+    uint64_t memory, space;  /* what the process has in use, and what every disk has free */
     struct gp__arena *arena; /* of tables and scripts */
     struct gp__buf calls, failures;
     struct gp__map names; /* of DNS */

@@ -2,51 +2,109 @@
 #include "core/server/admission.h"
 
 #include "core/base/hash.h"
+#include "core/server/server.h"
+
+#define IPV6_BITS 64
+
+static const struct {
+    const char *name;
+    struct gp__reply reply;
+} kinds[GP__ADMIT_COUNT] = {
+    [GP__ADMIT_OK] = {"", {0}},
+    [GP__ADMIT_SESSIONS] = {"sessions", GP__REPLY_INIT(421, 4, 3, 2,
+                                                       "Too many sessions here, try again later")},
+    [GP__ADMIT_CLIENT_SESSIONS] = {"sessions_per_client",
+                                   GP__REPLY_INIT(421, 4, 7, 0,
+                                                  "Too many sessions from your address")},
+    [GP__ADMIT_RATE] = {"connection_rate",
+                        GP__REPLY_INIT(421, 4, 3, 2, "Too many new sessions, try again later")},
+    [GP__ADMIT_CLIENT_RATE] = {"connection_rate_per_client",
+                               GP__REPLY_INIT(421, 4, 7, 0, "You connect too often")},
+    [GP__ADMIT_OVERLOAD] = {"overload", GP__REPLY_INIT(421, 4, 3, 1, "")},
+};
+
+const char *gp__admit_name(enum gp__admit admit)
+{
+    return kinds[admit].name;
+}
 
 /* Listeners are told apart by a hash of their names: keys are short, names are not. */
 static uint8_t key_of(const struct gp__entrance *entrance, const struct gp__ip *ip,
                       char out[GP__TALLY_KEY_MAX])
 {
     uint64_t listener = gp__hash(entrance->name);
+    struct gp__network network;
 
     memcpy(out, &listener, sizeof listener);
     if (!ip)
         return sizeof listener;
+    network = gp__network_of(ip, ip->family == 4 ? 32 : IPV6_BITS);
     out[sizeof listener] = (char)ip->family;
-    memcpy(out + sizeof listener + 1, ip->bytes, sizeof ip->bytes);
-    return sizeof listener + 1 + sizeof ip->bytes;
+    memcpy(out + sizeof listener + 1, network.ip.bytes, sizeof network.ip.bytes);
+    return sizeof listener + 1 + sizeof network.ip.bytes;
 }
 
-int gp__admit(struct gp__tally *tally, const struct gp__entrance *entrance,
-              const struct gp__conn *conn, struct gp__admission *admission_r,
-              struct gp__reply *reply_r)
+static struct gp_slice all_of(const struct gp__admission *a)
+{
+    return gp_slice(a->all, a->all_len);
+}
+
+static struct gp_slice client_of(const struct gp__admission *a)
+{
+    return gp_slice(a->client, a->client_len);
+}
+
+/* Rates come last: who is turned away for another reason does not count. */
+static enum gp__admit judge(struct gp__server *server, const struct gp__entrance *entrance,
+                            const struct gp__admission *a)
+{
+    struct gp__runtime *rt = server->runtime;
+    uint64_t now = rt->ops->now_ms(rt);
+
+    if (gp__overload_look(&server->overload, rt, &entrance->overload))
+        return GP__ADMIT_OVERLOAD;
+    if (gp__tally_get(&server->sessions, all_of(a)) >= entrance->sessions)
+        return GP__ADMIT_SESSIONS;
+    if (a->client_len &&
+        gp__tally_get(&server->sessions, client_of(a)) >= entrance->sessions_per_client)
+        return GP__ADMIT_CLIENT_SESSIONS;
+    if (a->client_len &&
+        !gp__pace_take(&server->pace, gp__hash(client_of(a)), now, &entrance->rate_per_client))
+        return GP__ADMIT_CLIENT_RATE;
+    if (!gp__pace_take(&server->pace, gp__hash(all_of(a)), now, &entrance->rate))
+        return GP__ADMIT_RATE;
+    return GP__ADMIT_OK;
+}
+
+enum gp__admit gp__admit(struct gp__server *server, const struct gp__entrance *entrance,
+                         const struct gp__conn *conn, struct gp__admission *admission_r,
+                         struct gp__reply *reply_r)
 {
     struct gp__admission a = {.all_len = 0};
     const struct gp__ip *ip = &conn->peer.ip;
+    enum gp__admit admit;
 
     a.all_len = key_of(entrance, NULL, a.all);
-    if (gp__tally_get(tally, gp_slice(a.all, a.all_len)) >= entrance->sessions) {
-        *reply_r = GP__REPLY(421, 4, 3, 2, "Too many sessions here, try again later");
-        return -1;
-    }
     /* An MTA has all its clients behind one address. */
-    if (ip->family && entrance->smtp.protocol != GP__PROTOCOL_MILTER) {
+    if (ip->family && entrance->smtp.protocol != GP__PROTOCOL_MILTER)
         a.client_len = key_of(entrance, ip, a.client);
-        if (gp__tally_get(tally, gp_slice(a.client, a.client_len)) >=
-            entrance->sessions_per_client) {
-            *reply_r = GP__REPLY(421, 4, 7, 0, "Too many sessions from your address");
-            return -1;
-        }
-        gp__tally_add(tally, gp_slice(a.client, a.client_len));
-    }
-    gp__tally_add(tally, gp_slice(a.all, a.all_len));
+    admit = judge(server, entrance, &a);
+    server->turned_away[admit]++;
+    *reply_r = kinds[admit].reply;
+    if (admit == GP__ADMIT_OVERLOAD)
+        reply_r->text = server->overload.reply->text;
+    if (admit != GP__ADMIT_OK)
+        return admit;
+    gp__tally_add(&server->sessions, all_of(&a));
+    if (a.client_len)
+        gp__tally_add(&server->sessions, client_of(&a));
     *admission_r = a;
-    return 0;
+    return GP__ADMIT_OK;
 }
 
 void gp__admission_end(struct gp__tally *tally, const struct gp__admission *admission)
 {
-    gp__tally_remove(tally, gp_slice(admission->all, admission->all_len));
+    gp__tally_remove(tally, all_of(admission));
     if (admission->client_len)
-        gp__tally_remove(tally, gp_slice(admission->client, admission->client_len));
+        gp__tally_remove(tally, client_of(admission));
 }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How many sessions a listener has at once, in all and of one client address. */
+/*
+ * Whether a client is let in: how many sessions a listener has at once and how many begin in a time,
+ * in all and of one client; and whether anything is short. A client is an IPv4 address, or a /64 of
+ * IPv6 addresses: who has one of these has all.
+ */
 #ifndef GP_SERVER_ADMISSION_H
 #define GP_SERVER_ADMISSION_H
 
@@ -8,6 +12,21 @@
 
 #include "core/runtime/conn.h"
 
+struct gp__server;
+
+enum gp__admit {
+    GP__ADMIT_OK = 0,
+    GP__ADMIT_SESSIONS,        /* 421 4.3.2 */
+    GP__ADMIT_CLIENT_SESSIONS, /* 421 4.7.0 */
+    GP__ADMIT_RATE,            /* 421 4.3.2 */
+    GP__ADMIT_CLIENT_RATE,     /* 421 4.7.0 */
+    GP__ADMIT_OVERLOAD,        /* 421 4.3.1 */
+    GP__ADMIT_COUNT
+};
+
+/* The name of the limit, for logs. */
+const char *gp__admit_name(enum gp__admit admit);
+
 /* What a session counts as; kept by the session, to be given back. */
 struct gp__admission {
     char all[GP__TALLY_KEY_MAX], client[GP__TALLY_KEY_MAX];
@@ -15,12 +34,12 @@ struct gp__admission {
 };
 
 /*
- * Counts a new session; clients on UNIX sockets count only in all. 0, or -1 when it would be one
- * too many: *reply_r says what to tell the client, and nothing is counted.
+ * Counts a new session; clients on UNIX sockets count only in all. Otherwise why not: *reply_r says
+ * what to tell the client, and nothing is counted.
  */
-int gp__admit(struct gp__tally *tally, const struct gp__entrance *entrance,
-              const struct gp__conn *conn, struct gp__admission *admission_r,
-              struct gp__reply *reply_r);
+enum gp__admit gp__admit(struct gp__server *server, const struct gp__entrance *entrance,
+                         const struct gp__conn *conn, struct gp__admission *admission_r,
+                         struct gp__reply *reply_r);
 
 /* The session is over. */
 void gp__admission_end(struct gp__tally *tally, const struct gp__admission *admission);

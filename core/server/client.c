@@ -168,6 +168,8 @@ static void task_done(void *arg)
     struct gp__client *client = arg;
 
     client->busy = false;
+    gp__smtp_excuse(client->smtp,
+                    client->runtime->ops->now_ms(client->runtime) - client->busy_since);
     /* Also when nobody is there to read it: what was taken is no transaction that was reset. */
     client->after(client);
     if (client->session->gone)
@@ -203,6 +205,7 @@ void gp__client_run(struct gp__client *client, void (*task)(struct gp__client *c
     client->task = task;
     client->after = after;
     client->busy = true;
+    client->busy_since = rt->ops->now_ms(rt);
     switch (rt->ops->run(rt, task_main, task_done, client, client->entrance->stack)) {
     case 0:
         return;
@@ -477,7 +480,7 @@ static struct gp_session *session_create(struct gp__server *server,
 }
 
 static void turn_away(struct gp__server *server, const struct gp__entrance *entrance,
-                      struct gp__conn *conn, const struct gp__reply *reply)
+                      struct gp__conn *conn, enum gp__admit why, const struct gp__reply *reply)
 {
     static const struct gp__conn_events none = {.read = NULL};
     struct gp__buf *out = gp__server_scratch(server);
@@ -485,7 +488,8 @@ static void turn_away(struct gp__server *server, const struct gp__entrance *entr
 
     gp__log(server->runtime->log, GP_LOG_NOTICE, "session.turned_away",
             GP__F_S("listener", entrance->name),
-            GP__F_S("client", gp__ip_format(&conn->peer.ip, ip)), GP__F_S("text", reply->text));
+            GP__F_S("client", gp__ip_format(&conn->peer.ip, ip)),
+            GP__F_C("limit", gp__admit_name(why)), GP__F_S("text", reply->text));
     gp__buf_clear(out);
     gp__reply_write(out, reply);
     conn->events = &none;
@@ -540,10 +544,11 @@ void gp__client_begin(struct gp__server *server, const struct gp__entrance *entr
     struct gp__admission admission;
     struct gp__client *client;
     struct gp__reply reply;
+    enum gp__admit admit = gp__admit(server, entrance, conn, &admission, &reply);
 
-    if (gp__admit(&server->sessions, entrance, conn, &admission, &reply) < 0) {
+    if (admit != GP__ADMIT_OK) {
         GP__COUNT(turned_away);
-        turn_away(server, entrance, conn, &reply);
+        turn_away(server, entrance, conn, admit, &reply);
         return;
     }
     GP__COUNT(sessions);

@@ -41,6 +41,7 @@ struct gp__client {
     void (*task)(struct gp__client *client);
     void (*after)(struct gp__client *client);
     bool busy;
+    uint64_t busy_since;
     struct gp__smtp_event ask;
     struct gp__answer answer;
     struct gp_slice auth_by; /* the backend that answered; absent: none did */

@@ -7,6 +7,7 @@
 #include "core/hook/shadow.h"
 #include "core/server/client.h"
 #include "core/server/rcpt.h"
+#include "core/server/server.h"
 
 struct gp__run gp__client_run_of(struct gp__client *client, enum gp_hook_point point)
 {
@@ -159,8 +160,15 @@ static bool may_relay(const struct gp__client *client)
 static void ask_mail(struct gp__client *client)
 {
     struct gp__policy *policy = gp__policy_create(client->ask.transaction);
+    const struct gp__reply *overload = gp__overload_look(&client->server->overload, client->runtime,
+                                                         &client->entrance->overload);
 
     policy->relay_granted |= may_relay(client);
+    if (overload) {
+        gp__client_refuse(client, GP__REFUSE, overload);
+        give_answer(client);
+        return;
+    }
     start_if_asked(client);
 }
 

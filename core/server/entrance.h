@@ -12,6 +12,7 @@
 #include "core/hook/auth.h"
 #include "core/hook/policy.h"
 #include "core/runtime/tls.h"
+#include "core/server/overload.h"
 #include "core/smtp/server.h"
 
 struct gp__generation;
@@ -34,7 +35,9 @@ struct gp__entrance {
     struct gp_slice hold_path, spill_path, authserv_id;
     uint64_t sessions, sessions_per_client; /* at once */
     enum gp__tls_mode tls;
-    struct gp__tls_context *tls_context; /* NULL: TLS is off */
+    struct gp__tls_context *tls_context;  /* NULL: TLS is off */
+    struct gp_rate rate, rate_per_client; /* of new ones; count 0: any */
+    struct gp__overload_settings overload;
     size_t spill_at; /* bytes of a message in memory before the rest goes to a file */
     size_t stack;    /* the largest that an instance of its chain asks for; 0: the usual one */
 };

@@ -13,6 +13,7 @@ void gp__server_done(struct gp__server *server)
     gp__buf_free(&server->scratch);
     gp__tally_free(&server->sessions);
     gp__auth_guard_free(&server->auth_guard);
+    gp__pace_free(&server->pace);
 }
 
 void gp__server_next_id(struct gp__server *server, char out[GP__ID_LEN + 1])

@@ -10,6 +10,8 @@
 #include "core/server/admission.h"
 #include "core/server/auth_guard.h"
 #include "core/server/client.h"
+#include "core/server/overload.h"
+#include "core/server/pace.h"
 
 struct gp__server {
     struct gp__runtime *runtime;
@@ -19,6 +21,9 @@ struct gp__server {
     size_t n_clients;
     struct gp__tally sessions;
     struct gp__auth_guard auth_guard;
+    struct gp__pace pace;
+    struct gp__overload overload;
+    uint64_t turned_away[GP__ADMIT_COUNT]; /* clients, by enum gp__admit */
     struct gp__buf scratch;
     bool stopping, ending;
     void (*empty)(struct gp__server *server); /* when ending: the last client is gone; or NULL */

@@ -82,7 +82,7 @@ static void swallow(struct gp__smtp *smtp, const struct gp__reply *refusal)
     }
     smtp->chunk_keep = false;
     smtp->trouble = refusal;
-    smtp->message_began = smtp->now;
+    gp__smtp_message_clock(smtp);
 }
 
 void gp__bdat_check(struct gp__smtp *smtp, struct gp_slice argument)

@@ -34,6 +34,7 @@
     X(INTEGER,  chunks,             "100000",   1,        1ll << 40, "BDAT commands of a message; 552 5.3.4.")                                          \
     X(DURATION, command_timeout,    "5m",       1000,     86400000,  "Between commands (RFC 5321 4.5.3.2.7); 421 4.4.2.")                               \
     X(DURATION, data_timeout,       "5m",       1000,     86400000,  "Between two reads of a message; 421 4.4.2.")                                      \
+    X(SIZE,     data_rate,          "128",      0,        1ll << 30, "Bytes of a message a second, on average and after a minute of grace; 421 4.4.2. 0: any.") \
     X(DURATION, message_time,       "1h",       60000,    86400000,  "A whole message, from 354 to its end; 421 4.4.2.")                                \
     X(DURATION, session_time,       "2h",       60000,    864000000, "A whole session; 421 4.4.2 at the next command.")
 /* clang-format on */

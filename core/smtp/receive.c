@@ -27,7 +27,7 @@ void gp__receive_begin(struct gp__smtp *smtp)
     smtp->trouble = NULL;
     smtp->draining = false;
     smtp->drained = 0;
-    smtp->message_began = smtp->now;
+    gp__smtp_message_clock(smtp);
     gp__data_init(&smtp->data, settings->limits.text_line, !transaction->chunking,
                   settings->line_endings == GP__LINES_NORMALIZE);
 }

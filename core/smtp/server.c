@@ -11,7 +11,8 @@
 #include "core/smtp/macros.h"
 #include "core/smtp/milter_internal.h"
 
-#define OUT_KEEP 256u /* what an idle session keeps of its output buffer */
+#define RATE_GRACE_MS 60000u /* before the rate of a message counts */
+#define OUT_KEEP 256u        /* what an idle session keeps of its output buffer */
 
 static const struct gp__reply no_memory = GP__REPLY_INIT(421, 4, 3, 0,
                                                          "Out of memory, try again later");
@@ -21,6 +22,8 @@ static const struct gp__reply timeout_command = GP__REPLY_INIT(
     421, 4, 4, 2, "Timeout while waiting for a command");
 static const struct gp__reply timeout_data = GP__REPLY_INIT(
     421, 4, 4, 2, "Timeout while waiting for the message");
+static const struct gp__reply too_slow = GP__REPLY_INIT(421, 4, 4, 2,
+                                                        "The message comes too slowly");
 
 /* ---- input ---- */
 
@@ -394,6 +397,36 @@ int gp__smtp_answer(struct gp__smtp *smtp, const struct gp__answer *answer)
 
 /* ---- time ---- */
 
+void gp__smtp_message_clock(struct gp__smtp *smtp)
+{
+    smtp->message_began = smtp->now;
+    smtp->message_base = smtp->counts.bytes_in - gp__smtp_pending(smtp);
+    smtp->excused = 0;
+}
+
+void gp__smtp_excuse(struct gp__smtp *smtp, uint64_t ms)
+{
+    smtp->excused += ms;
+}
+
+/* When so few bytes of a message were too slow on average: a client that sends one a minute would
+ * hold its session for as long as a message may take. */
+static uint64_t rate_deadline(const struct gp__smtp *smtp)
+{
+    uint64_t rate = smtp->settings->limits.data_rate;
+    uint64_t bytes = smtp->counts.bytes_in - smtp->message_base;
+
+    if (rate == 0)
+        return UINT64_MAX;
+    return smtp->message_began + RATE_GRACE_MS + smtp->excused +
+           (bytes / rate * 1000 + bytes % rate * 1000 / rate);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t gp__smtp_deadline(const struct gp__smtp *smtp)
 {
     const struct gp__limits *limits = &smtp->settings->limits;
@@ -405,7 +438,7 @@ uint64_t gp__smtp_deadline(const struct gp__smtp *smtp)
     if (smtp->rearm || smtp->asking || smtp->ended || smtp->state == GP__STATE_CLOSING)
         return 0;
     if (smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK)
-        return idle < whole ? idle : whole;
+        return least(least(idle, whole), rate_deadline(smtp));
     if (smtp->milter)
         return gp__milter_deadline(smtp);
     if (smtp->state == GP__STATE_STARTTLS) /* the handshake has its own budget */
@@ -417,10 +450,13 @@ uint64_t gp__smtp_deadline(const struct gp__smtp *smtp)
 static bool timed_out(struct gp__smtp *smtp)
 {
     bool data = smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK;
+    const struct gp__reply *reply = &timeout_command;
 
     if (smtp->now < gp__smtp_deadline(smtp))
         return false;
-    gp__smtp_close(smtp, data ? &timeout_data : &timeout_command, GP__RESET_TIMEOUT);
+    if (data)
+        reply = smtp->now < rate_deadline(smtp) ? &timeout_data : &too_slow;
+    gp__smtp_close(smtp, reply, GP__RESET_TIMEOUT);
     return true;
 }
 
@@ -431,7 +467,7 @@ static void rearm(struct gp__smtp *smtp)
     smtp->rearm = false;
     smtp->mark = smtp->now;
     if (smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK)
-        smtp->message_began = smtp->now;
+        gp__smtp_message_clock(smtp);
 }
 
 /* ---- steps ---- */

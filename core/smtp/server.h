@@ -226,6 +226,10 @@ void gp__smtp_trim(struct gp__smtp *smtp);
  * (an ASK is open: the host's own budgets run); 0: at once (after an answer, an abort). */
 uint64_t gp__smtp_deadline(const struct gp__smtp *smtp);
 
+/* So long, since the last step, it was not the client that was waited for: what that does to the
+ * rate of its message is not its fault. */
+void gp__smtp_excuse(struct gp__smtp *smtp, uint64_t ms);
+
 /* Whether it waits for a command outside of a transaction and holds no input: after
  * gp__smtp_trim() it takes some 600 bytes. */
 bool gp__smtp_idle(const struct gp__smtp *smtp);

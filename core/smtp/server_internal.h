@@ -80,6 +80,8 @@ struct gp__smtp {
 
     uint64_t now, mark; /* mark: since when it waits for the client */
     uint64_t message_began, session_began;
+    uint64_t message_base; /* bytes_in when the message began */
+    uint64_t excused;      /* ms since then that were not the client's */
     struct gp__smtp_counts counts;
 
     struct gp__milter *milter; /* NULL unless that is the protocol */
@@ -105,6 +107,9 @@ static inline uint64_t gp__smtp_note_error(struct gp__smtp *smtp)
 }
 
 /* ---- server.c ---- */
+
+/* A message begins: its time and its rate count from now on. */
+void gp__smtp_message_clock(struct gp__smtp *smtp);
 
 /* Input that can be read at once; consumed by gp__smtp_consume. */
 struct gp_slice gp__smtp_window(const struct gp__smtp *smtp);

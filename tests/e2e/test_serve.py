@@ -302,8 +302,8 @@ class Plenty(harness.TestCase):
         self.assertIn(reply.code, (250, 451, 452))
         for client in clients[1:]:
             client.close()
-        server.wait_log("listener.recovered")
         harness.wait_until(lambda: self.answers(server), "it serves again")
+        server.wait_log("listener.recovered")
         clients[0].envelope()
         clients[0].data(MESSAGE)
 

@@ -295,6 +295,17 @@ static void test_wait_fd_cancelled_after_close(void **state)
     close(fds[1]);
 }
 
+/* ---- what there is ---- */
+
+static void test_resources(void **state)
+{
+    struct gp__runtime *rt = *state;
+
+    assert_true(rt->ops->memory(rt) > 1 << 20);
+    assert_true(rt->ops->space(rt, GP_S("/")) < UINT64_MAX);
+    assert_true(rt->ops->space(rt, GP_S("/no/where")) == UINT64_MAX);
+}
+
 /* ---- wakers ---- */
 
 static void *fire(void *arg)
@@ -444,6 +455,7 @@ int main(void)
         TEST(test_work_bounds_and_cancel),
         TEST(test_wait_fd),
         TEST(test_wait_fd_cancelled_after_close),
+        TEST(test_resources),
         TEST(test_wakers),
         TEST(test_clocks),
         TEST(test_wakeup_and_before_wait),

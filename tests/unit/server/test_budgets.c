@@ -141,6 +141,7 @@ static void test_slow_client_is_no_slow_hook(void **state)
     (void)state;
     seen.fn[GP_HOOK_BODY] = nothing;
     seen.sleep_ms[GP_HOOK_MESSAGE] = 4000;
+    world->entrance.smtp.limits.data_rate = 0;
     world_connect(world);
     say_lines(world, HELLO MAIL RCPT "DATA\r\n");
     replies(world, 0);
@@ -184,6 +185,129 @@ static void test_sessions(void **state)
     gp__server_stop(&world->server, true);
     gp__sim_advance(world->rt, 3000);
     assert_int_equal(world->server.sessions.entries, 0);
+    world_free(&world);
+}
+
+/* Who has one address of an IPv6 network has all of them. */
+static void test_sessions_of_a_network(void **state)
+{
+    struct world *world = world_create(
+        CONFIG_HEAD CONFIG_CHAIN
+        "listeners: {l: {address: '127.0.0.1:25', chain: c, sessions_per_client: 2}}\n",
+        OBSERVERS);
+
+    (void)state;
+    world_connect_from(world, "2001:db8::1");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "2001:db8::ffff:1");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "2001:db8::2");
+    assert_replies(world, 0, "421");
+    world_connect_from(world, "2001:db8:0:1::1");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "192.0.2.1");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "192.0.2.2");
+    assert_replies(world, 0, "220");
+    assert_int_equal(world->server.turned_away[GP__ADMIT_CLIENT_SESSIONS], 1);
+    assert_true(world_logged(world, "limit=sessions_per_client"));
+    world_free(&world);
+}
+
+static void test_connection_rates(void **state)
+{
+    struct world *world = world_create(CONFIG_HEAD CONFIG_CHAIN
+                                       "listeners: {l: {address: '127.0.0.1:25', chain: c, "
+                                       "connection_rate: 4/s, connection_rate_per_client: 2/m}}\n",
+                                       OBSERVERS);
+
+    (void)state;
+    world_connect_from(world, "192.0.2.1");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "192.0.2.1");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "192.0.2.1");
+    assert_replies(world, 0, "421");
+    assert_true(world_logged(world, "limit=connection_rate_per_client"));
+    world_connect_from(world, "192.0.2.2");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "192.0.2.3");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "192.0.2.4");
+    assert_replies(world, 0, "421");
+    assert_true(world_logged(world, "limit=connection_rate "));
+    gp__sim_advance(world->rt, 2000);
+    world_connect_from(world, "192.0.2.4");
+    assert_replies(world, 0, "220");
+    world_connect_from(world, "192.0.2.1");
+    assert_replies(world, 0, "421");
+    gp__sim_advance(world->rt, 120000);
+    world_connect_from(world, "192.0.2.1");
+    assert_replies(world, 0, "220");
+    assert_int_equal(world->server.turned_away[GP__ADMIT_CLIENT_RATE], 2);
+    assert_int_equal(world->server.turned_away[GP__ADMIT_RATE], 1);
+    world_free(&world);
+}
+
+/* ---- what is short ---- */
+
+#define MIB (UINT64_C(1) << 20)
+
+static void test_overload(void **state)
+{
+    struct world *world = world_create(CONFIG "overload: {memory: 100MiB, keep_free: 50MiB}\n",
+                                       OBSERVERS);
+    struct gp__sim_client *inside = world_connect(world);
+
+    (void)state;
+    say_lines(world, HELLO MAIL);
+    replies(world, 0);
+    gp__sim_resources(world->rt, 100 * MIB, UINT64_MAX);
+    gp__sim_advance(world->rt, 1000);
+    world_connect(world);
+    assert_replies(world, 0, "421");
+    assert_true(gp__sim_client_eof_seen(world->client));
+    assert_true(world_logged(world, "overload.begin"));
+    assert_true(world_logged(world, "limit=overload text=\"Short of memory"));
+    /* The message that is under way is taken, the next is not. */
+    world->client = inside;
+    say_lines(world, RCPT "DATA\r\n" MESSAGE);
+    assert_replies(world, 0, "250 354 250");
+    say(world, MAIL);
+    assert_replies(world, 0, "452");
+    gp__sim_resources(world->rt, 99 * MIB, 49 * MIB);
+    gp__sim_advance(world->rt, 1000);
+    say(world, MAIL);
+    assert_replies(world, 0, "452");
+    gp__sim_resources(world->rt, 99 * MIB, 50 * MIB);
+    say(world, MAIL);
+    assert_replies(world, 0, "452"); /* it is looked at once a second */
+    gp__sim_advance(world->rt, 1000);
+    say(world, MAIL);
+    assert_replies(world, 0, "250");
+    assert_true(world_logged(world, "overload.end"));
+    assert_int_equal(world->server.turned_away[GP__ADMIT_OVERLOAD], 1);
+    world_free(&world);
+}
+
+/* ---- the rate of a message ---- */
+
+/* The time that hooks take is not the client's. */
+static void test_data_rate(void **state)
+{
+    struct world *world = world_create(CONFIG, ON(HEADERS) | OBSERVERS);
+
+    (void)state;
+    world->entrance.smtp.limits.data_rate = 10;
+    seen.sleep_ms[GP_HOOK_HEADERS] = 50000;
+    world_connect(world);
+    say_lines(world, HELLO MAIL RCPT "DATA\r\n");
+    replies(world, 0);
+    say(world, "Subject: x\r\n\r\n");
+    gp__sim_advance(world->rt, 50000);
+    assert_replies(world, 59000, ""); /* a minute is given, and 0.1 s for each byte */
+    say(world, "a line\r\n");
+    assert_replies(world, 4000, "421");
     world_free(&world);
 }
 
@@ -463,6 +587,10 @@ int main(void)
         cmocka_unit_test(test_slow_client_is_no_slow_hook),
         cmocka_unit_test(test_target_never_answers),
         cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_sessions_of_a_network),
+        cmocka_unit_test(test_connection_rates),
+        cmocka_unit_test(test_overload),
+        cmocka_unit_test(test_data_rate),
         cmocka_unit_test(test_pipeline),
         cmocka_unit_test(test_unread_replies),
         cmocka_unit_test(test_idle),

@@ -175,6 +175,7 @@ static void test_deadlines(void **state)
     assert_int_equal(gp__smtp_deadline(smtp), 305000);
     crank("IL FROM:<>\r\nRCPT TO:<a@b.example>\r\n", NO_STOP, 10000);
     settings.limits.message_time = 400000;
+    settings.limits.data_rate = 0;
     crank("DATA\r\n", NO_STOP, 20000);
     assert_int_equal(gp__smtp_deadline(smtp), 320000);
     crank("x", NO_STOP, 200000);

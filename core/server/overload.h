@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Load shedding: a process that is short of memory, or whose directories are nearly full, takes no
+ * new sessions and no new messages until it is not any more. Looked at once a second at most, and
+ * only when somebody comes.
+ */
+#ifndef GP_SERVER_OVERLOAD_H
+#define GP_SERVER_OVERLOAD_H
+
+#include "core/hook/runtime.h"
+#include "core/smtp/reply.h"
+
+#define GP__OVERLOAD_PATHS 2
+
+struct gp__overload_settings {
+    uint64_t memory;    /* of the process, from which on it is short; 0: never */
+    uint64_t keep_free; /* bytes in each of the directories; 0: does not matter */
+    struct gp_slice paths[GP__OVERLOAD_PATHS]; /* absent: none */
+};
+
+/* Zeroed at first. */
+struct gp__overload {
+    const struct gp__reply *reply; /* what is short; NULL: nothing */
+    uint64_t looked_ms;
+    bool looked;
+};
+
+/* NULL, or the reply to those who come: 452 4.3.1. Logs when it begins and ends. */
+const struct gp__reply *gp__overload_look(struct gp__overload *overload, struct gp__runtime *rt,
+                                          const struct gp__overload_settings *settings);
+
+#endif
