@@ -76,6 +76,8 @@ static uint64_t count_stats(const struct gp__settings *settings)
             n += hooks_of(settings->tables[i]->service.plugin);
     for (size_t i = 0; i < settings->n_targets; i++)
         n += hooks_of(settings->targets[i]->service.plugin);
+    if (settings->state)
+        n += hooks_of(settings->state->plugin);
     return n < GP__STATS_MAX ? n : GP__STATS_MAX;
 }
 
