@@ -340,7 +340,8 @@ class Reload(Processes):
     """SIGHUP: new processes, no connection lost, a broken configuration changes nothing."""
 
     def test_under_load(self):
-        server = self.launch()
+        # Not a line a message: each look for a reload reads the whole log.
+        server = self.launch(self.text(log="log: {to: stderr, format: json, level: notice}"))
         load = Load(server.address)
         self.addCleanup(load.end)
         for count in range(1, RELOADS + 1):
