@@ -6,6 +6,7 @@
  * For a user that is not there the secret of another is tried, chosen by the name: so mixed costs
  * of hashes in the file tell nothing either.
  */
+#include "secrets.h"
 #include "users.h"
 
 #include <stdio.h>
@@ -123,7 +124,7 @@ static int verify_password(struct gp_call *call, void *self, struct gp_slice use
     const struct auth_file *file = self;
     const struct user *known = users_find(file->users, user);
     const struct user *tried = known ? known : decoy(file, user);
-    struct gp_slice hash = tried ? keep(call, user_password(tried)) : gp_slice(NULL, 0);
+    struct gp_slice hash = tried ? keep(call, secrets_password(tried->secrets)) : gp_slice(NULL, 0);
     int result = gp_password_verify(call, hash, password);
 
     return result == GP_OK && !known ? GP_ENOTFOUND : result;
@@ -134,14 +135,14 @@ static int fetch_secret(struct gp_call *call, void *self, struct gp_slice user,
 {
     const struct auth_file *file = self;
     const struct user *known = users_find(file->users, user), *other = decoy(file, user);
-    struct gp_slice secret = known ? user_secret(known, mechanism) : gp_slice(NULL, 0);
+    struct gp_slice secret = known ? secrets_scram(known->secrets, mechanism) : gp_slice(NULL, 0);
 
     if (gp_slice_present(secret)) {
         *secret_r = keep(call, secret);
         return GP_OK;
     }
     if (other)
-        *secret_r = keep(call, user_secret(other, mechanism));
+        *secret_r = keep(call, secrets_scram(other->secrets, mechanism));
     return GP_ENOTFOUND;
 }
 

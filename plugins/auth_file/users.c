@@ -1,53 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "users.h"
 
+#include "secrets.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #define NAME_MAX_BYTES 255u
-
-/* ---- secrets of a user ---- */
-
-/* The next word; absent at the end. */
-static struct gp_slice next_word(struct gp_slice *rest)
-{
-    struct gp_slice text = gp_slice_trim(*rest);
-    size_t n = 0;
-
-    while (n < text.len && text.data[n] != ' ' && text.data[n] != '\t')
-        n++;
-    *rest = gp_slice_sub(text, n, text.len);
-    return n ? gp_slice_sub(text, 0, n) : gp_slice(NULL, 0);
-}
-
-static bool is_scram(struct gp_slice secret)
-{
-    return gp_slice_starts(secret, GP_S("SCRAM-"));
-}
-
-struct gp_slice user_password(const struct user *user)
-{
-    struct gp_slice rest = user->secrets, first = gp_slice(NULL, 0), word;
-
-    while (word = next_word(&rest), gp_slice_present(word)) {
-        if (!is_scram(word))
-            return word;
-        if (!gp_slice_present(first))
-            first = word;
-    }
-    return first;
-}
-
-struct gp_slice user_secret(const struct user *user, struct gp_slice mechanism)
-{
-    struct gp_slice rest = user->secrets, word;
-
-    while (word = next_word(&rest), gp_slice_present(word))
-        if (word.len > mechanism.len && gp_slice_starts(word, mechanism) &&
-            word.data[mechanism.len] == '$')
-            return word;
-    return gp_slice(NULL, 0);
-}
 
 /* ---- looking up ---- */
 
@@ -68,7 +27,7 @@ const struct user *users_find(const struct users *users, struct gp_slice name)
 bool users_all_have(const struct users *users, struct gp_slice mechanism)
 {
     for (size_t i = 0; i < users->count; i++)
-        if (!gp_slice_present(user_secret(&users->list[i], mechanism)))
+        if (!gp_slice_present(secrets_scram(users->list[i].secrets, mechanism)))
             return false;
     return users->count > 0;
 }
@@ -89,15 +48,12 @@ static bool has_control(struct gp_slice text)
     return false;
 }
 
-static int check_secrets(struct gp_slice rest, unsigned number, char error[USERS_ERROR_MAX])
+static int check_secrets(struct gp_slice secrets, unsigned number, char error[USERS_ERROR_MAX])
 {
-    struct gp_slice word = next_word(&rest);
-
-    if (!gp_slice_present(word))
+    if (gp_slice_trim(secrets).len == 0)
         return mistake(error, number, "no secret after the name");
-    for (; gp_slice_present(word); word = next_word(&rest))
-        if (!gp_password_known(word))
-            return mistake(error, number, "a secret of a kind that is not known");
+    if (!secrets_known(secrets))
+        return mistake(error, number, "a secret of a kind that is not known");
     return 0;
 }
 

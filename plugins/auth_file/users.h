@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The users of a file: one a line, `NAME:SECRET` and more secrets after white space. Secrets are
- * password hashes and SCRAM secrets (RFC 5803). Never changes once it is made; wiped when it goes.
+ * The users of a file: one a line, `NAME:SECRET` and more secrets after white space (secrets.h).
+ * Never changes once it is made; wiped when it goes.
  */
 #ifndef AUTH_FILE_USERS_H
 #define AUTH_FILE_USERS_H
@@ -28,12 +28,6 @@ void users_free(struct users **users_);
 
 /* By name, byte for byte; NULL: there is none. */
 const struct user *users_find(const struct users *users, struct gp_slice name);
-
-/* The hash for passwords: one of crypt(3) or argon2 before a SCRAM secret. */
-struct gp_slice user_password(const struct user *user);
-
-/* The SCRAM secret for a mechanism; absent: none. */
-struct gp_slice user_secret(const struct user *user, struct gp_slice mechanism);
 
 /* Whether everybody has one. */
 bool users_all_have(const struct users *users, struct gp_slice mechanism);

@@ -3,6 +3,7 @@
 
 import base64
 import os
+import signal
 import subprocess
 
 import harness
@@ -25,13 +26,13 @@ class Case(harness.TestCase):
     def start(self, backend):
         return self.server(harness.config(listener=LISTENER, rest=REST.format(backend=backend)))
 
-    def daemon(self, *words, ready=None, **options):
-        """A peer in the foreground, stopped by its id; ready() says that it serves."""
+    def daemon(self, *words, ready=None, stop=signal.SIGTERM, **options):
+        """A peer in the foreground, stopped by its id with a signal; ready() says that it serves."""
         output = open(self.directory / f"{os.path.basename(str(words[0]))}.output", "ab")
         self.addCleanup(output.close)
         process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL,
                                    stdout=output, stderr=output, **options)
-        self.addCleanup(self.finish, process)
+        self.addCleanup(self.finish, process, stop)
         if ready:
             harness.wait_until(lambda: ready() or self.check_running(process, output.name),
                                f"{words[0]} serves", 30)
@@ -43,9 +44,9 @@ class Case(harness.TestCase):
                 self.fail(f"{process.args[0]} ended with {process.returncode}: {said.read()}")
 
     @staticmethod
-    def finish(process):
+    def finish(process, stop=signal.SIGTERM):
         if process.poll() is None:
-            process.terminate()
+            process.send_signal(stop)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

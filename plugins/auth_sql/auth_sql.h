@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the files of this plugin share. */
+#ifndef AUTH_SQL_AUTH_SQL_H
+#define AUTH_SQL_AUTH_SQL_H
+
+#include <gatepost/plugin.h>
+
+#define SECRETS_MAX ((size_t)2048) /* that a row may have */
+#define QUERY_MAX ((size_t)2048)
+#define USER_MAX ((size_t)255)
+
+struct pg_line; /* a connection to PostgreSQL */
+
+struct auth_sql {
+    struct gp_slice sqlite, postgresql, query;
+    int scram;
+    int64_t keep;
+
+    struct pg_line *idle;
+    int64_t n_idle;
+    char decoy[SECRETS_MAX]; /* secrets of the user that was found last; empty: none was yet */
+    size_t decoy_len;
+};
+
+/*
+ * Both run the query for a user. 0 and the text of the one column of the one row, in memory of the
+ * call (absent: NULL); GP_ENOTFOUND: no row; any other error was logged.
+ */
+int sqlite_lookup(struct gp_call *call, const struct auth_sql *self, struct gp_slice user,
+                  struct gp_slice *secrets_r);
+int pg_lookup(struct gp_call *call, struct auth_sql *self, struct gp_slice user,
+              struct gp_slice *secrets_r);
+
+/* Whether the query can be run. Logs what is wrong with it. */
+int sqlite_check(struct gp_call *call, const struct auth_sql *self);
+
+/* Whether the connection string is one, and names no host that libpq would block to look up. */
+int pg_check(struct gp_call *call, const struct auth_sql *self);
+
+/* Closes the kept connections that have been idle for a while (all: every one). */
+void pg_idle_close(struct auth_sql *self, bool all);
+
+#endif
