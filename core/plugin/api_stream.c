@@ -236,13 +236,14 @@ static int write_stable(struct gp_call *call, struct gp_stream *stream, struct g
 int gp_stream_write(struct gp_call *call, struct gp_stream *stream, struct gp_slice bytes)
 {
     int result = check_stream(call, "gp_stream_write", stream);
+    size_t size = bytes.len < WRITE_SIZE ? bytes.len : WRITE_SIZE;
     char *copy;
 
     if (!result)
         result = gp__api_slice(call, "gp_stream_write", bytes);
     if (result || bytes.len == 0)
         return result;
-    copy = gp__alloc(bytes.len < WRITE_SIZE ? bytes.len : WRITE_SIZE);
+    copy = gp__alloc(size);
     while (bytes.len > 0 && !result) {
         size_t n = bytes.len < WRITE_SIZE ? bytes.len : WRITE_SIZE;
 
@@ -250,6 +251,7 @@ int gp_stream_write(struct gp_call *call, struct gp_stream *stream, struct gp_sl
         result = write_stable(call, stream, gp_slice(copy, n));
         bytes = gp_slice_sub(bytes, n, bytes.len);
     }
+    explicit_bzero(copy, size); /* a backend's question has a password in it */
     gp__free(copy);
     return result;
 }

@@ -229,6 +229,7 @@ void gp__live_stream_write(struct gp__runtime *rt, struct gp_op *op, struct gp_s
 
     (void)rt;
     write->stream = live_stream(base);
+    write->rest.secret = true;
     gp__job_start(&write->job, op, write_cancel);
     result = write_start(write, bytes);
     if (result == 0)
