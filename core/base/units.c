@@ -154,3 +154,18 @@ int gp__milli_parse(struct gp_slice text, int64_t *milli_r)
                ? -1
                : 0;
 }
+
+int gp__mode_parse(struct gp_slice text, unsigned *mode_r)
+{
+    unsigned mode = 0;
+
+    if (text.len == 0 || text.len > 4)
+        return -1;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '7')
+            return -1;
+        mode = mode * 8 + (unsigned)(text.data[i] - '0');
+    }
+    *mode_r = mode;
+    return mode <= 0777 ? 0 : -1;
+}

@@ -20,6 +20,9 @@ int gp__milli_parse(struct gp_slice text, int64_t *milli_r);
 /* "500/h", "30/10m": so many in so long, both at least 1. 0, or -1. */
 int gp__rate_parse(struct gp_slice text, int64_t *count_r, uint64_t *period_ms_r);
 
+/* "0660": rights of a file in octal, as chmod(1) has them; at most 0777. 0, or -1. */
+int gp__mode_parse(struct gp_slice text, unsigned *mode_r);
+
 /* The shortest exact form, into out; returns its slice. */
 struct gp_slice gp__duration_format(uint64_t ms, char out[32]);
 struct gp_slice gp__size_format(uint64_t bytes, char out[32]);

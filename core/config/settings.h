@@ -142,6 +142,7 @@ struct gp__listener_settings {
     struct gp__peers xforward;        /* may say XFORWARD */
     const struct gp__pattern *exempt; /* recipients that pending refusals do not touch */
     size_t n_exempt;
+    unsigned socket_mode; /* of the file of a UNIX socket */
     int64_t backlog;
     enum gp__tls_mode tls;
     const struct gp__tls_settings *tls_settings; /* the global ones, or its own */

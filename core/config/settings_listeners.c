@@ -5,6 +5,7 @@
  */
 #include "core/config/load.h"
 
+#include "core/base/units.h"
 #include "core/config/limits_rows.h"
 
 #include <string.h>
@@ -41,6 +42,7 @@ struct raw {
     int protocol, refuse_at, mixed_reject, split, line_endings, pipelining;
     struct extensions extensions;
     struct gp__limits limits;
+    struct gp_slice socket_mode;
     int64_t backlog, sessions, sessions_per_client;
     int tls;
     struct gp__raw_tls tls_options;
@@ -126,6 +128,8 @@ const struct gp_option gp__listener_rows[] = {
                      "What differs from the global `tls:`."),
     GP_OPTION_LIST("exempt", struct raw, exempt, GP_TYPE_STRING, "[postmaster]",
                    "Recipients that refusals made before RCPT do not touch."),
+    GP_OPTION_STRING("socket_mode", struct raw, socket_mode, "0600",
+                     "Rights of the file of a UNIX socket, octal: who may connect."),
     GP_OPTION_INTEGER("backlog", struct raw, backlog, "511", 1, 65535,
                       "Connections that may wait to be accepted."),
     GP_OPTION_INTEGER("sessions", struct raw, sessions, "10000", 1, 1000000,
@@ -386,6 +390,15 @@ static void set_mixed_reject(struct gp__load *load, struct gp__listener_settings
     }
 }
 
+static void set_socket_mode(struct gp__load *load, struct gp__listener_settings *listener,
+                            const struct raw *raw, const struct gp__node *node)
+{
+    if (gp__mode_parse(raw->socket_mode, &listener->socket_mode) < 0)
+        gp__diag_add(load->diag, GP__ERROR, gp__node_get(node, GP_S("socket_mode")),
+                     "\"socket_mode\" is an octal number such as 0660, not \"" GP_FMT "\"",
+                     GP_ARG(gp_slice_sub(raw->socket_mode, 0, 200)));
+}
+
 static void set_tls(struct gp__load *load, struct gp__listener_settings *listener,
                     const struct raw *raw, const struct gp__node *node)
 {
@@ -507,6 +520,7 @@ static const struct gp__node *load_listener(struct gp__load *load,
     set_peers(load, &listener->xclient, raw.xclient, node, "xclient");
     set_peers(load, &listener->xforward, raw.xforward, node, "xforward");
     set_mixed_reject(load, listener, &raw, node);
+    set_socket_mode(load, listener, &raw, node);
     check_hostname(load, node, raw.hostname);
     check_greeting(load, node, raw.greeting);
     listener->refuse_at = (enum gp__refuse_at)raw.refuse_at;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Processes, rights, the control socket, the address of the metrics. */
+#include "core/base/units.h"
 #include "core/config/load.h"
 
 #define WORKERS_MAX 256
@@ -49,22 +50,6 @@ static void set_workers(struct gp__load *load, struct gp_slice text)
                      WORKERS_MAX, GP_ARG(gp_slice_sub(text, 0, 200)));
 }
 
-/* Octal, as chmod(1) has it. 0, or -1. */
-static int parse_mode(struct gp_slice text, unsigned *mode_r)
-{
-    unsigned mode = 0;
-
-    if (text.len == 0 || text.len > 4)
-        return -1;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '7')
-            return -1;
-        mode = mode * 8 + (unsigned)(text.data[i] - '0');
-    }
-    *mode_r = mode;
-    return mode <= 0777 ? 0 : -1;
-}
-
 static void set_control(struct gp__load *load, const struct gp__control_raw *raw)
 {
     struct gp__control_settings *control = &load->settings->process.control;
@@ -74,7 +59,7 @@ static void set_control(struct gp__load *load, const struct gp__control_raw *raw
         return;
     control->path = raw->path;
     control->group = raw->group;
-    if (parse_mode(raw->mode, &control->mode) < 0)
+    if (gp__mode_parse(raw->mode, &control->mode) < 0)
         gp__diag_add(load->diag, GP__ERROR, gp__load_place(load, "control", "mode"),
                      "\"mode\" is an octal number such as 0660, not \"" GP_FMT "\"",
                      GP_ARG(gp_slice_sub(raw->mode, 0, 200)));

@@ -49,7 +49,11 @@ static int open_service(struct gp__alone *alone)
 static int open_door(struct gp__alone *alone, const struct gp__listener_settings *settings,
                      struct gp_slice address)
 {
-    struct gp__listen_options options = {.address = address, .backlog = (int)settings->backlog};
+    struct gp__listen_options options = {
+        .address = address,
+        .backlog = (int)settings->backlog,
+        .unix_mode = settings->socket_mode,
+    };
     struct gp_slice shown;
     const char *step;
     char text[80];

@@ -39,6 +39,7 @@ static const struct field door_fields[] = {
     {TEXT, offsetof(struct gp__manifest_door, listener)},
     {TEXT, offsetof(struct gp__manifest_door, address)},
     {NUMBER, offsetof(struct gp__manifest_door, backlog)},
+    {NUMBER, offsetof(struct gp__manifest_door, mode)},
     {NUMBER, offsetof(struct gp__manifest_door, role)},
 };
 
@@ -102,6 +103,7 @@ static void doors_of(struct gp__manifest *manifest, struct gp__arena *arena,
                 .listener = settings->listeners[i]->name,
                 .address = settings->listeners[i]->addresses[a].text,
                 .backlog = (uint64_t)settings->listeners[i]->backlog,
+                .mode = settings->listeners[i]->socket_mode,
             };
 }
 

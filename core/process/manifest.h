@@ -15,6 +15,7 @@
 struct gp__manifest_door {
     struct gp_slice listener, address;
     uint64_t backlog;
+    uint64_t mode; /* of the file of a UNIX socket */
     uint64_t role; /* enum gp__role_id: who accepts */
 };
 

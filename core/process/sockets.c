@@ -88,6 +88,7 @@ static int make(struct gp__sockets *sockets, const struct gp__manifest_door *doo
     struct gp__listen_options options = {
         .address = address,
         .backlog = (int)door->backlog,
+        .unix_mode = (unsigned)door->mode & 0777,
         .reuse_port = slot != GP__SLOT_ALL,
         .later = true,
         .first = gp_slice_eq(address, door->address) && !find(sockets, door, 0),

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """LMTP and PRDR from end to end: a reply for each recipient, and what was promised is kept."""
 
-import os
 import smtplib
 import unittest
 
@@ -17,7 +16,7 @@ targets:
   mailboxes: {{maildir: {{path: mail}}}}
 listeners:
   tcp: {{address: "127.0.0.1:0", protocol: lmtp}}
-  unix: {{like: tcp, address: "unix:{directory}/lmtp"}}
+  unix: {{like: tcp, address: "unix:{directory}/lmtp", socket_mode: 0666}}
   smtp: {{like: tcp, protocol: smtp}}
 routes:
   - {{name: mailboxes, match: {{recipient: our_domains}}, to: mailboxes, mode: direct}}
@@ -112,7 +111,6 @@ class PostfixLmtp(postfix.TestCase):
     def test_delivers_to_us(self):
         server = self.server(CONFIG.format(directory=self.directory), listeners=3)
         self.directory.chmod(0o755)
-        os.chmod(self.directory / "lmtp", 0o666)
         mail = self.directory / "mail/example.test"
         mail.mkdir(parents=True)
         (mail / "full").write_text("in the way")

@@ -71,6 +71,27 @@ static void durations(void **state)
     check_parse(gp__duration_parse, cases, COUNT(cases));
 }
 
+static void modes(void **state)
+{
+    static const struct {
+        struct gp_slice text;
+        int mode; /* -1: none */
+    } cases[] = {
+        {S("0600"), 0600}, {S("660"), 0660}, {S("0"), 0},     {S("0777"), 0777},
+        {S("1777"), -1},   {S("00660"), -1}, {S("0680"), -1}, {S(""), -1},
+        {S("rw"), -1},     {S("-600"), -1},  {S("0x1"), -1},  {S(" 600"), -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unsigned mode = 0;
+
+        assert_int_equal(gp__mode_parse(cases[i].text, &mode), cases[i].mode < 0 ? -1 : 0);
+        if (cases[i].mode >= 0)
+            assert_int_equal(mode, cases[i].mode);
+    }
+}
+
 static void sizes(void **state)
 {
     static const struct parse_case cases[] = {
@@ -181,10 +202,8 @@ static void formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations),
-        cmocka_unit_test(rates),
-        cmocka_unit_test(sizes),
-        cmocka_unit_test(formats),
+        cmocka_unit_test(durations), cmocka_unit_test(rates),   cmocka_unit_test(sizes),
+        cmocka_unit_test(modes),     cmocka_unit_test(formats),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

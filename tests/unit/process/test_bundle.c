@@ -172,8 +172,8 @@ static void test_what_can_change(void **state)
 
 /* ---- the manifest ---- */
 
-static struct gp__manifest_door doors[] = {{GP_S("mx"), GP_S("127.0.0.1:25"), 511, 0},
-                                           {GP_S("lmtp"), GP_S("unix:/run/x"), 1, 1}};
+static struct gp__manifest_door doors[] = {{GP_S("mx"), GP_S("127.0.0.1:25"), 511, 0600, 0},
+                                           {GP_S("lmtp"), GP_S("unix:/run/x"), 1, 0666, 1}};
 
 static struct gp__manifest whole(void)
 {
@@ -211,6 +211,7 @@ static void test_manifest(void **state)
     assert_slice(read.doors[1].listener, "lmtp");
     assert_string_equal(read.doors[1].address.data, "unix:/run/x");
     assert_int_equal(read.doors[0].backlog, 511);
+    assert_int_equal(read.doors[1].mode, 0666);
     for (size_t cut = 0; cut < out.len; cut++)
         assert_int_equal(gp__manifest_read(&read, arena, gp_slice_sub(gp__buf_slice(&out), 0, cut)),
                          -1);
