@@ -73,7 +73,7 @@ class TestCase(harness.TestCase):
                 ["postfix", "-c", self.home, "start-fg"], stdin=subprocess.DEVNULL, stdout=output,
                 stderr=output, start_new_session=True)
         self.addCleanup(self.stop)
-        harness.wait_until((self.home / "queue/public/pickup").exists, "Postfix is up", 30)
+        harness.wait_until((self.home / "queue/public/pickup").exists, "Postfix is up", 90)
 
     def stop(self):
         harness.run("postfix", "-c", self.home, "stop")
@@ -83,6 +83,9 @@ class TestCase(harness.TestCase):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.master.pid, signal.SIGKILL)
             self.master.wait()
+        # One that did not come up in time is in a session of its own.
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int((self.home / "queue/pid/master.pid").read_text()), signal.SIGTERM)
 
     def post(self, body, *recipients):
         result = harness.run("sendmail", "-C", self.home, "-i", "-f", "s@example.com", *recipients,
