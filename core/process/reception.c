@@ -256,12 +256,18 @@ void gp__reception_drain(struct gp__reception *reception, enum gp__drain how)
     gp__server_stop(&reception->server, how == GP__DRAIN_NOW);
 }
 
+/* What runs beside the sessions is cancelled and unwinds now. */
+static void end_generation(struct gp__reception *reception)
+{
+    gp__generation_stop(reception->generation);
+    while (reception->generation->refs > 1)
+        gp__live_turn(reception->runtime);
+}
+
 void gp__reception_run(struct gp__reception *reception)
 {
     gp__live_run(reception->runtime);
-    /* What ran beside the sessions was cancelled and unwinds now. */
-    while (reception->generation->refs > 1)
-        gp__live_turn(reception->runtime);
+    end_generation(reception);
     gp__stats_log(reception->generation, &reception->log);
 }
 
@@ -269,6 +275,8 @@ void gp__reception_close(struct gp__reception *reception)
 {
     while (reception->doors)
         close_door(&reception->doors);
+    if (reception->generation) /* it may have been started, and nothing else */
+        end_generation(reception);
     gp__generation_unref(&reception->generation);
     gp__settings_free(&reception->settings);
     if (reception->runtime) {
