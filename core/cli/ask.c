@@ -185,3 +185,23 @@ const char *gp__ask_age(json_int_t seconds, char out[32])
                  units[at + 1].unit);
     return out;
 }
+
+int gp__ask_show(int argc, char **argv, int may_limit, const char *what,
+                 void (*print)(const json_t *result))
+{
+    struct gp__ask_options options;
+    json_t *result;
+    int code = GP__EXIT_OK;
+
+    if (gp__ask_read_options(&options, argc, argv, may_limit, &code) < 0)
+        return code;
+    result = gp__ask(&options, what, 0);
+    if (!result)
+        return GP__EXIT_FAILED;
+    if (options.as_json)
+        gp__ask_print_json(result);
+    else
+        print(result);
+    json_decref(result);
+    return GP__EXIT_OK;
+}

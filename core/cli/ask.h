@@ -22,6 +22,11 @@ int gp__ask_read_options(struct gp__ask_options *options, int argc, char **argv,
  * `until_end` it waits until the server closes the connection: until it is gone. */
 json_t *gp__ask(const struct gp__ask_options *options, const char *what, int until_end);
 
+/* A command that asks one question: reads its options, asks, prints the answer as JSON or by print().
+ * The exit code. */
+int gp__ask_show(int argc, char **argv, int may_limit, const char *what,
+                 void (*print)(const json_t *result));
+
 /* Prints JSON, indented. */
 void gp__ask_print_json(const json_t *result);
 

@@ -75,19 +75,5 @@ static void print(const json_t *result)
 
 int gp__cmd_hooks(int argc, char **argv)
 {
-    struct gp__ask_options options;
-    json_t *result;
-    int code = GP__EXIT_OK;
-
-    if (gp__ask_read_options(&options, argc, argv, 0, &code) < 0)
-        return code;
-    result = gp__ask(&options, "hooks", 0);
-    if (!result)
-        return GP__EXIT_FAILED;
-    if (options.as_json)
-        gp__ask_print_json(result);
-    else
-        print(result);
-    json_decref(result);
-    return GP__EXIT_OK;
+    return gp__ask_show(argc, argv, 0, "hooks", print);
 }

@@ -32,19 +32,5 @@ static void print(const json_t *result)
 
 int gp__cmd_sessions(int argc, char **argv)
 {
-    struct gp__ask_options options;
-    json_t *result;
-    int code = GP__EXIT_OK;
-
-    if (gp__ask_read_options(&options, argc, argv, 1, &code) < 0)
-        return code;
-    result = gp__ask(&options, "sessions", 0);
-    if (!result)
-        return GP__EXIT_FAILED;
-    if (options.as_json)
-        gp__ask_print_json(result);
-    else
-        print(result);
-    json_decref(result);
-    return GP__EXIT_OK;
+    return gp__ask_show(argc, argv, 1, "sessions", print);
 }

@@ -50,25 +50,15 @@ static void print_totals(const json_t *totals)
         printf("%-24s %lld\n", name, (long long)json_integer_value(value));
 }
 
+static void print(const json_t *result)
+{
+    print_head(result);
+    print_processes(json_object_get(result, "processes"));
+    print_listeners(json_object_get(result, "listeners"));
+    print_totals(json_object_get(result, "totals"));
+}
+
 int gp__cmd_status(int argc, char **argv)
 {
-    struct gp__ask_options options;
-    json_t *result;
-    int code = GP__EXIT_OK;
-
-    if (gp__ask_read_options(&options, argc, argv, 0, &code) < 0)
-        return code;
-    result = gp__ask(&options, "status", 0);
-    if (!result)
-        return GP__EXIT_FAILED;
-    if (options.as_json) {
-        gp__ask_print_json(result);
-    } else {
-        print_head(result);
-        print_processes(json_object_get(result, "processes"));
-        print_listeners(json_object_get(result, "listeners"));
-        print_totals(json_object_get(result, "totals"));
-    }
-    json_decref(result);
-    return GP__EXIT_OK;
+    return gp__ask_show(argc, argv, 0, "status", print);
 }
