@@ -3,16 +3,10 @@
 #ifndef AUTH_JWT_TOKEN_H
 #define AUTH_JWT_TOKEN_H
 
+#include "claims.h"
 #include "keys.h"
 
 #define TOKEN_MAX ((size_t)8192)
-#define TOKEN_USER_MAX ((size_t)255)
-
-/* What a token must say. */
-struct token_rules {
-    struct gp_slice issuer, audience, user_claim;
-    int64_t now_s, leeway_s;
-};
 
 /* NULL, and the user it stands for; or why it is refused. The space is for two parts. */
 const char *token_check(const struct keys *keys, const struct token_rules *rules,
