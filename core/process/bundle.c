@@ -2,7 +2,7 @@
 #include "core/process/bundle.h"
 
 #include "core/base/alloc.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 
 #include <errno.h>
 #include <fcntl.h>

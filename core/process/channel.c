@@ -5,7 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/hook/runtime.h"
 #include "core/process/messages.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 #include "core/runtime/watch.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/crypto.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 #include "core/process/spawn.h"
 #include "core/runtime/tls.h"
 

@@ -8,7 +8,7 @@
 #include "core/process/channel.h"
 #include "core/process/messages.h"
 #include "core/process/metrics.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 #include "core/process/reception.h"
 #include "core/process/roles.h"
 #include "core/process/sandbox.h"

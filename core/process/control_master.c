@@ -4,7 +4,7 @@
 
 #include "core/base/alloc.h"
 #include "core/process/metrics.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 #include "core/process/report.h"
 #include "core/process/reception.h"
 

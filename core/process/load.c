@@ -5,7 +5,7 @@
 #include "core/hook/runtime.h"
 #include "core/process/channel.h"
 #include "core/process/messages.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 #include "core/process/spawn.h"
 
 #include <errno.h>

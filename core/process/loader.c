@@ -12,7 +12,7 @@
 #include "core/process/identity.h"
 #include "core/process/manifest.h"
 #include "core/process/messages.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 #include "core/process/roles.h"
 
 #include <errno.h>

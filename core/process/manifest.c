@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/process/manifest.h"
 
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 #include "core/process/roles.h"
 
 #include <unistd.h>

@@ -7,7 +7,7 @@
 #include "core/process/master.h"
 
 #include "core/base/alloc.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 
 static const struct gp__child *worker_of(const struct gp__master *master, uint32_t slot)
 {

@@ -9,7 +9,7 @@
 #include "core/process/channel.h"
 #include "core/process/config_host.h"
 #include "core/process/control.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 #include "core/process/report.h"
 #include "core/process/roles.h"
 #include "core/process/sandbox.h"

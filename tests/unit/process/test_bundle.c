@@ -15,7 +15,7 @@
 
 #include "core/process/bundle.h"
 #include "core/process/manifest.h"
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 
 static int below_read(void *arg, const char *path, size_t max, struct gp__buf *out, char *error,
                       size_t error_size)

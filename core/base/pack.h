@@ -4,8 +4,8 @@
  * texts with their length before them, in the machine's own byte order. Reading trusts nobody: what
  * does not fit reads as zero or empty, and the reader is bad from then on.
  */
-#ifndef GP_PROCESS_PACK_H
-#define GP_PROCESS_PACK_H
+#ifndef GP_BASE_PACK_H
+#define GP_BASE_PACK_H
 
 #include "core/base/buf.h"
 

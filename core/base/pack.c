@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/process/pack.h"
+#include "core/base/pack.h"
 
 #include <string.h>
 
