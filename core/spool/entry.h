@@ -23,8 +23,9 @@ struct gp__spill;
 #define GP__ENTRY_HEAD_MAX (64u << 20) /* bytes of all but the base */
 #define GP__ENTRY_RECIPIENTS_MAX 1000000u
 #define GP__ENTRY_COPIES_MAX 65536u
-#define GP__ENTRY_PIECES_MAX 65536u /* of one copy */
-#define GP__ENTRY_NOTES_MAX 65536u  /* of one place */
+#define GP__ENTRY_PIECES_MAX 65536u  /* of one copy */
+#define GP__ENTRY_NOTES_MAX 65536u   /* of one place */
+#define GP__ENTRY_ITEMS_MAX 2000000u /* of all these together */
 
 /* Whether its sender may be told of failures (backscatter). */
 enum gp__bounce {
@@ -55,8 +56,8 @@ struct gp__entry_copy {
 
 struct gp__entry_recipient {
     struct gp_slice address, given, orcpt, notify;
-    uint32_t copy;         /* index in the entry's copies */
-    struct gp_slice route; /* absent: to be routed */
+    uint32_t copy;                  /* index in the entry's copies */
+    struct gp_slice route;          /* absent: to be routed */
     struct gp_slice bucket, reason; /* held there, and why; absent: not held */
     const struct gp__entry_note *notes;
     size_t n_notes;
@@ -77,9 +78,10 @@ struct gp__entry {
     struct gp_slice verdicts; /* JSON: the "verdicts" of the record */
 
     /*
-     * The base bytes. Writing: `base`, and `spill` if they are in such a file already, which is
-     * then linked into the spool instead of being copied. Reading: `large` says that they are a
-     * file of their own; `base` is absent where only the head was asked for (tail, list).
+     * The base bytes. To be kept: `base`, and `spill` if they are in such a file already, which is
+     * then linked into the spool instead of being copied; the writer sets the rest. Read back:
+     * `large` says that they are a file of their own; `base` is absent where only the head was
+     * asked for (tail, list).
      */
     struct gp_slice base;
     struct gp__spill *spill;
@@ -93,8 +95,8 @@ struct gp__entry {
     size_t n_recipients;
 };
 
-/* Appends the record's head, everything but the base. 0, or GP_EINVAL: not an entry that could be
- * read again (id, limits, pieces that are not in the base), GP_ENOSPC: out of memory. */
+/* Appends the record's head, everything but the base; base_size must be right. 0, or GP_EINVAL: not
+ * an entry that could be read again (id, limits, memory, pieces that are not in the base). */
 int gp__entry_write(const struct gp__entry *entry, struct gp__buf *head_r);
 
 /* Reads a head into arrays of the arena; texts point into `head`. base and base_crc are left
@@ -103,5 +105,8 @@ int gp__entry_read(struct gp__entry *entry_r, struct gp__arena *arena, struct gp
 
 /* Whether it may name a message: what is a file name, too. */
 bool gp__entry_id_fits(struct gp_slice id);
+
+/* Whether its parts fit together: pieces lie in the base, each recipient's copy is there. */
+bool gp__entry_fits(const struct gp__entry *entry);
 
 #endif

@@ -63,9 +63,10 @@ int gp__spool_commit(struct gp_call *call, struct gp__spool_writer *writer,
 
 /* The same for those without a fiber. Base bytes must live until done(arg), which is called from
  * the loop's stack, never from within this call; the entries are not needed after it. */
-typedef void gp__spool_done(void *arg, int error, const struct gp__place *places);
 void gp__spool_commit_start(struct gp__spool_writer *writer, const struct gp__entry *const *entries,
-                            size_t n, gp__spool_done *done, void *arg);
+                            size_t n,
+                            void (*done)(void *arg, int error, const struct gp__place *places),
+                            void *arg);
 
 struct gp__spool;
 
@@ -73,7 +74,9 @@ struct gp__spool;
  * its journal that it moved before it removes the old one; whoever tails sees the id again.
  * GP_ENOTFOUND, GP_EIO: the record is not there, or damaged. */
 void gp__spool_rewrite_start(struct gp__spool_writer *writer, struct gp__spool *spool,
-                             struct gp__place from, gp__spool_done *done, void *arg);
+                             struct gp__place from,
+                             void (*done)(void *arg, int error, const struct gp__place *places),
+                             void *arg);
 
 /* Finishes what was begun (their done() is called), ends the thread, gives the segment up. */
 void gp__spool_writer_close(struct gp__spool_writer **writer_);
@@ -146,9 +149,8 @@ struct gp__journal *gp__journal_open(struct gp__runtime *rt,
  * matters to nobody when. Those of one turn share a sync. At most 1 MiB. After GP_ENOSPC the next
  * append tries again; after GP_EIO all fail until a compaction has made a new file.
  */
-typedef void gp__journal_done(void *arg, int error);
-void gp__journal_append(struct gp__journal *journal, struct gp_slice bytes, gp__journal_done *done,
-                        void *arg);
+void gp__journal_append(struct gp__journal *journal, struct gp_slice bytes,
+                        void (*done)(void *arg, int error), void *arg);
 
 /*
  * Compaction: a new file that begins with what put() is given between begin and end, over as many
@@ -158,7 +160,8 @@ void gp__journal_append(struct gp__journal *journal, struct gp_slice bytes, gp__
  */
 int gp__journal_compact_begin(struct gp__journal *journal);
 void gp__journal_compact_put(struct gp__journal *journal, struct gp_slice bytes);
-void gp__journal_compact_end(struct gp__journal *journal, gp__journal_done *done, void *arg);
+void gp__journal_compact_end(struct gp__journal *journal, void (*done)(void *arg, int error),
+                             void *arg);
 
 /* Bytes of the file, by which its owner decides when to compact. */
 uint64_t gp__journal_size(const struct gp__journal *journal);

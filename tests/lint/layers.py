@@ -15,12 +15,12 @@ RANKS = {
     "config": 3,
     "plugin": 3,
     "runtime": 4,
-    "server": 5,
     "spool": 5,
-    "delivery": 5,
-    "process": 6,
-    "console": 6,
-    "cli": 7,
+    "delivery": 6,
+    "server": 7,
+    "process": 8,
+    "console": 8,
+    "cli": 9,
 }
 
 # The protocol does no I/O, so it sees no header that could do any.
