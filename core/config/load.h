@@ -19,13 +19,14 @@ struct gp__load {
     const struct gp__node *root; /* the files merged; a mapping */
     struct gp__node *shown;      /* grows by a pair a section */
 
-    struct gp__map tables, targets, auths, chains, listeners, routes, ids; /* by name */
-    unsigned table_depth;                                                  /* of tables in tables */
+    struct gp__map tables, targets, auths, chains, listeners, routes, queues, ids; /* by name */
+    unsigned table_depth; /* of tables in tables */
 
     struct gp__table_settings **table_list; /* in the order in which they can be created */
     size_t table_cap;
     struct gp__use **instance_list;
     size_t instance_cap;
+    struct gp__queue_settings *queue_list;
 };
 
 /* Every condition is made with the place where it stands, for later checks. */
@@ -57,11 +58,40 @@ void gp__load_services(struct gp__load *load);
 int gp__load_table_ref(void *arg, const struct gp__node *node, struct gp_slice ref,
                        struct gp_table **table_r);
 int gp__load_target_ref(void *arg, const struct gp__node *node, struct gp_slice name);
-int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice name);
 
 /* A plugin by the kind of a service: PREFIX_KIND, else KIND. NULL after a diagnostic. */
 const struct gp_plugin *gp__load_kind(struct gp__load *load, const struct gp__node *at,
                                       const char *prefix, struct gp_slice kind);
+
+/* ---- settings_queue.c ---- */
+
+/* What the rows of the top, and those below, fill. */
+struct gp__queue_raw {
+    struct gp__spool_raw {
+        struct gp_slice path;
+        uint64_t keep_free, segment, large;
+    } spool;
+    struct gp__bounce_raw {
+        const struct gp_list *to;
+        int mixed_reject;
+        struct gp_slice bucket;
+    } bounces;
+};
+
+extern const struct gp_option gp__spool_rows[], gp__bounce_rows[], gp__queue_rows[],
+    gp__bucket_rows[];
+extern const char *const gp__queue_own[], *const gp__mixed_names[];
+
+/* The sections `spool`, `queue`, `buckets` and `bounces`. */
+void gp__load_queue(struct gp__load *load, const struct gp__queue_raw *raw);
+
+/* A policy by name, which is used now, or NULL after a diagnostic. */
+const struct gp__queue_settings *gp__load_queue_ref(struct gp__load *load,
+                                                    const struct gp__node *at,
+                                                    struct gp_slice name);
+
+/* As gp__binder.bucket; arg is the load. */
+int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice name);
 
 /* ---- settings_state.c ---- */
 
@@ -143,7 +173,7 @@ extern const char *const gp__top_own[], *const gp__listener_own[], *const gp__ro
 
 /* What the rows of the top, and those below, fill. */
 struct gp__process_raw {
-    struct gp_slice workers, user, group;
+    struct gp_slice workers, carriers, user, group;
     bool sandbox;
     struct gp__process_times {
         uint64_t stop_within, reload_within, heartbeat;
@@ -171,6 +201,9 @@ const struct gp__node *gp__load_place(struct gp__load *load, const char *section
 /* Whether the key is a name as all named things have: letters, digits, "_", "-", "."; at most 64
  * bytes. Reports it otherwise. */
 bool gp__load_name(struct gp__load *load, const struct gp__node *key, const char *what);
+
+/* Whether a section is written down. */
+bool gp__load_has(const struct gp__load *load, const char *section);
 
 /* The mapping of a section; NULL when it is not there, null, or (reported) something else. */
 const struct gp__node *gp__load_section(struct gp__load *load, const char *name);

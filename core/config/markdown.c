@@ -156,6 +156,8 @@ int gp__markdown_settings(struct gp__buf *out)
         {"`listeners:` a mapping of names to", gp__listener_rows},
         {"`chains:` beside the plugin, each item of a list", gp__use_rows},
         {"`routes:` each item of the list", gp__route_rows},
+        {"`queue:` a mapping of names to", gp__queue_rows},
+        {"`buckets:` a mapping of names to", gp__bucket_rows},
     };
 
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)

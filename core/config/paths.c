@@ -75,6 +75,8 @@ void gp__settings_paths(const struct gp__settings *settings,
 {
     struct walk walk = {.found = found, .arg = arg};
 
+    if (settings->spool.path.len)
+        found(arg, settings->spool.path);
     if (settings->hold_path.len)
         found(arg, settings->hold_path);
     if (settings->memory.spill_to.len)

@@ -425,6 +425,16 @@ static json_t *routes_schema(struct maker *m)
     return json_pack("{s:s,s:o}", "type", "array", "items", route);
 }
 
+static json_t *queue_schema(struct maker *m)
+{
+    json_t *policy = rows_schema(m, gp__queue_rows, 0, 0);
+
+    set(json_object_get(policy, "properties"), "like",
+        json_pack("{s:s,s:s}", "type", "string", "description",
+                  "Another policy, whose settings this one takes over."));
+    return policy;
+}
+
 static json_t *whole(struct maker *m, const struct gp_plugin *const *plugins, size_t count)
 {
     json_t *schema = rows_schema(m, gp__top_rows, 0, 0);
@@ -441,8 +451,8 @@ static json_t *whole(struct maker *m, const struct gp_plugin *const *plugins, si
     set(properties, "chains", map_of(ref("chain")));
     set(properties, "listeners", map_of(listener_schema(m)));
     set(properties, "routes", routes_schema(m));
-    set(properties, "buckets",
-        map_of(json_pack("{s:[s,s],s:b}", "type", "object", "null", "additionalProperties", 0)));
+    set(properties, "buckets", map_of(rows_schema(m, gp__bucket_rows, 0, 0)));
+    set(properties, "queue", map_of(queue_schema(m)));
     json_object_del(schema, "required"); /* an included file need not be the whole */
     set(schema, "$defs", definitions(m, plugins, count));
     return schema;

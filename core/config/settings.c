@@ -43,6 +43,7 @@ struct top {
     struct gp__auth_guard_settings auth_guard;
     struct gp__process_raw process;
     struct gp__shed_settings overload;
+    struct gp__queue_raw queue;
 };
 
 static const struct gp_option plugins_rows[] = {
@@ -136,8 +137,8 @@ static const struct gp_option overload_rows[] = {
                    "Memory of a worker from which on it takes nothing new: 421, and 452 4.3.1 at "
                    "MAIL. 0: never."),
     GP_OPTION_SIZE("keep_free", struct gp__shed_settings, keep_free, "64MiB", 0, 1ll << 50,
-                   "What stays free in `memory.spill_to` and `hold.path`: with less nothing new is "
-                   "taken. 0: does not matter."),
+                   "What stays free in `memory.spill_to`, `spool.path` and `hold.path`: with less "
+                   "nothing new is taken. 0: does not matter."),
     GP_OPTIONS_END,
 };
 
@@ -155,8 +156,12 @@ const struct gp_option gp__top_rows[] = {
                      "The budgets of sessions and messages."),
     GP_OPTION_OBJECT("answer_within", struct top, answer_within, answer_rows, "{}",
                      "How long a client waits for a reply at most."),
+    GP_OPTION_OBJECT("spool", struct top, queue.spool, gp__spool_rows, GP_OPTIONAL,
+                     "Where mail is kept until it is delivered, and what is held in buckets."),
+    GP_OPTION_OBJECT("bounces", struct top, queue.bounces, gp__bounce_rows, GP_OPTIONAL,
+                     "Whom is told that mail could not be delivered."),
     GP_OPTION_OBJECT("hold", struct top, hold, hold_rows, GP_OPTIONAL,
-                     "Where mail is kept that is neither delivered nor dropped."),
+                     "Where held mail is kept without a spool: as files."),
     GP_OPTION_OBJECT("auth_results", struct top, auth_results, auth_results_rows, "{}",
                      "What plugins find out about the sender, as a header field."),
     GP_OPTION_OBJECT("dns", struct top, dns, dns_rows, "{}", "Name resolution."),
@@ -169,6 +174,8 @@ const struct gp_option gp__top_rows[] = {
                      "What failed logins lead to."),
     GP_OPTION_STRING("workers", struct top, process.workers, "0",
                      "Worker processes, or auto: one a processor. 0: all in one process."),
+    GP_OPTION_STRING("carriers", struct top, process.carriers, GP_OPTIONAL,
+                     "Processes that deliver queued mail; by default as many as workers."),
     GP_OPTION_STRING(
         "user", struct top, process.user, GP_OPTIONAL,
         "Whom the processes run as when root starts them; \"gatepost\" if there is one.",
@@ -188,11 +195,10 @@ const struct gp_option gp__top_rows[] = {
     GP_OPTIONS_END,
 };
 
-const char *const gp__top_own[] = {"include", "tables",    "auth",   "targets", "state",
-                                   "chains",  "listeners", "routes", "buckets", NULL};
+const char *const gp__top_own[] = {"include",   "tables", "auth",    "targets", "state", "chains",
+                                   "listeners", "routes", "buckets", "queue",   NULL};
 
-static const char *const later_sections[] = {"queue", "bounces", "spool", "console", NULL};
-static const char *const later_bucket_keys[] = {"expire", "then", "release", NULL};
+static const char *const later_sections[] = {"console", NULL};
 
 /* ---- helpers of all sections ---- */
 
@@ -363,63 +369,7 @@ static void load_top(struct gp__load *load)
     set_log(load, &top.log);
     set_hold(load, &top.hold);
     gp__load_process(load, &top.process);
-}
-
-/* ---- buckets ---- */
-
-static bool is_lower_word(struct gp_slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] != gp__to_lower(text.data[i]))
-            return false;
-    return true;
-}
-
-static void load_bucket(struct gp__load *load, const struct gp__pair *pair)
-{
-    struct gp__schema_rows rows = {.later = later_bucket_keys};
-
-    if (gp__load_name(load, pair->key, "bucket") && !is_lower_word(pair->key->text))
-        gp__diag_add(load->diag, GP__ERROR, pair->key, "a bucket is a word in lower case");
-    gp__bind(&load->binder, pair->value, pair->key,
-             gp__arena_printf(load->arena, "bucket \"" GP_FMT "\"", GP_ARG(pair->key->text)), &rows,
-             NULL, NULL);
-}
-
-int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice name)
-{
-    struct gp__load *load = arg;
-    struct gp__suggest suggest = {.word = name};
-
-    if (gp__settings_bucket(load->settings, name))
-        return 0;
-    for (size_t i = 0; i < load->settings->n_buckets; i++)
-        gp__suggest_try(&suggest, load->settings->buckets[i]);
-    gp__diag_unknown(load->diag, node, &suggest, "there is no bucket \"" GP_FMT "\" in `buckets:`",
-                     GP_ARG(name));
-    return -1;
-}
-
-static void load_buckets(struct gp__load *load)
-{
-    const struct gp__node *section = gp__load_section(load, "buckets");
-    struct gp__settings *settings = load->settings;
-    size_t count = section ? section->count : 0;
-    struct gp_slice *list = GP__ARENA_ARRAY(load->arena, struct gp_slice, count + 1);
-
-    for (size_t i = 0; i < count; i++) {
-        load_bucket(load, &section->pairs[i]);
-        list[settings->n_buckets++] = section->pairs[i].key->text;
-    }
-    settings->buckets = list;
-    if (count && !gp_slice_present(settings->hold_path))
-        gp__diag_add(load->diag, GP__ERROR, section,
-                     "buckets need `hold: {path: DIR}`, where their mail is kept");
-    if (gp_slice_present(settings->hold_path) &&
-        !gp__settings_bucket(settings, settings->hold_bucket))
-        list[settings->n_buckets++] = settings->hold_bucket;
-    if (section)
-        gp__load_show(load, "buckets", section);
+    gp__load_queue(load, &top.queue);
 }
 
 /* ---- the whole ---- */
@@ -451,7 +401,6 @@ static void load_sections(struct gp__load *load)
     if (load->host->plugin_path)
         load->host->plugin_path(load->host->arg, load->settings->plugin_path);
     collect_names(load);
-    load_buckets(load);
     gp__load_services(load);
     gp__load_state(load);
     gp__load_auth(load);
@@ -471,6 +420,7 @@ static void free_maps(struct gp__load *load)
     gp__map_free(&load->chains);
     gp__map_free(&load->listeners);
     gp__map_free(&load->routes);
+    gp__map_free(&load->queues);
     gp__map_free(&load->ids);
 }
 
@@ -535,6 +485,20 @@ const struct gp__target_settings *gp__settings_target(const struct gp__settings 
         if (gp_slice_eq(settings->targets[i]->service.name, name))
             return settings->targets[i];
     return NULL;
+}
+
+const struct gp__queue_settings *gp__settings_queue(const struct gp__settings *settings,
+                                                    struct gp_slice name)
+{
+    for (size_t i = 0; i < settings->n_queues; i++)
+        if (gp_slice_eq(settings->queues[i].name, name))
+            return &settings->queues[i];
+    return NULL;
+}
+
+bool gp__settings_can_hold(const struct gp__settings *settings)
+{
+    return gp_slice_present(settings->spool.path) || gp_slice_present(settings->hold_path);
 }
 
 bool gp__settings_bucket(const struct gp__settings *settings, struct gp_slice name)

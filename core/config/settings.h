@@ -51,6 +51,9 @@ struct gp__config_host {
                        struct gp__buf *problem_r);
     int (*authorities)(void *arg, struct gp_slice pem, struct gp__buf *problem_r);
 
+    /* Optional: whether a spool can be kept at this path. 0, or -1 and what is wrong. */
+    int (*spool)(void *arg, const char *path, struct gp__buf *problem_r);
+
     /* Makes a key and a certificate that is its own authority. NULL where files are only read. */
     int (*self_sign)(void *arg, const char *cert_path, const char *key_path,
                      struct gp_slice hostname, struct gp__buf *error_r);
@@ -159,7 +162,59 @@ struct gp__route_settings {
     bool relay;                   /* asks for the right to relay: its recipients are not ours */
     struct gp_table *valid;       /* NULL: every recipient it matches is valid */
     const struct gp__target_settings *to;
+    bool direct;                            /* the target's own answer is the reply */
+    const struct gp__queue_settings *queue; /* also for what a direct target defers */
     const struct gp__node *node;
+};
+
+/* Where mail is kept until it is delivered, released or gone. */
+struct gp__spool_section {
+    struct gp_slice path; /* absent: there is none */
+    uint64_t keep_free, segment, large;
+};
+
+/* How long and how hard delivery is tried. */
+struct gp__queue_settings {
+    struct gp_slice name;
+    const uint64_t *retry; /* ms; the last one is repeated */
+    size_t n_retry;
+    uint64_t expire_ms, warn_ms; /* warn 0: never */
+    int64_t connections;         /* of a destination at once */
+    struct gp_rate rate;         /* of a destination; count 0: any */
+    struct gp_slice fair_by;     /* a kept note; absent: none */
+    bool used;                   /* by a route */
+    const struct gp__node *node;
+};
+
+enum gp__held_then {
+    GP__HELD_DELETE = 0,
+    GP__HELD_BOUNCE,
+    GP__HELD_DELIVER,
+};
+
+enum gp__bucket_release {
+    GP__RELEASE_ADMIN = 0,
+    GP__RELEASE_RECIPIENT,
+    GP__RELEASE_SENDER,
+};
+
+struct gp__bucket_settings {
+    struct gp_slice name;
+    uint64_t expire_ms; /* 0: never */
+    enum gp__held_then then;
+    enum gp__bucket_release release;
+};
+
+enum gp__bounce_to {
+    GP__BOUNCE_TO_AUTHENTICATED = 1 << 0,
+    GP__BOUNCE_TO_SPF_PASS = 1 << 1,
+    GP__BOUNCE_TO_DKIM_PASS = 1 << 2,
+};
+
+struct gp__bounce_settings {
+    unsigned to; /* enum gp__bounce_to */
+    bool mixed_reject_given;
+    enum gp__mixed_reject mixed_reject; /* of listeners that do not say */
 };
 
 enum gp__resolvers {
@@ -214,6 +269,7 @@ struct gp__control_settings {
 /* Processes, their rights, and how operators reach them. */
 struct gp__process_settings {
     int64_t workers;             /* 0: everything in one process; -1: one a processor */
+    int64_t carriers;            /* -1: as many as workers */
     struct gp_slice user, group; /* absent: the one that is there for us, or who started it */
     bool sandbox;
     uint64_t stop_within, reload_within; /* ms that sessions have to end */
@@ -246,9 +302,14 @@ struct gp__settings {
     struct gp__process_settings process;
     struct gp__shed_settings overload;
 
-    struct gp_slice hold_path;   /* absent: nothing can be held */
+    struct gp__spool_section spool;
+    const struct gp__queue_settings *queues; /* one is "default" */
+    size_t n_queues;
+    struct gp__bounce_settings bounces;
+    struct gp_slice hold_path;   /* of held mail where there is no spool; absent: none */
     struct gp_slice hold_bucket; /* for what the core itself holds */
     const struct gp_slice *buckets;
+    const struct gp__bucket_settings *bucket_list; /* the same, and what they are */
     size_t n_buckets;
 
     struct gp__table_settings *const *tables; /* named and anonymous */
@@ -288,6 +349,11 @@ const struct gp__listener_settings *gp__settings_listener(const struct gp__setti
                                                           struct gp_slice name);
 const struct gp__target_settings *gp__settings_target(const struct gp__settings *settings,
                                                       struct gp_slice name);
+const struct gp__queue_settings *gp__settings_queue(const struct gp__settings *settings,
+                                                    struct gp_slice name);
+
+/* Whether there is a place for held mail: the spool, or the directory of `hold:`. */
+bool gp__settings_can_hold(const struct gp__settings *settings);
 bool gp__settings_bucket(const struct gp__settings *settings, struct gp_slice name);
 
 #endif

@@ -174,11 +174,10 @@ static void check_on_error(struct gp__load *load, const struct gp__use *instance
     const struct gp__pair *pair = gp__node_pair(node, GP_S("on_error"));
     const struct gp__node *at = pair ? pair->value : node;
 
-    if (instance->on_error == GP_ON_ERROR_QUARANTINE &&
-        !gp_slice_present(load->settings->hold_path))
+    if (instance->on_error == GP_ON_ERROR_QUARANTINE && !gp__settings_can_hold(load->settings))
         gp__diag_add(load->diag, GP__ERROR, at,
-                     "\"" GP_FMT "\" is to quarantine when it fails, but there is no `hold:` "
-                     "to keep mail in",
+                     "\"" GP_FMT "\" is to quarantine when it fails, but there is no "
+                     "`spool:` or `hold:` to keep mail in",
                      GP_ARG(instance->id));
     if (instance->on_error != GP_ON_ERROR_CONTINUE || instance->mode == GP__MODE_SHADOW)
         return;

@@ -26,6 +26,19 @@ static void check_used(struct gp__load *load)
                          GP_ARG(settings->auths[i]->service.name));
 }
 
+static void check_queues(struct gp__load *load)
+{
+    const struct gp__settings *settings = load->settings;
+
+    for (size_t i = 0; i < settings->n_queues; i++) {
+        const struct gp__queue_settings *queue = &settings->queues[i];
+
+        if (!queue->used && !gp_slice_eq(queue->name, GP_S("default")))
+            gp__diag_add(load->diag, GP__WARNING, queue->node,
+                         "no route uses the queue policy \"" GP_FMT "\"", GP_ARG(queue->name));
+    }
+}
+
 /* ---- notes that nobody sets ---- */
 
 /* Whether an instance is there whose notes begin like this one. A name without a dot is anybody's. */
@@ -315,6 +328,7 @@ void gp__load_check(struct gp__load *load)
     const struct gp__settings *settings = load->settings;
 
     check_used(load);
+    check_queues(load);
     for (size_t i = 0; i < settings->n_instances; i++)
         check_notes(load, settings->instances[i]->when);
     check_addresses(load);

@@ -66,7 +66,7 @@ static const char *const protocol_names[] = {"smtp", "lmtp", "milter", NULL};
 static const enum gp__protocol protocols[] = {GP__PROTOCOL_SMTP, GP__PROTOCOL_LMTP,
                                               GP__PROTOCOL_MILTER};
 static const char *const refuse_at_names[] = {"rcpt", "now", NULL};
-static const char *const mixed_names[] = {"hold", "discard", "bounce", "refuse_all", NULL};
+const char *const gp__mixed_names[] = {"hold", "discard", "bounce", "refuse_all", NULL};
 static const char *const split_names[] = {"off", "one_policy", NULL};
 static const char *const line_names[] = {"strict", "normalize", "close", NULL};
 static const char *const tls_names[] = {"off", "optional", "required", "implicit", NULL};
@@ -86,11 +86,11 @@ const struct gp_option gp__listener_rows[] = {
                      "Text of the greeting after the host name."),
     GP_OPTION_ENUM("refuse_at", struct raw, refuse_at, refuse_at_names, "rcpt",
                    "When refusals made before RCPT are answered: rcpt lets AUTH clear them."),
-    GP_OPTION_ENUM("mixed_reject", struct raw, mixed_reject, mixed_names, GP_OPTIONAL,
+    GP_OPTION_ENUM("mixed_reject", struct raw, mixed_reject, gp__mixed_names, GP_OPTIONAL,
                    "What becomes of a message that a filter or a target refuses for some of its "
                    "recipients: their copy is kept for review (hold), dropped (discard), or the "
-                   "client is told that nobody gets it (refuse_all). By default hold if there is "
-                   "`hold:`, else refuse_all."),
+                   "client is told that nobody gets it (refuse_all). By default what "
+                   "`bounces:` says; without a `spool:` or `hold:` refuse_all."),
     GP_OPTION_ENUM("split", struct raw, split, split_names, "off",
                    "one_policy: recipients whom plugins give different policies don't share a "
                    "message; the later ones get 452 4.5.3 and their own."),
@@ -369,24 +369,28 @@ static void set_chain(struct gp__load *load, struct gp__listener_settings *liste
 static void set_mixed_reject(struct gp__load *load, struct gp__listener_settings *listener,
                              const struct raw *raw, const struct gp__node *node)
 {
-    bool can_hold = gp_slice_present(load->settings->hold_path);
+    bool can_hold = gp__settings_can_hold(load->settings);
+    const struct gp__bounce_settings *bounces = &load->settings->bounces;
     const struct gp__node *given = gp__node_get(node, GP_S("mixed_reject"));
 
     listener->mixed_reject = (enum gp__mixed_reject)raw->mixed_reject;
     if (!given || given->kind == GP__NODE_NULL) {
-        listener->mixed_reject = can_hold ? GP__MIXED_HOLD : GP__MIXED_REFUSE_ALL;
+        listener->mixed_reject = bounces->mixed_reject_given ? bounces->mixed_reject
+                                 : can_hold                  ? GP__MIXED_HOLD
+                                                             : GP__MIXED_REFUSE_ALL;
         if (!can_hold && listener->chain && listener->chain->count)
             gp__diag_add(load->diag, GP__NOTICE, listener->node,
-                         "without `hold:` a message that filters of \"" GP_FMT
+                         "without `spool:` a message that filters of \"" GP_FMT
                          "\" refuse for some of its recipients is refused for all of them",
                          GP_ARG(listener->name));
     } else if (listener->mixed_reject == GP__MIXED_BOUNCE) {
         gp__diag_add(load->diag, GP__ERROR, given,
                      "\"mixed_reject: bounce\" is not available in this version");
     } else if (listener->mixed_reject == GP__MIXED_HOLD && !can_hold) {
-        gp__diag_add(load->diag, GP__ERROR, given,
-                     "\"mixed_reject: hold\" needs `hold: {path: DIR}` to keep mail in; without it "
-                     "say refuse_all");
+        gp__diag_add(
+            load->diag, GP__ERROR, given,
+            "\"mixed_reject: hold\" needs `spool: {path: DIR}` to keep mail in; without it "
+            "say refuse_all");
     }
 }
 

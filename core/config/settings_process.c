@@ -50,6 +50,18 @@ static void set_workers(struct gp__load *load, struct gp_slice text)
                      WORKERS_MAX, GP_ARG(gp_slice_sub(text, 0, 200)));
 }
 
+/* Without a word as many as workers. */
+static void set_carriers(struct gp__load *load, struct gp_slice text)
+{
+    int64_t *carriers = &load->settings->process.carriers;
+
+    *carriers = -1;
+    if (gp_slice_present(text) && gp_slice_to_int(text, 1, WORKERS_MAX, carriers) < 0)
+        gp__diag_add(load->diag, GP__ERROR, gp__node_get(load->root, GP_S("carriers")),
+                     "\"carriers\" is a number from 1 to %d, not \"" GP_FMT "\"", WORKERS_MAX,
+                     GP_ARG(gp_slice_sub(text, 0, 200)));
+}
+
 static void set_control(struct gp__load *load, const struct gp__control_raw *raw)
 {
     struct gp__control_settings *control = &load->settings->process.control;
@@ -95,6 +107,7 @@ void gp__load_process(struct gp__load *load, const struct gp__process_raw *raw)
     process->core_files = raw->times.core_files;
     process->pid_file = raw->times.pid_file;
     set_workers(load, raw->workers);
+    set_carriers(load, raw->carriers);
     set_control(load, &raw->control);
     set_metrics(load, &raw->metrics);
 }

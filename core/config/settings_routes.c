@@ -4,7 +4,7 @@
 
 /* What the rows of a route fill. */
 struct raw {
-    struct gp_slice name, to;
+    struct gp_slice name, to, queue;
     struct gp_table *valid;
     int mode;
 };
@@ -23,13 +23,15 @@ const struct gp_option gp__route_rows[] = {
                     "Table of the recipients that exist; without it all do."),
     GP_OPTION_TARGET("to", struct raw, to, NULL, "The target that takes the message."),
     GP_OPTION_ENUM("mode", struct raw, mode, mode_names, "queued",
-                   "direct: the target's own answer is the reply to the client."),
+                   "queued: kept, answered, then delivered. direct: the target's own answer is the "
+                   "reply to the client."),
+    GP_OPTION_STRING("queue", struct raw, queue, GP_OPTIONAL,
+                     "The policy of `queue:` by which delivery is tried; default by default.",
+                     .flags = GP_OPTION_NOT_EMPTY),
     GP_OPTIONS_END,
 };
 
 const char *const gp__route_own[] = {"match", NULL};
-
-static const char *const later_keys[] = {"queue", NULL};
 
 /* Whether the condition asks for the right to relay. */
 static bool asks_relay(const struct gp__when *when)
@@ -42,15 +44,26 @@ static bool asks_relay(const struct gp__when *when)
     return when->kind == GP__WHEN_FACT && when->fact == GP__FACT_RELAY && when->flag;
 }
 
-static void check_mode(struct gp__load *load, const struct gp__node *node, const struct raw *raw,
-                       const struct gp__node *at)
+/* What a direct target defers while others get it goes to the queue too: it has a policy as well. */
+static void set_queue(struct gp__load *load, struct gp__route_settings *route,
+                      const struct gp__node *node, const struct raw *raw)
 {
     const struct gp__node *mode = gp__node_get(node, GP_S("mode"));
+    const struct gp__node *queue = gp__node_get(node, GP_S("queue"));
+    bool spool = gp_slice_present(load->settings->spool.path);
 
-    if (raw->mode == MODE_QUEUED)
-        gp__diag_add(load->diag, GP__ERROR, mode && mode->line ? mode : at,
-                     "queued routes need the spool, which this version does not have; write "
+    route->direct = raw->mode == MODE_DIRECT;
+    route->queue = gp__load_queue_ref(load, queue ? queue : route->node,
+                                      gp_slice_present(raw->queue) ? raw->queue : GP_S("default"));
+    if (spool)
+        return;
+    if (!route->direct)
+        gp__diag_add(load->diag, GP__ERROR, mode && mode->line ? mode : route->node,
+                     "queued routes need `spool: {path: DIR}` to keep mail in; without it write "
                      "mode: direct");
+    else if (gp_slice_present(raw->queue))
+        gp__diag_add(load->diag, GP__ERROR, queue,
+                     "\"queue\" needs `spool: {path: DIR}`: without it nothing is queued");
 }
 
 /* `valid: {ask: TARGET}` will be a call-ahead. */
@@ -101,8 +114,7 @@ static const struct gp__node *show(struct gp__load *load, const struct gp__node 
 static const struct gp__node *load_route(struct gp__load *load, struct gp__route_settings *route,
                                          const struct gp__node *node)
 {
-    struct gp__schema_rows rows = {gp__route_rows, 0, sizeof(struct raw), gp__route_own,
-                                   later_keys};
+    struct gp__schema_rows rows = {gp__route_rows, 0, sizeof(struct raw), gp__route_own, NULL};
     const struct gp__node *name = gp__node_get(node, GP_S("name")), *bound;
     struct raw raw = {.mode = MODE_DIRECT};
 
@@ -112,7 +124,7 @@ static const struct gp__node *load_route(struct gp__load *load, struct gp__route
     gp__bind(&load->binder, node, node, route_what(load, node), &rows, &raw, &bound);
     if (node->kind != GP__NODE_MAPPING)
         return node;
-    check_mode(load, node, &raw, route->node);
+    set_queue(load, route, node, &raw);
     route->name = raw.name;
     if (gp_slice_present(raw.name) && gp__load_name(load, name, "route") &&
         gp__map_set(&load->routes, raw.name, route) != node)

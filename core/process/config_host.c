@@ -4,10 +4,13 @@
 #include "core/runtime/tls.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
+#include <unistd.h>
 
 int gp__config_source_init(struct gp__config_source *source)
 {
@@ -79,6 +82,47 @@ static int self_sign(void *arg, const char *cert_path, const char *key_path,
     return gp__tls_self_sign(cert_path, key_path, hostname, error_r);
 }
 
+/* File systems that are memory, or somebody else's machine. */
+static const char *unfit(long type)
+{
+    switch (type) {
+    case TMPFS_MAGIC:
+    case RAMFS_MAGIC:
+        return "is memory, which forgets: a 250 would be a lie";
+    case NFS_SUPER_MAGIC:
+    case SMB_SUPER_MAGIC:
+        return "is on another machine, where locks and syncs are not what they are on a disk";
+    default:
+        return NULL;
+    }
+}
+
+/* A spool that is not there yet is made: then its next directory above counts. */
+static int spool(void *arg, const char *path, struct gp__buf *problem_r)
+{
+    char text[4096];
+    struct statfs fs;
+    const char *why;
+
+    (void)arg;
+    (void)snprintf(text, sizeof text, "%s", path);
+    while (access(text, F_OK) < 0 && errno == ENOENT) {
+        char *slash = strrchr(text, '/');
+
+        if (!slash || slash == text)
+            break;
+        *slash = '\0';
+    }
+    if (statfs(text, &fs) < 0 || access(text, W_OK) < 0) {
+        gp__buf_printf(problem_r, "%s: %s", text, strerror(errno));
+        return -1;
+    }
+    why = unfit((long)fs.f_type);
+    if (why)
+        gp__buf_printf(problem_r, "%s %s", path, why);
+    return why ? -1 : 0;
+}
+
 struct gp__settings *gp__config_load(struct gp__config_source *source, const char *path,
                                      struct gp__diag *diag)
 {
@@ -89,6 +133,7 @@ struct gp__settings *gp__config_load(struct gp__config_source *source, const cha
         .plugin_names = plugin_names,
         .certificate = certificate,
         .authorities = authorities,
+        .spool = spool,
         .self_sign = source->may_create ? self_sign : NULL,
         .arg = source,
     };

@@ -10,7 +10,7 @@
 #include "core/hook/runtime.h"
 #include "core/smtp/reply.h"
 
-#define GP__OVERLOAD_PATHS 2
+#define GP__OVERLOAD_PATHS 3
 
 struct gp__overload_settings {
     uint64_t memory;    /* of the process, from which on it is short; 0: never */

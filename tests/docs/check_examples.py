@@ -28,7 +28,7 @@ HOOK = ("static enum gp_verdict hook(struct gp_call *call, void *self, struct gp
 # What a part of a configuration may leave out.
 REST = {
     "hostname": "hostname: mx.example.test",
-    "hold": "hold: {path: held}",
+    "spool": "spool: {path: spool}",
     "targets": "targets: {mailboxes: {maildir: {path: mail}}}",
     "tables": "tables: {our_domains: [example.net], people: [a@example.net]}",
     "buckets": "buckets: {spam: {}}",

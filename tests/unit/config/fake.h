@@ -264,6 +264,15 @@ static int fake_authorities(void *arg, struct gp_slice pem, struct gp__buf *prob
 }
 
 /* Loads FAKE_MAIN from the files; what is to be said about it is appended to report. */
+static int fake_spool(void *arg, const char *path, struct gp__buf *problem_r)
+{
+    (void)arg;
+    if (strcmp(path, "/memory") != 0)
+        return 0;
+    gp__buf_append(problem_r, GP_S("/memory is memory"));
+    return -1;
+}
+
 static inline struct gp__settings *fake_load(const struct fake_file *files, struct gp__buf *report,
                                              enum gp__diag_format format)
 {
@@ -277,7 +286,8 @@ static inline struct gp__settings *fake_load(const struct fake_file *files, stru
                                    .descriptor = fake_descriptor,
                                    .plugin_names = fake_names,
                                    .certificate = fake_certificate,
-                                   .authorities = fake_authorities};
+                                   .authorities = fake_authorities,
+                                   .spool = fake_spool};
     struct gp__diag *diag = gp__diag_create();
     struct gp__settings *settings = gp__settings_load("F", &host, diag);
 

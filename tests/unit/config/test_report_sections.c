@@ -219,7 +219,7 @@ static const struct report_case refused[] = {
      "  c:\n"
      "    - sign:\n"
      "      on_error: quarantine\n",
-     "F:8:17: error: \"sign\" is to quarantine when it fails, but there is no `hold:` to keep "
+     "F:8:17: error: \"sign\" is to quarantine when it fails, but there is no `spool:` or `hold:` to keep "
      "mail in\n"
      "          on_error: quarantine\n"
      "                    ^\n"},
@@ -543,7 +543,7 @@ static const struct report_case refused[] = {
     {"mixed_reject hold", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\", mixed_reject: hold}}\n",
-     "F:2:53: error: \"mixed_reject: hold\" needs `hold: {path: DIR}` to keep mail in; without it "
+     "F:2:53: error: \"mixed_reject: hold\" needs `spool: {path: DIR}` to keep mail in; without it "
      "say refuse_all\n"
      "    listeners: {mx: {address: \"[::1]:25\", mixed_reject: hold}}\n"
      "                                                        ^\n"},
@@ -593,8 +593,8 @@ static const struct report_case refused[] = {
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
      "targets: {box: {maildir: {path: /m}}}\n"
      "routes: [{name: r, to: box}]\n",
-     "F:4:17: error: queued routes need the spool, which this version does not have; write mode: "
-     "direct\n"
+     "F:4:17: error: queued routes need `spool: {path: DIR}` to keep mail in; without it write "
+     "mode: direct\n"
      "    routes: [{name: r, to: box}]\n"
      "                    ^\n"},
     {"route without name", false,
@@ -639,22 +639,90 @@ static const struct report_case refused[] = {
      "F:4:28: error: asking a target for recipients is not available in this version\n"
      "    routes: [{name: r, valid: {ask: box}, to: box, mode: direct}]\n"
      "                               ^\n"},
-    {"queue later", false,
+    {"queue without spool", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
      "targets: {box: {maildir: {path: /m}}}\n"
      "routes: [{name: r, queue: q, to: box, mode: direct}]\n",
-     "F:4:20: error: \"queue\" in route \"r\" is not available in this version\n"
+     "F:4:27: error: there is no queue policy \"q\"\n"
      "    routes: [{name: r, queue: q, to: box, mode: direct}]\n"
-     "                       ^\n"},
+     "                              ^\n"},
+    {"queue of direct without spool", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, queue: default, to: box, mode: direct}]\n",
+     "F:4:27: error: \"queue\" needs `spool: {path: DIR}`: without it nothing is queued\n"
+     "    routes: [{name: r, queue: default, to: box, mode: direct}]\n"
+     "                              ^\n"},
+    {"queue policy", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "spool: {path: /s}\n"
+     "queue: {bulk: {expire: 2d}, slow: {like: bulc}, a: {like: b}, b: {like: a}}\n"
+     "routes: [{name: r, to: box, queue: bukl}]\n",
+     "F:5:42: error: there is no queue policy \"bulc\"; did you mean \"bulk\"?\n"
+     "    queue: {bulk: {expire: 2d}, slow: {like: bulc}, a: {like: b}, b: {like: a}}\n"
+     "                                             ^\n"
+     "F:5:59: error: \"like\" goes round in a circle\n"
+     "    queue: {bulk: {expire: 2d}, slow: {like: bulc}, a: {like: b}, b: {like: a}}\n"
+     "                                                              ^\n"
+     "F:5:73: error: \"like\" goes round in a circle\n"
+     "    queue: {bulk: {expire: 2d}, slow: {like: bulc}, a: {like: b}, b: {like: a}}\n"
+     "                                                                            ^\n"
+     "F:6:36: error: there is no queue policy \"bukl\"; did you mean \"bulk\"?\n"
+     "    routes: [{name: r, to: box, queue: bukl}]\n"
+     "                                       ^\n"},
+    {"queue key", true,
+     "spool: {path: /s}\n"
+     "queue: {default: {retry: [], exire: 2d, per_destination: {connections: 0}}}\n",
+     "F:6:26: error: \"retry\" in queue policy \"default\": must not be empty\n"
+     "    queue: {default: {retry: [], exire: 2d, per_destination: {connections: 0}}}\n"
+     "                             ^\n"
+     "F:6:30: error: unknown key \"exire\" in queue policy \"default\"; did you mean \"expire\"?\n"
+     "    queue: {default: {retry: [], exire: 2d, per_destination: {connections: 0}}}\n"
+     "                                 ^\n"
+     "F:6:72: error: \"connections\" in \"per_destination\" of queue policy \"default\": must be from 1 to "
+     "10000, not 0\n"
+     "    queue: {default: {retry: [], exire: 2d, per_destination: {connections: 0}}}\n"
+     "                                                                           ^\n"},
+    {"policies without spool", true, "queue: {default: {expire: 1d}}\n",
+     "F:5:8: error: queue policies need `spool: {path: DIR}`, where queued mail is kept\n"
+     "    queue: {default: {expire: 1d}}\n"
+     "           ^\n"},
+    {"spool and hold", true, "spool: {path: /s}\nhold: {path: /h}\n",
+     "F:6:7: error: held mail is kept in the spool: leave `hold:` out, and name the bucket for what "
+     "the core holds in `bounces: {bucket: NAME}`\n"
+     "    hold: {path: /h}\n"
+     "          ^\n"},
+    {"spool key", true, "spool: {path: /s, keep_fre: 1MiB}\n",
+     "F:5:19: error: unknown key \"keep_fre\" in \"spool\" of the configuration; did you mean \"keep_free\"?\n"
+     "    spool: {path: /s, keep_fre: 1MiB}\n"
+     "                      ^\n"},
+    {"bounces without spool", true, "bounces: {to: [authenticated]}\n",
+     "F:5:10: error: bounces need `spool: {path: DIR}`, from where they are sent\n"
+     "    bounces: {to: [authenticated]}\n"
+     "             ^\n"},
+    {"bounces to", true, "spool: {path: /s}\nbounces: {to: [spf]}\n",
+     "F:6:16: error: \"to\" in \"bounces\" of the configuration must be authenticated, spf_pass "
+     "or dkim_pass, not \"spf\"\n"
+     "    bounces: {to: [spf]}\n"
+     "                   ^\n"},
+    {"carriers", true, "carriers: many\n",
+     "F:5:11: error: \"carriers\" is a number from 1 to 256, not \"many\"\n"
+     "    carriers: many\n"
+     "              ^\n"},
     {"bucket without hold", true, "buckets: {spam: }\n",
-     "F:5:10: error: buckets need `hold: {path: DIR}`, where their mail is kept\n"
+     "F:5:10: error: buckets need `spool: {path: DIR}` (or `hold: {path: DIR}`), where their mail "
+     "is kept\n"
      "    buckets: {spam: }\n"
      "             ^\n"},
-    {"bucket later", true,
+    {"bucket of files", true,
      "hold: {path: /h}\n"
      "buckets: {spam: {expire: 1d}}\n",
-     "F:6:18: error: \"expire\" in bucket \"spam\" is not available in this version\n"
+     "F:6:18: error: \"expire\" in bucket \"spam\" needs `spool: {path: DIR}`: files below `hold:` "
+     "stay until somebody removes them\n"
      "    buckets: {spam: {expire: 1d}}\n"
      "                     ^\n"},
     {"bucket case", true,
@@ -684,6 +752,16 @@ static const struct report_case refused[] = {
 };
 
 static const struct report_case accepted[] = {
+    {"spool", true, "spool: {path: /memory}\nqueue: {fast: {warn: 5d}}\n",
+     "F:5:15: warning: the spool: /memory is memory\n"
+     "    spool: {path: /memory}\n"
+     "                  ^\n"
+     "F:6:9: warning: no route uses the queue policy \"fast\"\n"
+     "    queue: {fast: {warn: 5d}}\n"
+     "            ^\n"
+     "F:6:22: warning: nobody is warned of a delay: mail comes back before\n"
+     "    queue: {fast: {warn: 5d}}\n"
+     "                         ^\n"},
     {"certificate expired", true,
      "tls:\n"
      "  certificates: [{cert: old.pem, key: good.key}]\n",
@@ -754,7 +832,7 @@ static const struct report_case accepted[] = {
      "  c:\n"
      "    - allkinds:\n"
      "      when: {recipient: a.example}\n",
-     "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
+     "F:2:13: notice: without `spool:` a message that filters of \"mx\" refuse for some of its "
      "recipients is refused for all of them\n"
      "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
      "                ^\n"
@@ -771,7 +849,7 @@ static const struct report_case accepted[] = {
      "  c:\n"
      "    - when: {none: [recipient: a.example]}\n"
      "      do: [early: ]\n",
-     "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
+     "F:2:13: notice: without `spool:` a message that filters of \"mx\" refuse for some of its "
      "recipients is refused for all of them\n"
      "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
      "                ^\n"
@@ -791,7 +869,7 @@ static const struct report_case accepted[] = {
      "  c:\n"
      "    - sign:\n"
      "      when: {recipient: dom}\n",
-     "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
+     "F:2:13: notice: without `spool:` a message that filters of \"mx\" refuse for some of its "
      "recipients is refused for all of them\n"
      "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
      "                ^\n"
@@ -807,7 +885,7 @@ static const struct report_case accepted[] = {
      "  c:\n"
      "    - sign:\n"
      "      on_error: continue\n",
-     "F:2:13: notice: without `hold:` a message that filters of \"mx\" refuse for some of its "
+     "F:2:13: notice: without `spool:` a message that filters of \"mx\" refuse for some of its "
      "recipients is refused for all of them\n"
      "    listeners: {mx: {address: \"127.0.0.1:25\", chain: c}}\n"
      "                ^\n"

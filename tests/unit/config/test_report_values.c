@@ -71,9 +71,9 @@ static const struct report_case refused[] = {
      "F:5:1: error: unknown key \"zzzzz\" in the configuration\n"
      "    zzzzz: 1\n"
      "    ^\n"},
-    {"later section", true, "queue: {}\n",
-     "F:5:1: error: \"queue\" in the configuration is not available in this version\n"
-     "    queue: {}\n"
+    {"later section", true, "console: {}\n",
+     "F:5:1: error: \"console\" in the configuration is not available in this version\n"
+     "    console: {}\n"
      "    ^\n"},
     {"section of a wrong kind", true, "log: [a]\n",
      "F:5:6: error: \"log\" of the configuration must be a mapping, not a list\n"

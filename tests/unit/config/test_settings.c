@@ -72,6 +72,70 @@ static void test_defaults(void **state)
     assert_null(s);
 }
 
+/* ---- the queue ---- */
+
+static const char *const queued =
+    "hostname: mx.example\n"
+    "listeners: {mx: {address: \"127.0.0.1:25\"}, b: {address: \"127.0.0.1:26\", mixed_reject: hold}}\n"
+    "targets: {box: {maildir: {path: /m}}}\n"
+    "routes:\n"
+    "  - {name: d, match: {recipient: a.example}, to: box, mode: direct, queue: bulk}\n"
+    "  - {name: q, match: {recipient: b.example}, to: box}\n"
+    "spool: {path: spool, keep_free: 2GiB}\n"
+    "queue:\n"
+    "  bulk: {like: slow, expire: 2d, per_destination: {rate: 600/m}, fair_by: tenant}\n"
+    "  slow: {retry: [1h, 2h], warn: 0, per_destination: {connections: 3}}\n"
+    "buckets: {spam: {expire: 14d, then: bounce, release: recipient}}\n"
+    "bounces: {to: [authenticated, dkim_pass], mixed_reject: refuse_all, bucket: review}\n"
+    "carriers: 3\n";
+
+static void test_queue(void **state)
+{
+    struct gp__settings *s = load(queued);
+    const struct gp__queue_settings *bulk = gp__settings_queue(s, GP_S("bulk"));
+    const struct gp__queue_settings *normal = gp__settings_queue(s, GP_S("default"));
+
+    (void)state;
+    assert_text(s->spool.path, "/etc/gatepost/spool");
+    assert_int_equal(s->spool.keep_free, 2ll << 30);
+    assert_int_equal(s->n_queues, 3);
+    assert_int_equal(bulk->n_retry, 2);
+    assert_int_equal(bulk->retry[1], 7200000);
+    assert_int_equal(bulk->expire_ms, 2 * 86400000);
+    assert_int_equal(bulk->warn_ms, 0);
+    assert_int_equal(bulk->connections, 3);
+    assert_int_equal(bulk->rate.count, 600);
+    assert_text(bulk->fair_by, "tenant");
+    assert_int_equal(normal->n_retry, 6);
+    assert_int_equal(normal->warn_ms, 4 * 3600000);
+    assert_int_equal(normal->connections, 20);
+    assert_true(s->routes[0]->direct);
+    assert_ptr_equal(s->routes[0]->queue, bulk);
+    assert_false(s->routes[1]->direct);
+    assert_ptr_equal(s->routes[1]->queue, normal);
+    assert_int_equal(s->process.carriers, 3);
+    gp__settings_free(&s);
+}
+
+static void test_buckets(void **state)
+{
+    struct gp__settings *s = load(queued);
+
+    (void)state;
+    assert_int_equal(s->n_buckets, 2);
+    assert_text(s->buckets[1], "review");
+    assert_text(s->hold_bucket, "review");
+    assert_int_equal(s->bucket_list[0].expire_ms, 14 * 86400000);
+    assert_int_equal(s->bucket_list[0].then, GP__HELD_BOUNCE);
+    assert_int_equal(s->bucket_list[0].release, GP__RELEASE_RECIPIENT);
+    assert_int_equal(s->bucket_list[1].expire_ms, 30ll * 86400000);
+    assert_int_equal(s->bucket_list[1].then, GP__HELD_DELETE);
+    assert_int_equal(s->bounces.to, GP__BOUNCE_TO_AUTHENTICATED | GP__BOUNCE_TO_DKIM_PASS);
+    assert_int_equal(s->listeners[0]->mixed_reject, GP__MIXED_REFUSE_ALL);
+    assert_int_equal(s->listeners[1]->mixed_reject, GP__MIXED_HOLD);
+    gp__settings_free(&s);
+}
+
 static void test_values(void **state)
 {
     struct gp__settings *s = load(
@@ -600,6 +664,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_buckets),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_regex_match),
         cmocka_unit_test(test_secrets),
