@@ -84,6 +84,29 @@ void gp_delivery_result(struct gp_delivery *delivery, size_t index, enum gp_outc
     delivery->replies[index] = reply;
 }
 
+#define REMOTE_MAX 400
+
+void gp_delivery_remote(struct gp_delivery *delivery, size_t index, struct gp_slice remote)
+{
+    if (index >= delivery->count || remote.len > REMOTE_MAX || !gp__reply_text_ok(remote) ||
+        gp_slice_find(remote, '\r') < remote.len)
+        return;
+    delivery->peers[index].remote = gp__arena_dup(delivery->policy->transaction->arena, remote);
+}
+
+void gp_delivery_relayed(struct gp_delivery *delivery, size_t index)
+{
+    if (index < delivery->count)
+        delivery->peers[index].relayed = true;
+}
+
+void gp_delivery_advise(struct gp_delivery *delivery, unsigned advice, uint64_t retry_after_ms)
+{
+    delivery->advice |= advice & (GP_ADVICE_DOWN | GP_ADVICE_SLOWDOWN);
+    if (retry_after_ms > delivery->retry_after_ms)
+        delivery->retry_after_ms = retry_after_ms;
+}
+
 void *gp_delivery_alloc(struct gp_delivery *delivery, size_t size)
 {
     return gp__arena_alloc(delivery->policy->transaction->arena, size);

@@ -52,6 +52,7 @@ static void add(struct gp_delivery *delivery, struct gp_recipient *recipient)
     GP__ARENA_GROW(arena, delivery->recipients, delivery->cap, n);
     GP__ARENA_GROW(arena, delivery->outcomes, delivery->outcomes_cap, n);
     GP__ARENA_GROW(arena, delivery->replies, delivery->replies_cap, n);
+    GP__ARENA_GROW(arena, delivery->peers, delivery->peers_cap, n);
     delivery->recipients[delivery->count++] = recipient;
 }
 
@@ -266,6 +267,7 @@ void gp__deliveries_prepare(struct gp__deliveries *all, struct gp_session *sessi
         for (size_t n = 0; n < delivery->count; n++) {
             outcomes_r[delivery->recipients[n]->index] = delivery->outcomes[n];
             delivery->recipients[n]->reply = delivery->replies[n];
+            delivery->recipients[n]->remote = delivery->peers[n].remote;
         }
     }
 }

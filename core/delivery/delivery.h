@@ -12,6 +12,12 @@
 
 #include <gatepost/role.h>
 
+/* Who took or refused a recipient. */
+struct gp__delivery_peer {
+    struct gp_slice remote; /* absent: nobody else was asked */
+    bool relayed;           /* delivered to a host without DSN */
+};
+
 struct gp_delivery {
     struct gp__policy *policy;
     struct gp_slice id;              /* "ID.a.r" */
@@ -21,7 +27,10 @@ struct gp_delivery {
     struct gp_recipient **recipients;
     enum gp_outcome *outcomes;
     struct gp__reply *replies;
-    size_t count, cap, outcomes_cap, replies_cap;
+    struct gp__delivery_peer *peers;
+    size_t count, cap, outcomes_cap, replies_cap, peers_cap;
+    unsigned advice;         /* enum gp_advice */
+    uint64_t retry_after_ms; /* 0: not said */
     struct gp_slice hostname;
     void *data; /* the target's, between the steps */
     bool asked, prepared, published;

@@ -13,6 +13,7 @@
 #define GP_HOOK_RUNTIME_H
 
 #include "core/base/buf.h"
+#include "core/base/ip.h"
 
 #include <gatepost/message.h>
 #include <gatepost/slice.h>
@@ -105,11 +106,54 @@ struct gp__file_job {
  * be given back with stream_close(), which cancels what is under way. */
 struct gp_stream {
     struct gp__runtime *runtime;
-    struct gp_call *call;   /* whose end closes it; NULL: kept by the instance */
-    struct gp_stream *next; /* of the call's streams */
-    struct gp__buf input;   /* read ahead; of the plugin layer, as is: */
-    bool reading;           /* a call waits for bytes */
-    uint64_t timeout_ms;    /* how long an operation of it may wait; 0: as long as its call */
+    struct gp_call *call;       /* whose end closes it; NULL: kept by the instance */
+    struct gp_stream *next;     /* of the call's streams */
+    struct gp__buf input;       /* read ahead; of the plugin layer, as is: */
+    bool reading;               /* a call waits for bytes */
+    uint64_t timeout_ms;        /* how long an operation of it may wait; 0: as long as its call */
+    struct gp__stream_tls *tls; /* what stream_secure() came to, as long as the stream; or NULL */
+};
+
+/* Connecting to the first of some addresses that answers (RFC 8305 5). */
+struct gp__dialling {
+    const struct gp__ip *ips; /* best first */
+    size_t n_ips;
+    uint16_t port;
+    struct gp__ip from4, from6; /* addresses of ours; family 0: the system's choice */
+    uint64_t stagger_ms;        /* before the next is tried as well */
+    uint64_t attempt_ms;        /* that each of them has */
+};
+
+/* Whose certificate is good. */
+enum gp__tls_trust {
+    GP__TLS_TRUST_ANYBODY = 0,
+    GP__TLS_TRUST_AUTHORITIES, /* one that a CA vouches for, of one of the names */
+    GP__TLS_TRUST_DANE,        /* one that the TLSA records stand for (RFC 7672) */
+};
+
+struct gp__tls_wish {
+    struct gp_slice name;         /* to be said in the handshake (SNI), and of the certificate; or
+                                   * an address, or empty */
+    const struct gp_slice *names; /* the certificate may also be of these */
+    size_t n_names;
+    enum gp__tls_trust trust;
+    const struct gp_slice *tlsa; /* octets of records */
+    size_t n_tlsa;
+    struct gp_slice ca_file; /* absent: the system's CAs */
+};
+
+enum gp__tls_failure {
+    GP__TLS_FINE = 0,
+    GP__TLS_BROKEN,    /* the handshake failed, or the connection did */
+    GP__TLS_EXPIRED,   /* the certificate is, or is not valid yet */
+    GP__TLS_MISNAMED,  /* it is of another host */
+    GP__TLS_UNTRUSTED, /* nobody we trust vouches for it */
+};
+
+struct gp__stream_tls {
+    enum gp__tls_failure failure;
+    bool verified;  /* as was wished, and not by ANYBODY */
+    char text[200]; /* why not; or "TLSv1.3, TLS_AES_256_GCM_SHA384" */
 };
 
 /* ---- wakers ---- */
@@ -166,6 +210,13 @@ struct gp__runtime_ops {
                  size_t size);
     void (*file)(struct gp__runtime *rt, struct gp_op *op, const struct gp__file_job *job);
     void (*connect)(struct gp__runtime *rt, struct gp_op *op, struct gp_slice address);
+    /* op->number: which of the addresses it is. The dialling is copied. */
+    void (*dial)(struct gp__runtime *rt, struct gp_op *op, const struct gp__dialling *dialling);
+    /* A handshake as the client, on a stream of which nothing is under way; then all is encrypted.
+     * GP_ETEMP: it failed, stream->tls says how, and the stream is of no more use. What the wish
+     * points to must stand still until the operation is done. */
+    void (*stream_secure)(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                          const struct gp__tls_wish *wish);
     void (*stream_read)(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
                         void *bytes, size_t size); /* result: bytes read, 0 at the end */
     void (*stream_write)(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,

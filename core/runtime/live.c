@@ -187,6 +187,8 @@ const struct gp__runtime_ops gp__live_ops = {
     .work = gp__live_work,
     .file = gp__live_file,
     .connect = gp__live_connect,
+    .dial = gp__live_dial,
+    .stream_secure = gp__live_stream_secure,
     .stream_read = gp__live_stream_read,
     .stream_write = gp__live_stream_write,
     .stream_write_now = gp__live_stream_write_now,
@@ -354,6 +356,7 @@ void gp__live_free(struct gp__runtime **rt_)
     gp__tasks_free(&live->base.tasks);
     gp__timers_free(&live->timers);
     gp__free(live->read_buffer);
+    gp__tls_stores_free(&live->tls_stores);
     gp__crypto_free(&live->base.crypto);
     gp__free(live);
 }

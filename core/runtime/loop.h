@@ -10,6 +10,7 @@
 #include "core/runtime/live.h"
 #include "core/runtime/tasks.h"
 #include "core/runtime/timer.h"
+#include "core/runtime/tls_dial.h"
 
 #include <stdatomic.h>
 #include <uv.h>
@@ -36,8 +37,9 @@ struct gp__live {
     struct gp__pool *work, *files;
     _Atomic(struct gp__fired *) fired; /* wakers, the last one first */
     struct gp__dns *dns;
-    struct gp__http_multi *http; /* NULL until the first request */
-    char *read_buffer;           /* GP__READ_BUFFER bytes, of whoever reads right now */
+    struct gp__http_multi *http;      /* NULL until the first request */
+    struct gp__tls_stores tls_stores; /* of outgoing streams */
+    char *read_buffer;                /* GP__READ_BUFFER bytes, of whoever reads right now */
     struct {
         void (*fn)(void *arg);
         void *arg;
@@ -73,6 +75,9 @@ void gp__live_file(struct gp__runtime *rt, struct gp_op *op, const struct gp__fi
 void gp__live_dns(struct gp__runtime *rt, struct gp_op *op, struct gp_slice name,
                   enum gp_dns_type type);
 void gp__live_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice address);
+void gp__live_dial(struct gp__runtime *rt, struct gp_op *op, const struct gp__dialling *dialling);
+void gp__live_stream_secure(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                            const struct gp__tls_wish *wish);
 void gp__live_stream_read(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
                           void *bytes, size_t size);
 void gp__live_stream_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,

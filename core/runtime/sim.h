@@ -89,6 +89,8 @@ enum gp__sim_step_type {
     GP__SIM_RESET,  /* the connection breaks */
     GP__SIM_REFUSE, /* as the first step: nobody listens there */
     GP__SIM_HANG,   /* nothing more ever happens; as the first step: not even a connection */
+    GP__SIM_SECURE, /* a handshake must come; bytes: "expired", "misnamed", "untrusted": what is wrong
+                     * with the certificate; "broken": it fails for anybody; empty: it succeeds */
 };
 
 struct gp__sim_step {

@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct script {
     struct script *next; /* of the same address */
@@ -186,6 +187,7 @@ static int take_step(struct sim_stream *stream, const struct gp__sim_step *step)
         end(stream, step->type != GP__SIM_CLOSE);
         return 1;
     case GP__SIM_HANG:
+    case GP__SIM_SECURE: /* until a handshake begins */
         return 0;
     }
     return 0;
@@ -219,11 +221,17 @@ static void move_soon(struct sim_stream *stream)
 
 /* ---- connecting ---- */
 
+#define DIALS_MAX 16
+
 struct dial {
     struct gp__job job;
     struct gp__timer timer;
     struct gp__sim *sim;
-    struct peer *peer; /* NULL: nobody is there */
+    struct peer *peer;            /* NULL: nobody is there */
+    struct gp__ip ips[DIALS_MAX]; /* of a race: those to be tried */
+    size_t n_ips, next;
+    uint16_t port;
+    uint64_t stagger_ms, attempt_ms;
 };
 
 static void dial_cancel(struct gp__job *job)
@@ -235,7 +243,7 @@ static void dial_cancel(struct gp__job *job)
     gp__free(dial);
 }
 
-static void connected(struct dial *dial, const struct script *script)
+static void become_stream(struct dial *dial, const struct script *script)
 {
     struct sim_stream *stream = gp__alloc(sizeof *stream);
 
@@ -260,7 +268,7 @@ static void on_dialled(struct gp__timer *timer)
     if (!script || first == GP__SIM_REFUSE)
         gp__job_finish(&dial->job, GP_ETEMP);
     else
-        connected(dial, script);
+        become_stream(dial, script);
     gp__free(dial);
 }
 
@@ -275,6 +283,117 @@ void gp__sim_op_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slic
     dial->timer.fn = on_dialled;
     gp__job_start(&dial->job, op, dial_cancel);
     gp__sim_after(sim, &dial->timer, 0);
+}
+
+/* ---- racing: one after the other, for whoever hangs costs the others a moment ---- */
+
+static struct peer *peer_of(struct dial *dial, const struct gp__ip *ip)
+{
+    char text[48], address[64];
+    struct gp_slice s = gp__ip_format(ip, text);
+    int n = snprintf(address, sizeof address, ip->family == 6 ? "[%.*s]:%u" : "%.*s:%u", (int)s.len,
+                     s.data, dial->port);
+
+    gp__sim_call(dial->sim, "connect %s", address);
+    return gp__map_get(&dial->sim->peers, gp_slice(address, (size_t)n));
+}
+
+static void on_raced(struct gp__timer *timer)
+{
+    struct dial *dial = (struct dial *)((char *)timer - offsetof(struct dial, timer));
+
+    while (dial->next < dial->n_ips) {
+        const struct script *script;
+        enum gp__sim_step_type first;
+
+        dial->peer = peer_of(dial, &dial->ips[dial->next++]);
+        script = dial->peer ? take_script(dial->peer) : NULL;
+        first = script && script->n > 0 ? script->steps[0].type : GP__SIM_CLOSE;
+        if (first == GP__SIM_HANG) {
+            gp__sim_after(dial->sim, &dial->timer,
+                          dial->next < dial->n_ips ? dial->stagger_ms : dial->attempt_ms);
+            return;
+        }
+        if (script && first != GP__SIM_REFUSE) {
+            dial->job.op->number = dial->next - 1;
+            become_stream(dial, script);
+            gp__free(dial);
+            return;
+        }
+    }
+    gp__job_finish(&dial->job, GP_ETEMP);
+    gp__free(dial);
+}
+
+void gp__sim_op_dial(struct gp__runtime *rt, struct gp_op *op, const struct gp__dialling *dialling)
+{
+    struct dial *dial = gp__alloc(sizeof *dial);
+
+    dial->sim = gp__sim(rt);
+    dial->port = dialling->port;
+    dial->stagger_ms = dialling->stagger_ms;
+    dial->attempt_ms = dialling->attempt_ms;
+    while (dial->n_ips < dialling->n_ips && dial->n_ips < DIALS_MAX) {
+        dial->ips[dial->n_ips] = dialling->ips[dial->n_ips];
+        dial->n_ips++;
+    }
+    dial->timer.fn = on_raced;
+    gp__job_start(&dial->job, op, dial_cancel);
+    gp__sim_after(dial->sim, &dial->timer, 0);
+}
+
+static void no_cancel(struct gp__job *job)
+{
+    (void)job;
+}
+
+/* ---- TLS: what the script says of it ---- */
+
+static enum gp__tls_failure failure_of(struct gp_slice word)
+{
+    if (gp_slice_eq(word, GP_S("expired")))
+        return GP__TLS_EXPIRED;
+    if (gp_slice_eq(word, GP_S("misnamed")))
+        return GP__TLS_MISNAMED;
+    if (gp_slice_eq(word, GP_S("untrusted")))
+        return GP__TLS_UNTRUSTED;
+    return word.len ? GP__TLS_BROKEN : GP__TLS_FINE;
+}
+
+/* Bad certificates trouble only those who look at them. */
+static enum gp__tls_failure shake_hands(struct sim_stream *stream, enum gp__tls_trust trust)
+{
+    const struct gp__sim_step *step = stream->step < stream->script->n
+                                          ? &stream->script->steps[stream->step]
+                                          : NULL;
+    enum gp__tls_failure failure;
+
+    if (!step || step->type != GP__SIM_SECURE)
+        return GP__TLS_BROKEN;
+    stream->step++;
+    failure = failure_of(step->bytes);
+    return failure > GP__TLS_BROKEN && trust == GP__TLS_TRUST_ANYBODY ? GP__TLS_FINE : failure;
+}
+
+void gp__sim_op_secure(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *base,
+                       const struct gp__tls_wish *wish)
+{
+    static const char *const trusts[] = {"anybody", "authorities", "dane"};
+    struct sim_stream *stream = (struct sim_stream *)base;
+    struct gp__stream_tls *tls = GP__ARENA_NEW(gp__sim(rt)->arena, struct gp__stream_tls);
+    struct gp__job job;
+
+    gp__sim_call(gp__sim(rt), "secure " GP_FMT " " GP_FMT " %s", GP_ARG(stream->peer->address),
+                 GP_ARG(wish->name), trusts[wish->trust]);
+    on_move(&stream->timer); /* what was written is looked at */
+    base->tls = tls;
+    tls->failure = shake_hands(stream, wish->trust);
+    tls->verified = !tls->failure && wish->trust != GP__TLS_TRUST_ANYBODY;
+    (void)snprintf(tls->text, sizeof tls->text, "%s",
+                   tls->failure ? "the script says so" : "TLSv1.3, simulated");
+    gp__job_start(&job, op, no_cancel);
+    gp__job_finish(&job, tls->failure ? GP_ETEMP : 0);
+    move_soon(stream);
 }
 
 /* ---- reading, writing, closing ---- */
@@ -306,11 +425,6 @@ void gp__sim_op_read(struct gp__runtime *rt, struct gp_op *op, struct gp_stream 
     }
     stream->read = read;
     serve_read(stream);
-}
-
-static void no_cancel(struct gp__job *job)
-{
-    (void)job;
 }
 
 int64_t gp__sim_write_now(struct gp__runtime *rt, struct gp_stream *base, struct gp_slice bytes)

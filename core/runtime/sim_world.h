@@ -66,6 +66,9 @@ void gp__sim_op_dns(struct gp__runtime *rt, struct gp_op *op, struct gp_slice na
 void gp__sim_op_file(struct gp__runtime *rt, struct gp_op *op, const struct gp__file_job *job);
 void gp__sim_op_http(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);
 void gp__sim_op_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice address);
+void gp__sim_op_dial(struct gp__runtime *rt, struct gp_op *op, const struct gp__dialling *dialling);
+void gp__sim_op_secure(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
+                       const struct gp__tls_wish *wish);
 void gp__sim_op_read(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,
                      void *bytes, size_t size);
 void gp__sim_op_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *stream,

@@ -10,6 +10,7 @@
 #include "core/runtime/job.h"
 #include "core/runtime/loop.h"
 #include "core/runtime/stream.h"
+#include "core/runtime/stream_tls.h"
 
 #include <limits.h>
 
@@ -27,6 +28,7 @@ struct write {
     struct gp__job job;
     uv_write_t req;
     struct gp__live_stream *stream;
+    struct gp_slice plain; /* to be encrypted; its owner is the operation's */
     struct gp__buf rest;
 };
 
@@ -86,6 +88,27 @@ static void serve_read(struct gp__live_stream *stream)
     gp__free(read);
 }
 
+static void end_input(struct gp__live_stream *stream, int error)
+{
+    if (stream->ended)
+        return;
+    stream->ended = true;
+    stream->error = error;
+    gp__stream_tls_end(stream);
+}
+
+static void take_bytes(struct gp__live_stream *stream, struct gp_slice bytes)
+{
+    int result = 0;
+
+    if (stream->base.tls)
+        result = gp__stream_tls_input(stream, bytes);
+    else if (gp__buf_append(&stream->ahead, bytes) < 0)
+        result = GP_ELIMIT;
+    if (result)
+        end_input(stream, result < 0 ? result : 0);
+}
+
 static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
     struct gp__live_stream *stream = handle->data;
@@ -93,13 +116,10 @@ static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 
     if (n == 0)
         return;
-    if (n < 0) {
-        stream->ended = true;
-        stream->error = n == UV_EOF ? stream->error : GP_ECLOSED;
-    } else if (gp__buf_append(&stream->ahead, gp_slice(buf->base, (size_t)n)) < 0) {
-        stream->ended = true;
-        stream->error = GP_ELIMIT;
-    }
+    if (n < 0)
+        end_input(stream, n == UV_EOF ? 0 : GP_ECLOSED);
+    else
+        take_bytes(stream, gp_slice(buf->base, (size_t)n));
     serve_read(stream);
     keep_reading(stream);
     gp__live_settle(live);
@@ -195,13 +215,28 @@ static int try_write(struct gp__live_stream *stream, struct gp_slice bytes)
     return n < 0 ? GP_ECLOSED : n;
 }
 
+/* Nothing of what is encrypted may be lost, so it is queued if it must be. */
+static int64_t send_encrypted(struct gp__live_stream *stream, struct gp_slice bytes)
+{
+    struct gp__buf out = {.limit = 0};
+    int error = gp__stream_tls_encrypt(stream, bytes, &out) < 0
+                    ? GP_ECLOSED
+                    : gp__live_stream_send(stream, gp__buf_slice(&out));
+
+    gp__buf_free(&out);
+    return error ? error : (int64_t)bytes.len;
+}
+
 int64_t gp__live_stream_write_now(struct gp__runtime *rt, struct gp_stream *base,
                                   struct gp_slice bytes)
 {
     struct gp__live_stream *stream = live_stream(base);
-    int n = try_write(stream, bytes);
+    int n;
 
     (void)rt;
+    if (base->tls)
+        return send_encrypted(stream, bytes);
+    n = try_write(stream, bytes);
     /* Whoever writes on would begin in the middle of what did not leave. */
     stream->broken = stream->broken || (n >= 0 && (size_t)n < bytes.len);
     return n;
@@ -221,21 +256,66 @@ static int write_start(struct write *write, struct gp_slice bytes)
     return n;
 }
 
+static struct write *write_create(struct gp__live_stream *stream)
+{
+    struct write *write = gp__alloc(sizeof *write);
+
+    write->stream = stream;
+    write->rest.secret = true;
+    write->job.cancel = write_cancel;
+    return write;
+}
+
+/* Frees what is over. */
+static int write_begin(struct write *write, struct gp_slice bytes)
+{
+    int result = write_start(write, bytes);
+
+    if (result == 0)
+        return 0;
+    gp__job_finish(&write->job, result == 1 ? 0 : result);
+    write_free(write);
+    return result == 1 ? 0 : result;
+}
+
+int gp__live_stream_send(struct gp__live_stream *stream, struct gp_slice bytes)
+{
+    return bytes.len ? write_begin(write_create(stream), bytes) : 0;
+}
+
+/* On the loop's stack. */
+static void encrypt(void *arg)
+{
+    struct write *write = arg;
+    struct gp__live_stream *stream = write->stream;
+    struct gp__buf out = {.limit = 0};
+
+    if (!write->job.op) {
+        write_free(write);
+    } else if (gp__stream_tls_encrypt(stream, write->plain, &out) < 0) {
+        stream->broken = true;
+        gp__job_finish(&write->job, GP_ECLOSED);
+        write_free(write);
+    } else {
+        (void)write_begin(write, gp__buf_slice(&out));
+    }
+    gp__buf_free(&out);
+    gp__live_stream_release(stream);
+}
+
 void gp__live_stream_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *base,
                            struct gp_slice bytes)
 {
-    struct write *write = gp__alloc(sizeof *write);
-    int result;
+    struct write *write = write_create(live_stream(base));
 
-    (void)rt;
-    write->stream = live_stream(base);
-    write->rest.secret = true;
     gp__job_start(&write->job, op, write_cancel);
-    result = write_start(write, bytes);
-    if (result == 0)
+    if (!base->tls) {
+        (void)write_begin(write, bytes);
         return;
-    gp__job_finish(&write->job, result == 1 ? 0 : result);
-    write_free(write);
+    }
+    write->plain = bytes;
+    write->stream->uses++;
+    rt->ops->defer(rt, encrypt, write);
 }
 
 /* ---- life ---- */
@@ -253,12 +333,26 @@ void gp__live_stream_begin(struct gp__live_stream *stream)
     keep_reading(stream);
 }
 
+static void stream_free(struct gp__live_stream *stream)
+{
+    gp__stream_tls_free(stream);
+    gp__buf_free(&stream->ahead);
+    gp__free(stream);
+}
+
+void gp__live_stream_release(struct gp__live_stream *stream)
+{
+    if (--stream->uses == 0 && stream->closed)
+        stream_free(stream);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct gp__live_stream *stream = handle->data;
 
-    gp__buf_free(&stream->ahead);
-    gp__free(stream);
+    stream->closed = true;
+    if (stream->uses == 0)
+        stream_free(stream);
 }
 
 void gp__live_stream_close(struct gp__runtime *rt, struct gp_stream *base)
@@ -270,6 +364,7 @@ void gp__live_stream_close(struct gp__runtime *rt, struct gp_stream *base)
     if (stream->closing)
         return;
     stream->closing = true;
+    gp__stream_tls_end(stream);
     stream->read = NULL;
     if (read) {
         gp__job_finish(&read->job, GP_ECANCELED);

@@ -8,15 +8,33 @@
 #define GP_RUNTIME_TLS_DIAL_H
 
 #include "core/base/buf.h"
+#include "core/hook/runtime.h"
 
 #include <stdbool.h>
 
 struct gp__tls_dial;
 
+/* CAs that were read, so that not every connection reads them again. Zeroed: none yet. */
+#define GP__TLS_STORES_MAX 8
+struct gp__tls_stores {
+    struct {
+        char *ca_file; /* NULL: the system's */
+        void *store;
+    } items[GP__TLS_STORES_MAX];
+    size_t count;
+};
+
+void gp__tls_stores_free(struct gp__tls_stores *stores);
+
 struct gp__tls_dial_settings {
     struct gp_slice name; /* of the server, for SNI and its certificate; or its IP address */
     bool verify;          /* the certificate must be of that name, by a CA that we trust */
     const char *ca_file;  /* NULL: the system's CAs */
+    const struct gp_slice *names; /* it may also be of these */
+    size_t n_names;
+    const struct gp_slice *tlsa; /* if there are any, they say whom to trust instead of CAs */
+    size_t n_tlsa;
+    struct gp__tls_stores *stores; /* NULL: CAs are read for this connection alone */
 };
 
 enum gp__tls_dial_state {
@@ -45,6 +63,9 @@ int gp__tls_dial_write(struct gp__tls_dial *tls, struct gp_slice bytes);
 
 /* What is to be written, appended to `out`. 0, or -1 without memory. */
 int gp__tls_dial_output(struct gp__tls_dial *tls, struct gp__buf *out);
+
+/* After FAILED of a handshake: in which way. */
+enum gp__tls_failure gp__tls_dial_failure(const struct gp__tls_dial *tls);
 
 /* After FAILED: why, for people. After READY: "TLSv1.3, TLS_AES_256_GCM_SHA384". */
 const char *gp__tls_dial_text(const struct gp__tls_dial *tls);

@@ -51,6 +51,7 @@ static void recipient(struct gp__buf *out, const struct gp_recipient *to)
         reply_member(out, &to->stop->reply);
     } else {
         reply_member(out, &to->reply);
+        text_member(out, GP_S(",\"remote\":"), to->remote);
     }
     gp__buf_append(out, GP_S("}"));
 }

@@ -55,6 +55,10 @@ struct gp_target_role {
      * failed: it must bear that nothing, or only a part, is there. Goes on when the client leaves.
      * Past its deadline what publish() was to show counts as shown. */
     void (*revoke)(struct gp_call *call, void *self, struct gp_delivery *delivery);
+
+    /* Whether the queue should give it recipients of one domain at a time, because each domain is a
+     * destination of its own; a direct delivery may still have several. */
+    bool per_domain;
 };
 
 /* The message as this copy's recipients get it, without Return-Path (a target that is the final
@@ -82,6 +86,25 @@ GP_API struct gp_recipient *gp_delivery_rcpt_at(const struct gp_delivery *delive
  * NULL for DELIVERED. The text is checked and escaped like any plugin's answer. */
 GP_API void gp_delivery_result(struct gp_delivery *delivery, size_t index, enum gp_outcome outcome,
                                const char *status, const char *text);
+
+/* Who said so, for logs and reports: "mx.example.org [192.0.2.1]". Printable, at most 400 bytes;
+ * anything else is left out. */
+GP_API void gp_delivery_remote(struct gp_delivery *delivery, size_t index, struct gp_slice remote);
+
+/* It was delivered, to a host that makes no reports of success (RFC 3461 5.2.2): whoever asked for
+ * one is told that it was relayed. */
+GP_API void gp_delivery_relayed(struct gp_delivery *delivery, size_t index);
+
+/* What the queue should know about the destination, apart from the recipients' outcomes. */
+enum gp_advice {
+    GP_ADVICE_DOWN = 1 << 0,     /* there was nobody: others need not be tried now */
+    GP_ADVICE_SLOWDOWN = 1 << 1, /* it says that it is too much */
+};
+
+/* Adds to the advice. retry_after_ms: when the destination wants to be asked again; 0: it did not
+ * say. */
+GP_API void gp_delivery_advise(struct gp_delivery *delivery, unsigned advice,
+                               uint64_t retry_after_ms);
 
 /* The envelope and facts as one JSON object, for targets that keep them beside the message. */
 GP_API struct gp_slice gp_delivery_json(struct gp_call *call, const struct gp_delivery *delivery);

@@ -362,8 +362,9 @@ static int read_message(struct reader *reader)
 
 /* ---- scripts of peers ---- */
 
-static const char *const script_words[] = {"expect", "expect-line", "skip",   "send", "delay",
-                                           "close",  "reset",       "refuse", "hang", NULL};
+static const char *const script_words[] = {"expect", "expect-line", "skip",  "send",
+                                           "delay",  "close",       "reset", "refuse",
+                                           "hang",   "secure",      NULL};
 
 /* A line of the block; errors name the line of the step, which the block follows. */
 static int read_script_line(struct reader *reader, struct gp__sim_step *to, struct gp_slice line)

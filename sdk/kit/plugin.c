@@ -146,7 +146,8 @@ static int verify_token(struct gp_call *call, void *self, struct gp_slice user,
 static const struct gp_auth_role auth_role = {
     .size = sizeof auth_role, .verify_password = verify_password, .verify_token = verify_token};
 
-static const struct gp_target_role role = {sizeof role, deliver, publish, revoke};
+static const struct gp_target_role role = {
+    .size = sizeof role, .deliver = deliver, .publish = publish, .revoke = revoke};
 
 static const struct gp_hook hooks[] = {
     {GP_HOOK_ACCEPTED, on_end},

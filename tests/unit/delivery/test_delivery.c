@@ -754,9 +754,40 @@ static void json(void **unused)
     finish(&s);
 }
 
+/* Who said so, and advice: of peers, so only what is sound is kept. */
+static void peers(void **unused)
+{
+    struct setup s;
+    struct gp_delivery *delivery;
+    char big[500];
+
+    (void)unused;
+    setup(&s, true, true);
+    add(&s, "a@x.example", &s.one);
+    plan(&s);
+    delivery = s.all.items[0];
+    memset(big, 'x', sizeof big);
+    gp_delivery_remote(delivery, 0, GP_S("a\nb"));
+    gp_delivery_remote(delivery, 0, GP_S("a\r\nb"));
+    gp_delivery_remote(delivery, 0, gp_slice(big, sizeof big));
+    assert_false(gp_slice_present(delivery->peers[0].remote));
+    gp_delivery_remote(delivery, 0, GP_S("mx.example [192.0.2.1]"));
+    gp_delivery_remote(delivery, 1, GP_S("past the end"));
+    gp_delivery_relayed(delivery, 0);
+    gp_delivery_relayed(delivery, 1);
+    assert_slice(delivery->peers[0].remote, "mx.example [192.0.2.1]");
+    assert_true(delivery->peers[0].relayed);
+    gp_delivery_advise(delivery, GP_ADVICE_SLOWDOWN | 0x80, 5000);
+    gp_delivery_advise(delivery, GP_ADVICE_DOWN, 10);
+    assert_int_equal(delivery->advice, GP_ADVICE_DOWN | GP_ADVICE_SLOWDOWN);
+    assert_int_equal(delivery->retry_after_ms, 5000);
+    finish(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(peers),
         cmocka_unit_test(grouped_by_copy_and_target),
         cmocka_unit_test(copies_by_key),
         cmocka_unit_test(all_prepare_before_one_shows),

@@ -5,6 +5,7 @@
 #include "core/runtime/listener.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 struct fixture {
@@ -289,6 +290,48 @@ static void test_connect_cancelled(void **state)
     assert_null(op.stream);
 }
 
+static int dial_result(struct fixture *f, const char *from, const char *const *to, size_t n,
+                       uint64_t *number_r)
+{
+    struct gp_op op = test_op(f->rt, NULL);
+    struct gp__ip ips[4];
+    struct gp__dialling dialling = {.ips = ips, .n_ips = n, .stagger_ms = 10, .attempt_ms = 5000};
+
+    dialling.port = (uint16_t)atoi(strchr(f->address, ':') + 1);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(gp__ip_parse(gp_slice_of(to[i]), &ips[i]), 0);
+    if (from)
+        assert_int_equal(gp__ip_parse(gp_slice_of(from), &dialling.from4), 0);
+    f->rt->ops->dial(f->rt, &op, &dialling);
+    TURN_WHILE(f->rt, !op.done);
+    *number_r = op.number;
+    if (op.stream)
+        f->rt->ops->stream_close(f->rt, op.stream);
+    return op.result;
+}
+
+/* The first that answers; who is silent (a listener whose queue is full would be) delays it by the
+ * stagger only, who refuses not at all. */
+static void test_race(void **state)
+{
+    static const char *const refuses_first[] = {"::1", "127.0.0.9", "127.0.0.1"};
+    struct fixture *f = *state;
+    struct sockaddr_in peer;
+    socklen_t len = sizeof peer;
+    uint64_t number;
+
+    assert_int_equal(dial_result(f, NULL, refuses_first, 3, &number), 0);
+    assert_int_equal(number, 2);
+    f->peer = accept4(f->listening, NULL, NULL, SOCK_CLOEXEC);
+    close(f->peer);
+    assert_int_equal(dial_result(f, "127.0.0.77", refuses_first, 3, &number), 0);
+    f->peer = accept4(f->listening, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+    assert_int_equal(ntohl(peer.sin_addr.s_addr), 0x7f00004d);
+    assert_int_equal(dial_result(f, NULL, refuses_first, 2, &number), GP_ETEMP);
+    assert_int_equal(dial_result(f, "192.0.2.1", refuses_first + 1, 2, &number), GP_ETEMP);
+    assert_int_equal(dial_result(f, NULL, NULL, 0, &number), GP_ETEMP);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -303,6 +346,7 @@ int main(void)
         TEST(test_write_now),
         TEST(test_read_ahead_is_bounded),
         TEST(test_connect_cancelled),
+        TEST(test_race),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,8 +194,8 @@ static const struct gp_auth_role who_role = {sizeof who_role, who_password, who_
                                              NULL};
 
 static struct gp_hook probe_hooks[GP_HOOK_COUNT + 1];
-static const struct gp_target_role box_role = {sizeof box_role, box_deliver, box_publish,
-                                               box_revoke};
+static const struct gp_target_role box_role = {
+    .size = sizeof box_role, .deliver = box_deliver, .publish = box_publish, .revoke = box_revoke};
 static const struct gp_table_role list_role = {sizeof list_role, list_lookup};
 
 #define DESCRIPTOR(name_, ...)                                                                     \
