@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Decoding of encoded words. Linear: a word's text ends at the first "?" after it begins. */
+/* Encoded words. Decoding is linear: a word's text ends at the first "?" after it begins. */
 #include "core/message/encoded_word.h"
 
 #include "core/base/ascii.h"
 #include "core/base/buf.h"
 #include "core/base/codec.h"
+#include "core/base/utf8.h"
 #include "core/message/charset.h"
 
 #define CHARSET_MAX 64
@@ -138,4 +139,37 @@ struct gp_slice gp__encoded_word_decode(struct gp__arena *arena, struct gp_slice
     gp__buf_free(&decoder.out);
     gp__buf_free(&decoder.pending);
     return result;
+}
+
+#define WORD_BYTES 45 /* become 60 of base64, 72 with "=?utf-8?B?" and "?=" (RFC 2047 2: 75) */
+
+/* The longest run of whole characters at the start that fits a word. */
+static size_t word_bytes(struct gp_slice text)
+{
+    size_t n = 0;
+
+    while (n < text.len) {
+        uint32_t code;
+        size_t len = gp__utf8_decode(gp_slice_sub(text, n, text.len), &code);
+
+        len = len ? len : 1;
+        if (n + len > WORD_BYTES)
+            break;
+        n += len;
+    }
+    return n;
+}
+
+struct gp_slice gp__encoded_word_encode(struct gp__arena *arena, struct gp_slice text)
+{
+    struct gp_slice words = GP_S("");
+
+    while (text.len > 0) {
+        size_t n = word_bytes(text);
+
+        words = GP__ARENA_JOIN(arena, words, words.len ? GP_S(" =?utf-8?B?") : GP_S("=?utf-8?B?"),
+                               gp__base64_encode(arena, gp_slice_sub(text, 0, n)), GP_S("?="));
+        text = gp_slice_sub(text, n, text.len);
+    }
+    return words;
 }

@@ -14,4 +14,7 @@
  */
 struct gp_slice gp__encoded_word_decode(struct gp__arena *arena, struct gp_slice value);
 
+/* UTF-8 as encoded words with blanks between them, none over 75 bytes, no character split. */
+struct gp_slice gp__encoded_word_encode(struct gp__arena *arena, struct gp_slice text);
+
 #endif

@@ -178,6 +178,31 @@ static void test_encoded_words(void **state)
     assert_slice(gp__encoded_word_decode(arena, absent()), absent());
 }
 
+/* Words of whole characters, short enough, that mean the same again. */
+static void test_encode_words(void **state)
+{
+    char text[200];
+
+    (void)state;
+    for (size_t len = 0; len < 190; len++) {
+        struct gp_slice words, rest, plain;
+
+        for (size_t i = 0; i < len; i++)
+            text[i] = "a \xe2\x82\xac\xc3\xa9"[i % 7];
+        plain = gp_slice(text, len);
+        if (!gp__utf8_valid(plain))
+            continue;
+        rest = words = gp__encoded_word_encode(arena, plain);
+        assert_slice(gp__encoded_word_decode(arena, words), plain);
+        while (gp_slice_present(rest)) {
+            struct gp_slice word = gp_slice_split(&rest, ' ');
+
+            assert_true(word.len <= 75);
+            assert_true(gp__utf8_valid(gp__encoded_word_decode(arena, word)));
+        }
+    }
+}
+
 static void test_charsets(void **state)
 {
     static const struct {
@@ -327,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_render_random, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unfold, setup, teardown),
         cmocka_unit_test_setup_teardown(test_encoded_words, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_encode_words, setup, teardown),
         cmocka_unit_test_setup_teardown(test_charsets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_charsets_random, setup, teardown),
         cmocka_unit_test_setup_teardown(test_charset_table, setup, teardown),
