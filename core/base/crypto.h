@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The cryptography that the protocol needs, as a table that the runtime fills: so the protocol sees
- * no library, and a simulation is deterministic. Nothing but password_verify() takes long.
+ * no library, and a simulation is deterministic. Nothing but password_verify() and pbkdf2() takes long.
  */
 #ifndef GP_BASE_CRYPTO_H
 #define GP_BASE_CRYPTO_H
@@ -24,6 +24,10 @@ struct gp__crypto {
                  uint8_t out[GP__DIGEST_MAX]);
     void (*random)(void *arg, void *bytes, size_t len);
     void *arg;
+
+    /* PBKDF2 with HMAC (RFC 8018 section 5.2): as many bytes as the digest has. 0, or -1. */
+    int (*pbkdf2)(enum gp__digest digest, struct gp_slice password, struct gp_slice salt,
+                  unsigned iterations, uint8_t out[GP__DIGEST_MAX]);
 
     /* As gp_password_verify(), in the calling thread, which may be any: 1 right, 0 wrong, -1 not a
      * hash that is known. */

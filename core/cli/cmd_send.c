@@ -138,6 +138,20 @@ static struct gp_slice host_of(const struct sending *sending)
     return s;
 }
 
+/* "plain", "scram-sha-256" …: that one only. */
+static bool set_mechanism(struct sending *sending, const char *name)
+{
+    static const unsigned known = 1u << GP__SASL_SCRAM_SHA_256_PLUS | 1u << GP__SASL_SCRAM_SHA_256 |
+                                  1u << GP__SASL_SCRAM_SHA_1_PLUS | 1u << GP__SASL_SCRAM_SHA_1 |
+                                  1u << GP__SASL_PLAIN | 1u << GP__SASL_LOGIN;
+    enum gp__sasl_name number;
+
+    if (!gp__sasl_find(gp_slice_of(name), &number) || !(known & 1u << number))
+        return false;
+    sending->settings.mechanisms = 1u << number;
+    return true;
+}
+
 /* Where TLS is only taken as it comes any certificate will do: without it would be plaintext. */
 static int secure(struct sending *sending)
 {
@@ -156,6 +170,13 @@ static int secure(struct sending *sending)
     if (sending->verbose)
         printf("  (%s)\n", text);
     return 0;
+}
+
+/* A login goes with this connection only, if the server can do that. */
+static void bind_login(struct sending *sending)
+{
+    if (sending->wire.tls)
+        gp__smtp_client_bind(sending->client, gp__tls_dial_exporter(sending->wire.tls));
 }
 
 /* The first line of a file. */
@@ -309,6 +330,7 @@ static void talk(struct sending *sending)
         case GP__SMTP_CLIENT_STARTTLS:
             if (secure(sending) < 0)
                 return;
+            bind_login(sending);
             gp__smtp_client_secured(sending->client);
             break;
         case GP__SMTP_CLIENT_CLOSED:
@@ -332,7 +354,9 @@ static void send_main(struct gp__runtime *rt, void *arg)
                 gp_strerror(error));
         sending->code = error == GP_EINVAL ? SEND_REFUSED : SEND_LATER;
     } else if (!sending->settings.encrypted || secure(sending) == 0) {
+        sending->settings.crypto = rt->crypto;
         sending->client = gp__smtp_client_create(&sending->settings, rt->ops->now_ms(rt));
+        bind_login(sending);
         talk(sending);
     }
     gp__smtp_client_free(&sending->client);
@@ -397,6 +421,12 @@ static int take_option(struct sending *sending, int option)
     case 'u':
         sending->user = optarg;
         break;
+    case 'A':
+        if (!set_mechanism(sending, optarg))
+            return gp__command_usage(
+                "--auth is scram-sha-256-plus, scram-sha-256, scram-sha-1-plus, scram-sha-1, plain "
+                "or login");
+        break;
     case 'P':
         sending->password_file = optarg;
         break;
@@ -434,6 +464,7 @@ int gp__cmd_send(int argc, char **argv)
                                         {"ca", required_argument, NULL, 'C'},
                                         {"insecure", no_argument, NULL, 'i'},
                                         {"user", required_argument, NULL, 'u'},
+                                        {"auth", required_argument, NULL, 'A'},
                                         {"password-file", required_argument, NULL, 'P'},
                                         {NULL, 0, NULL, 0}};
     struct sending sending = {.arena = gp__arena_create(), .from = ""};
@@ -449,8 +480,9 @@ int gp__cmd_send(int argc, char **argv)
     if (code == 0 && option == -1) {
         if (!sending.server || sending.n_to == 0 || optind < argc - 1)
             code = gp__command_usage("send takes --server, --to and at most one FILE");
-        else if (!sending.user != !sending.password_file)
-            code = gp__command_usage("--user and --password-file go together");
+        else if (!sending.user != !sending.password_file ||
+                 (sending.settings.mechanisms && !sending.user))
+            code = gp__command_usage("--user and --password-file go together, --auth with them");
         else
             sending.file = optind < argc ? argv[optind] : NULL;
         if (code == 0)

@@ -27,14 +27,16 @@ int gp__command_usage(const char *format, ...)
     return GP__EXIT_USAGE;
 }
 
+#define OPTIONS_MAX 24 /* the common ones and a command's own */
+
 /* The common options in front of the command's own. */
-static void merge(struct option out[16], const struct option *own)
+static void merge(struct option out[OPTIONS_MAX + 1], const struct option *own)
 {
     size_t n = 0;
 
     out[n++] = (struct option){"config", required_argument, NULL, 'c'};
     out[n++] = (struct option){"help", no_argument, NULL, 'h'};
-    while (own && own->name && n < 15)
+    while (own && own->name && n < OPTIONS_MAX)
         out[n++] = *own++;
     out[n] = (struct option){NULL, 0, NULL, 0};
 }
@@ -42,7 +44,7 @@ static void merge(struct option out[16], const struct option *own)
 int gp__command_option(int argc, char **argv, const struct option *own, const char **config,
                        int *exit_r)
 {
-    struct option all[16];
+    struct option all[OPTIONS_MAX + 1];
     int option;
 
     merge(all, own);

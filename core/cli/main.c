@@ -83,7 +83,8 @@ const struct gp__command gp__commands[] = {
     {"send",
      "--server ADDRESS --to ADDRESS... [--from ADDRESS] [--helo NAME] [--lmtp] [--bdat]\n"
      "                     [--no-pipelining] [--tls no|offered|required|implicit] [--ca FILE]\n"
-     "                     [--insecure] [--user NAME --password-file FILE] [--verbose] [FILE]",
+     "                     [--insecure] [--user NAME --password-file FILE [--auth MECHANISM]]\n"
+     "                     [--verbose] [FILE]",
      "send a message to a server",
      "ADDRESS of the server is HOST:PORT, HOST, or unix:PATH; port 25 unless given, with --lmtp 24,\n"
      "with --tls implicit 465.\n"

@@ -60,6 +60,7 @@ struct gp__crypto *gp__crypto_create(struct gp__runtime *rt)
         .hmac = gp__digest_hmac,
         .random = random_bytes,
         .arg = rt,
+        .pbkdf2 = gp__pbkdf2,
         .password_verify = gp__password_verify,
     };
     random_bytes(rt, crypto->key, sizeof crypto->key);

@@ -40,4 +40,9 @@ int gp__tls_resume_by(struct gp__tls_context *context, struct gp_slice scope);
 /* The hash of the certificate that the client saw (RFC 5929), also when the session was resumed. */
 struct gp_slice gp__tls_end_point(SSL *ssl);
 
+/* What a login can be bound to as tls-exporter (RFC 9266): only with TLS 1.3, or with the extended
+ * master secret (RFC 7627), is it unique. Whether there is. */
+#define GP__TLS_EXPORTER 32
+bool gp__tls_exporter(SSL *ssl, unsigned char out[GP__TLS_EXPORTER]);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/ip.h"
+#include "core/runtime/tls_context.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -17,6 +18,7 @@ struct gp__tls_dial {
     SSL *ssl;
     BIO *in, *out; /* the SSL's */
     enum gp__tls_failure failure;
+    unsigned char exporter[GP__TLS_EXPORTER];
     char text[200];
 };
 
@@ -207,6 +209,7 @@ void gp__tls_dial_free(struct gp__tls_dial **tls_)
         return;
     SSL_free(tls->ssl);
     SSL_CTX_free(tls->context);
+    explicit_bzero(tls->exporter, sizeof tls->exporter);
     gp__free(tls);
 }
 
@@ -322,6 +325,13 @@ int gp__tls_dial_write(struct gp__tls_dial *tls, struct gp_slice bytes)
 enum gp__tls_failure gp__tls_dial_failure(const struct gp__tls_dial *tls)
 {
     return tls->failure;
+}
+
+struct gp_slice gp__tls_dial_exporter(struct gp__tls_dial *tls)
+{
+    return gp__tls_exporter(tls->ssl, tls->exporter)
+               ? gp_slice((const char *)tls->exporter, sizeof tls->exporter)
+               : gp_slice(NULL, 0);
 }
 
 const char *gp__tls_dial_text(const struct gp__tls_dial *tls)

@@ -67,6 +67,9 @@ int gp__tls_dial_output(struct gp__tls_dial *tls, struct gp__buf *out);
 /* After FAILED of a handshake: in which way. */
 enum gp__tls_failure gp__tls_dial_failure(const struct gp__tls_dial *tls);
 
+/* After READY: the channel's tls-exporter (RFC 9266), as long as the connection; absent: it has none. */
+struct gp_slice gp__tls_dial_exporter(struct gp__tls_dial *tls);
+
 /* After FAILED: why, for people. After READY: "TLSv1.3, TLS_AES_256_GCM_SHA384". */
 const char *gp__tls_dial_text(const struct gp__tls_dial *tls);
 

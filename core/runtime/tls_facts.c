@@ -12,7 +12,6 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define EXPORTER_BYTES 32u
 #define SUBJECT_MAX 1000
 
 /* ---- the name in a certificate ---- */
@@ -118,22 +117,27 @@ static void client_facts(SSL *ssl, struct gp_session *session)
 
 static void wipe(void *arg)
 {
-    OPENSSL_cleanse(arg, EXPORTER_BYTES);
+    OPENSSL_cleanse(arg, GP__TLS_EXPORTER);
 }
 
-/* RFC 9266: unique only with TLS 1.3, or with the extended master secret (RFC 7627). */
-static struct gp_slice exporter(SSL *ssl, struct gp__arena *arena)
+bool gp__tls_exporter(SSL *ssl, unsigned char out[GP__TLS_EXPORTER])
 {
     static const char label[] = "EXPORTER-Channel-Binding";
-    unsigned char *out = gp__arena_alloc(arena, EXPORTER_BYTES);
 
     if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1)
-        return gp_slice(NULL, 0);
-    if (SSL_export_keying_material(ssl, out, EXPORTER_BYTES, label, sizeof label - 1,
-                                   (const unsigned char *)"", 0, 1) != 1)
+        return false;
+    return SSL_export_keying_material(ssl, out, GP__TLS_EXPORTER, label, sizeof label - 1,
+                                      (const unsigned char *)"", 0, 1) == 1;
+}
+
+static struct gp_slice exporter(SSL *ssl, struct gp__arena *arena)
+{
+    unsigned char *out = gp__arena_alloc(arena, GP__TLS_EXPORTER);
+
+    if (!gp__tls_exporter(ssl, out))
         return gp_slice(NULL, 0);
     gp__arena_cleanup(arena, wipe, out);
-    return gp_slice((const char *)out, EXPORTER_BYTES);
+    return gp_slice((const char *)out, GP__TLS_EXPORTER);
 }
 
 /* ---- all of them ---- */

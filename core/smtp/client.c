@@ -187,6 +187,8 @@ void gp__smtp_client_free(struct gp__smtp_client **client_)
         return;
     if (client->out.data) /* a password may have been in it */
         explicit_bzero(client->out.data, client->out.cap);
+    explicit_bzero(client->exporter_bytes, sizeof client->exporter_bytes);
+    gp__client_scram_free(&client->scram);
     gp__buf_free(&client->in);
     gp__buf_free(&client->out);
     gp__buf_free(&client->chunk);
@@ -200,6 +202,14 @@ void gp__smtp_client_free(struct gp__smtp_client **client_)
 struct gp__buf *gp__smtp_client_output(struct gp__smtp_client *client)
 {
     return &client->out;
+}
+
+void gp__smtp_client_bind(struct gp__smtp_client *client, struct gp_slice exporter)
+{
+    if (exporter.len == 0 || exporter.len > sizeof client->exporter_bytes)
+        return;
+    memcpy(client->exporter_bytes, exporter.data, exporter.len);
+    client->exporter = gp_slice(client->exporter_bytes, exporter.len);
 }
 
 const struct gp__capabilities *gp__smtp_client_capabilities(const struct gp__smtp_client *client)

@@ -13,14 +13,17 @@
  *           STARTTLS: the handshake, then gp__smtp_client_secured()
  *           CLOSED: close; gp__smtp_client_error() says why, unless it is NULL
  *
- * Follows RFC 5321, 1870, 2033, 2920, 3030, 3207, 3461, 4954, 6152, 6531, 8689.
+ * Follows RFC 5321, 1870, 2033, 2920, 3030, 3207, 3461, 4954, 5802, 6152, 6531, 7677, 8689, 9266.
  */
 #ifndef GP_SMTP_CLIENT_H
 #define GP_SMTP_CLIENT_H
 
 #include "core/smtp/envelope.h"
 #include "core/smtp/reply.h"
+#include "core/smtp/sasl.h"
 #include "core/smtp/session.h"
+
+#define GP__CLIENT_EXPORTER_MAX ((size_t)64)
 
 enum gp__smtp_client_tls {
     GP__CLIENT_TLS_NONE = 0, /* plaintext; or TLS is there from the start */
@@ -33,18 +36,22 @@ struct gp__smtp_client_settings {
     enum gp__protocol protocol;
     struct gp_slice hostname; /* for EHLO: a name or an address literal */
     enum gp__smtp_client_tls tls;
-    bool encrypted;           /* TLS from the start */
-    struct gp_slice user;     /* absent: no AUTH */
-    struct gp_slice password; /* the engine wipes its copies */
-    bool plain_auth;          /* AUTH also without TLS */
-    bool bdat;                /* BDAT where CHUNKING is offered */
-    bool lock_step;           /* no pipelining */
+    bool encrypted;                  /* TLS from the start */
+    struct gp_slice user;            /* absent: no AUTH */
+    struct gp_slice password;        /* the engine wipes its copies */
+    bool plain_auth;                 /* AUTH also without TLS */
+    unsigned mechanisms;             /* 1 << enum gp__sasl_name: those that may be used; 0: all */
+    const struct gp__crypto *crypto; /* NULL: no SCRAM */
+    struct gp_slice nonce;           /* SCRAM: instead of a random one, for tests; absent: none */
+    bool bdat;                       /* BDAT where CHUNKING is offered */
+    bool lock_step;                  /* no pipelining */
 };
 
 /* What EHLO announced. */
 struct gp__capabilities {
     unsigned extensions; /* enum gp__extension */
-    bool starttls, auth_plain, auth_login;
+    bool starttls;
+    unsigned auth; /* 1 << enum gp__sasl_name */
     uint64_t size; /* 0: no limit */
 };
 
@@ -118,6 +125,10 @@ void gp__smtp_client_content(struct gp__smtp_client *client, struct gp_slice byt
 
 /* After STARTTLS: the handshake is done. If it failed the host closes. */
 void gp__smtp_client_secured(struct gp__smtp_client *client);
+
+/* The channel's tls-exporter (RFC 9266), copied, to which a login is bound then: before the greeting
+ * with TLS from the start, before gp__smtp_client_secured() with STARTTLS. Absent: it has none. */
+void gp__smtp_client_bind(struct gp__smtp_client *client, struct gp_slice exporter);
 
 /* Of the last mail, by the index of its recipient; valid until the next send. */
 const struct gp__smtp_outcome *gp__smtp_client_outcome(const struct gp__smtp_client *client,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From the greeting to READY: EHLO (or HELO, LHLO), STARTTLS, AUTH. */
+/* From the greeting to AUTH: EHLO (or HELO, LHLO) and STARTTLS. */
 #include "core/smtp/client_internal.h"
 
 #include "core/base/ascii.h"
-#include "core/base/codec.h"
 
 /* ---- EHLO ---- */
 
@@ -22,16 +21,6 @@ static const struct {
     {{"PRDR", 4}, GP__EXT_PRDR},
 };
 
-static void read_auth(struct gp__capabilities *capabilities, struct gp_slice rest)
-{
-    while (gp_slice_present(rest)) {
-        struct gp_slice word = gp_slice_split(&rest, ' ');
-
-        capabilities->auth_plain |= gp_slice_caseeq(word, GP_S("PLAIN"));
-        capabilities->auth_login |= gp_slice_caseeq(word, GP_S("LOGIN"));
-    }
-}
-
 static void read_line(struct gp__capabilities *capabilities, struct gp_slice line)
 {
     struct gp_slice rest = line, keyword = gp_slice_split(&rest, ' ');
@@ -42,7 +31,7 @@ static void read_line(struct gp__capabilities *capabilities, struct gp_slice lin
             capabilities->extensions |= known[i].extension;
     capabilities->starttls |= gp_slice_caseeq(keyword, GP_S("STARTTLS"));
     if (gp_slice_caseeq(keyword, GP_S("AUTH")))
-        read_auth(capabilities, rest);
+        gp__client_read_auth(capabilities, rest);
     if (gp_slice_caseeq(keyword, GP_S("SIZE")) && gp_slice_to_int(rest, 0, INT64_MAX, &size) == 0)
         capabilities->size = (uint64_t)size;
 }
@@ -86,75 +75,15 @@ void gp__client_greeted(struct gp__smtp_client *client, const struct gp__reply *
         gp__client_hello(client);
 }
 
-/* ---- AUTH ---- */
-
-/* Encodes and wipes what it needs for that. */
-static void write_secret(struct gp__smtp_client *client, struct gp_slice bytes)
-{
-    struct gp__arena *arena = gp__arena_create();
-    struct gp_slice text = gp__base64_encode(arena, bytes);
-
-    gp__client_write(client, text);
-    gp__client_write(client, GP_S("\r\n"));
-    explicit_bzero((char *)(uintptr_t)text.data, text.len);
-    gp__arena_free(&arena);
-}
-
-static void auth_plain(struct gp__smtp_client *client)
-{
-    struct gp_slice user = client->settings->user, password = client->settings->password;
-    struct gp__arena *arena = gp__arena_create();
-    struct gp_slice nul = gp_slice("", 1);
-    struct gp_slice token = GP__ARENA_JOIN(arena, nul, user, nul, password);
-
-    gp__client_write(client, GP_S("AUTH PLAIN "));
-    write_secret(client, token);
-    explicit_bzero((char *)(uintptr_t)token.data, token.len);
-    gp__arena_free(&arena);
-}
+/* ---- STARTTLS ---- */
 
 static void ready(struct gp__smtp_client *client)
 {
-    const struct gp__capabilities *capabilities = &client->capabilities;
-
-    if (!gp_slice_present(client->settings->user) || client->authenticated) {
-        gp__client_enter(client, GP__CLIENT_READY);
-        return;
-    }
-    if (!client->encrypted && !client->settings->plain_auth) {
-        gp__client_lose(client, "without TLS the password is not sent");
-        return;
-    }
-    if (!capabilities->auth_plain && !capabilities->auth_login) {
-        gp__client_lose(client, "the server offers no AUTH that we know");
-        return;
-    }
-    client->auth_step = capabilities->auth_plain ? 2 : 0;
-    gp__client_enter(client, GP__CLIENT_AUTH);
-    if (capabilities->auth_plain)
-        auth_plain(client);
-    else
-        gp__client_write(client, GP_S("AUTH LOGIN\r\n"));
-}
-
-/* Steps 0 and 1 of LOGIN are the questions for user and password. */
-void gp__client_auth_answered(struct gp__smtp_client *client, const struct gp__reply *reply)
-{
-    if (reply->code == 334 && client->auth_step < 2) {
-        write_secret(client, client->auth_step++ == 0 ? client->settings->user
-                                                      : client->settings->password);
-        return;
-    }
-    if (client->out.len == 0 && client->out.data)
-        explicit_bzero(client->out.data, client->out.cap);
-    client->authenticated = reply->code == 235;
-    if (client->authenticated)
+    if (!gp_slice_present(client->settings->user) || client->authenticated)
         gp__client_enter(client, GP__CLIENT_READY);
     else
-        gp__client_refused(client, "the server refused the login");
+        gp__client_log_in(client);
 }
-
-/* ---- STARTTLS ---- */
 
 static void after_hello(struct gp__smtp_client *client)
 {

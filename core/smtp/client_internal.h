@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the files of the client engine share: client.c owns input, output, time and the end;
- * client_hello.c the way from the greeting to READY; client_mail.c a mail.
+ * client_hello.c the way from the greeting to AUTH, client_auth.c that to READY; client_mail.c a
+ * mail.
  */
 #ifndef GP_SMTP_CLIENT_INTERNAL_H
 #define GP_SMTP_CLIENT_INTERNAL_H
@@ -9,6 +10,7 @@
 #include "core/smtp/client.h"
 #include "core/smtp/client_content.h"
 #include "core/smtp/client_reply.h"
+#include "core/smtp/client_scram.h"
 #include "core/smtp/server.h"
 
 /* What a reply of the server means in each state; NULL: there must be none. */
@@ -59,8 +61,11 @@ struct gp__smtp_client {
     struct gp__capabilities capabilities;
     struct gp__outgoing outgoing;
     const char *error;
-    uint64_t now, mark; /* mark: since when the server is waited for */
-    uint8_t state, auth_step;
+    uint64_t now, mark;             /* mark: since when the server is waited for */
+    struct gp__client_scram *scram; /* during its exchange */
+    struct gp_slice exporter;       /* of the channel, in exporter_bytes; absent: it has none */
+    char exporter_bytes[GP__CLIENT_EXPORTER_MAX];
+    uint8_t state, auth_step, auth_name;
     bool encrypted, authenticated, eof, sent_due, needs_reset;
 };
 
@@ -102,6 +107,14 @@ static inline bool gp__client_pipelines(const struct gp__smtp_client *client)
 /* ---- client_hello.c ---- */
 
 void gp__client_hello(struct gp__smtp_client *client);
+
+/* ---- client_auth.c ---- */
+
+/* The words after AUTH in the reply to EHLO. */
+void gp__client_read_auth(struct gp__capabilities *capabilities, struct gp_slice words);
+
+/* Logs in. */
+void gp__client_log_in(struct gp__smtp_client *client);
 
 /* ---- client_mail.c ---- */
 

@@ -3,6 +3,7 @@
 
 import base64
 import os
+import pwd
 import signal
 import subprocess
 
@@ -18,6 +19,14 @@ auth_guard: {{delay: 0s, client_failures: 100000, user_failures: 100000}}
 
 def plain(name, password):
     return base64.b64encode(f"\0{name}\0{password}".encode()).decode()
+
+
+def user_or_nobody(name):
+    """The user of a daemon, where its package has made one."""
+    try:
+        return pwd.getpwnam(name).pw_name
+    except KeyError:
+        return "nobody"
 
 
 class Case(harness.TestCase):

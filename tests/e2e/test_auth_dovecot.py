@@ -55,7 +55,7 @@ class Dovecot(logins.Case):
         home.mkdir()
         self.directory.chmod(0o755)
         (home / "conf").write_text(CONFIG.format(
-            dir=home, passdb=passdb or PASSWD.format(dir=home), user=self.name_of("dovecot"), login=self.name_of("dovenull"),
+            dir=home, passdb=passdb or PASSWD.format(dir=home), user=logins.user_or_nobody("dovecot"), login=logins.user_or_nobody("dovenull"),
             group="nogroup" if nobody.pw_gid == 65534 else nobody.pw_gid))
         (home / "passwd").write_text("anna:se cret\nberta:üb er\n")
         (home / "passwd").chmod(0o644)
@@ -65,13 +65,6 @@ class Dovecot(logins.Case):
 
     def launch(self, home):
         return self.daemon("/usr/sbin/dovecot", "-F", "-c", home / "conf", ready=self.answers)
-
-    @staticmethod
-    def name_of(user):
-        try:
-            return pwd.getpwnam(user).pw_name
-        except KeyError:
-            return "nobody"
 
     def answers(self):
         """Whether the socket is there and somebody behind it."""

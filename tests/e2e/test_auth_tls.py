@@ -103,6 +103,36 @@ class Tls(harness.TestCase):
             client.sendmail("anna@example.test", ["r@example.test"], b"Subject: x\r\n\r\nx\r\n")
         self.assertIn("with ESMTPSA ", harness.stored(self.started)[0].field("Received"))
 
+    def test_gatepost_send(self):
+        """Our own client: bound to the channel unless it's told otherwise."""
+        (self.directory / "password").write_text("se cret\n")
+        for listener, words, mechanism in (
+                ("starttls", ("--tls", "required"), "SCRAM-SHA-256-PLUS"),
+                ("smtps", ("--tls", "implicit"), "SCRAM-SHA-256-PLUS"),
+                ("smtps", ("--tls", "implicit", "--auth", "scram-sha-256"), "SCRAM-SHA-256"),
+                ("smtps", ("--tls", "implicit", "--auth", "PLAIN"), "PLAIN"),
+                ("smtps", ("--tls", "implicit", "--auth", "login"), "LOGIN")):
+            with self.subTest(listener=listener, words=words):
+                address = "localhost:%d" % self.started.address_of(listener)[1]
+                done = harness.gatepost(
+                    "send", "--server", address, "--to", "r@example.test", "--from",
+                    "anna@example.test", "--ca", self.ca.certificate, "--user", "anna",
+                    "--password-file", self.directory / "password", "--verbose", *words)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                login = self.started.wait_log("auth.login")[-1]
+                self.assertEqual((login["result"], login["mechanism"]), ("accepted", mechanism))
+                self.assertIn("> (login)\n", done.stdout)
+
+    def test_gatepost_send_wrong_password(self):
+        (self.directory / "password").write_text("wrong\n")
+        done = harness.gatepost(
+            "send", "--server", "localhost:%d" % self.started.address_of("smtps")[1], "--tls",
+            "implicit", "--to", "r@example.test", "--ca", self.ca.certificate, "--user", "anna",
+            "--password-file", self.directory / "password")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the server refused the login", done.stderr)
+        self.assertIn("535 5.7.8", done.stderr)
+
     def test_bound_to_the_certificate(self):
         certificate = ssl.PEM_cert_to_DER_cert(self.cert.read_text())
         scram = Scram("anna", "se cret", certificate)
