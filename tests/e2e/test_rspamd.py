@@ -24,6 +24,7 @@ options {{
 }}
 logging {{ type = "console"; level = "warning"; }}
 worker "normal" {{ bind_socket = "127.0.0.1:{port}"; count = 1; }}
+{more}
 actions {{ reject = 15; rewrite_subject = 8; subject = "*** SPAM *** %s"; add_header = 6; }}
 regexp {{
   "TEST_MARK" {{ re = "Subject=/mark me/"; score = 6.5; }}
@@ -42,13 +43,15 @@ def free_port():
 
 
 class Rspamd:
-    """A private instance; as its package's user when root starts it, since rspamd insists."""
+    """A private instance; as its package's user when root starts it, since rspamd insists. `more` is
+    for its configuration, with {dir} in it."""
 
-    def __init__(self):
+    def __init__(self, more=""):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="gatepost-rspamd-"))
         self.port = free_port()
         config = self.directory / "rspamd.conf"
-        config.write_text(CONFIG.format(dir=self.directory, port=self.port))
+        config.write_text(CONFIG.format(dir=self.directory, port=self.port,
+                                        more=more.format(dir=self.directory)))
         (self.directory / "tld").write_text("com\n")
         command = ["rspamd", "--no-fork", "--config", str(config)]
         if os.geteuid() == 0:

@@ -17,7 +17,7 @@ class Case(harness.TestCase):
     """Starts a daemon in the directory of the test and ends it."""
 
     def daemon(self, *command):
-        output = open(self.directory / "output", "wb")
+        output = open(self.directory / f"{command[0]}.output", "wb")
         self.addCleanup(output.close)
         process = subprocess.Popen(command, stdout=output, stderr=output,
                                    stdin=subprocess.DEVNULL, cwd=self.directory)
@@ -26,11 +26,8 @@ class Case(harness.TestCase):
         return process
 
 
-@unittest.skipUnless(harness.has("clamd"), "clamd is not installed")
-class Clamd(Case):
-    """Knows one signature."""
-
-    def test_scans(self):
+    def clamd(self):
+        """The socket of one that knows one signature."""
         home = self.directory / "db"
         home.mkdir()
         (home / "local.ndb").write_text(SIGNATURE)
@@ -40,6 +37,13 @@ class Clamd(Case):
             + ("User root\n" if os.getuid() == 0 else ""))
         self.daemon("clamd", "-c", "clamd.conf")
         harness.wait_until(path.exists, "clamd is up", 60)
+        return path
+
+
+@unittest.skipUnless(harness.has("clamd"), "clamd is not installed")
+class Clamd(Case):
+    def test_scans(self):
+        path = self.clamd()
         server = self.server(harness.config(
             chain=f'- clamd: {{to: "unix:{path}"}}'))
         harness.submit(server.address, b"Subject: x\r\n\r\nharmless\r\n")
