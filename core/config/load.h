@@ -128,9 +128,13 @@ const struct gp__when *gp__load_when(struct gp__load *load, const struct gp__nod
 const struct gp__when *gp__load_when_both(struct gp__load *load, const struct gp__when *a,
                                           const struct gp__when *b);
 
+/* ---- settings_fact.c (and settings_fact.h) ---- */
+
 /* What a recipient or sender is compared with. `list` takes the whole node: one or a list. */
 void gp__load_patterns(struct gp__load *load, const struct gp__node *list, const char *what,
                        const struct gp__pattern **patterns_r, size_t *count_r);
+
+/* ---- settings_when_check.c ---- */
 
 /* Reports facts that the plugin's hooks cannot know: severity for none of its hooks; `some` says
  * whether those that only some hooks know are reported too (as warnings). */

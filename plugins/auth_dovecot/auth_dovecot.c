@@ -5,6 +5,7 @@
  * afterwards it is kept for the next one. One that was idle may have gone stale: then the request
  * is made once more on a fresh one.
  */
+#include "idle.h"
 #include "wire.h"
 
 #include <gatepost/plugin.h>
@@ -14,13 +15,11 @@
 #define PID_MAX 0x7fffffffu
 
 struct line {
-    struct line *next; /* of the idle ones */
+    struct idle_link link;
     struct gp_stream *stream;
     char in[DOVECOT_LINE_MAX];
     size_t len, used; /* read; of that, looked at */
     uint32_t last_id;
-    bool reused;
-    bool old; /* idle since before the last tick */
 };
 
 struct auth_dovecot {
@@ -28,8 +27,7 @@ struct auth_dovecot {
     uint64_t connect_ms, timeout_ms;
     int64_t keep;
 
-    struct line *idle;
-    int64_t n_idle;
+    struct idle idle;
 };
 
 /* ---- life of a connection ---- */
@@ -46,47 +44,11 @@ static void line_free(struct line **line_)
     free(line);
 }
 
-/* Closes those that have been idle for a while (all: every one). */
-static void idle_close(struct auth_dovecot *self, bool all)
+static void close_line(struct idle_link *link)
 {
-    struct line **link = &self->idle;
+    struct line *line = (struct line *)link;
 
-    while (*link) {
-        struct line *line = *link;
-
-        if (all || line->old) {
-            *link = line->next;
-            self->n_idle--;
-            line_free(&line);
-        } else {
-            line->old = true;
-            link = &line->next;
-        }
-    }
-}
-
-static struct line *take_idle(struct auth_dovecot *self)
-{
-    struct line *line = self->idle;
-
-    if (!line)
-        return NULL;
-    self->idle = line->next;
-    self->n_idle--;
-    line->reused = true;
-    line->old = false;
-    return line;
-}
-
-static void leave(struct auth_dovecot *self, struct line *line)
-{
-    if (self->n_idle >= self->keep) {
-        line_free(&line);
-        return;
-    }
-    line->next = self->idle;
-    self->idle = line;
-    self->n_idle++;
+    line_free(&line);
 }
 
 /* ---- lines ---- */
@@ -227,7 +189,7 @@ static int ask(struct gp_call *call, const struct auth_dovecot *self, struct lin
 static int try_once(struct gp_call *call, struct auth_dovecot *self, const char *plain,
                     bool *stale_r)
 {
-    struct line *line = take_idle(self);
+    struct line *line = (struct line *)idle_take(&self->idle);
     int result = line ? GP_OK : line_open(call, self, &line);
     bool clean = false;
 
@@ -235,19 +197,18 @@ static int try_once(struct gp_call *call, struct auth_dovecot *self, const char 
     if (result)
         return result;
     result = ask(call, self, line, plain, &clean);
-    *stale_r = line->reused && result == GP_ECLOSED;
-    if (clean)
-        leave(self, line);
-    else
+    *stale_r = line->link.reused && result == GP_ECLOSED;
+    if (!clean || !idle_keep(&self->idle, &line->link, self->keep))
         line_free(&line);
     if (*stale_r || clean || result != GP_ECLOSED)
         return result;
     return failed(call, self, "it closed the connection");
 }
 
-static int verify_password(struct gp_call *call, void *self, struct gp_slice user,
+static int verify_password(struct gp_call *call, void *self_, struct gp_slice user,
                            struct gp_slice password)
 {
+    struct auth_dovecot *self = self_;
     char *plain = gp_alloc(call, DOVECOT_PLAIN_MAX);
     bool stale;
     int result;
@@ -256,7 +217,7 @@ static int verify_password(struct gp_call *call, void *self, struct gp_slice use
         return GP_ETEMP;
     result = try_once(call, self, plain, &stale);
     if (stale) {
-        idle_close(self, true);
+        idle_close(&self->idle, close_line);
         result = try_once(call, self, plain, &stale);
     }
     return result;
@@ -279,15 +240,19 @@ static int create(struct gp_call *call, void *self_)
     return GP_OK;
 }
 
-static void destroy(void *self)
+static void destroy(void *self_)
 {
-    idle_close(self, true);
+    struct auth_dovecot *self = self_;
+
+    idle_close(&self->idle, close_line);
 }
 
-static enum gp_verdict on_tick(struct gp_call *call, void *self)
+static enum gp_verdict on_tick(struct gp_call *call, void *self_)
 {
+    struct auth_dovecot *self = self_;
+
     (void)call;
-    idle_close(self, false);
+    idle_expire(&self->idle, close_line);
     return GP_NEXT;
 }
 

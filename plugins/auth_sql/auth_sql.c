@@ -114,14 +114,14 @@ static void destroy(void *self_)
 {
     struct auth_sql *self = self_;
 
-    pg_idle_close(self, true);
+    pg_close(self);
     explicit_bzero(self->decoy, sizeof self->decoy);
 }
 
 static enum gp_verdict on_tick(struct gp_call *call, void *self)
 {
     (void)call;
-    pg_idle_close(self, false);
+    pg_expire(self);
     return GP_NEXT;
 }
 

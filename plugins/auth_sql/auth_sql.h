@@ -4,20 +4,18 @@
 #define AUTH_SQL_AUTH_SQL_H
 
 #include <gatepost/plugin.h>
+#include <idle.h>
 
 #define SECRETS_MAX ((size_t)2048) /* that a row may have */
 #define QUERY_MAX ((size_t)2048)
 #define USER_MAX ((size_t)255)
-
-struct pg_line; /* a connection to PostgreSQL */
 
 struct auth_sql {
     struct gp_slice sqlite, postgresql, query;
     int scram;
     int64_t keep;
 
-    struct pg_line *idle;
-    int64_t n_idle;
+    struct idle idle;        /* connections to PostgreSQL */
     char decoy[SECRETS_MAX]; /* secrets of the user that was found last; empty: none was yet */
     size_t decoy_len;
 };
@@ -37,7 +35,8 @@ int sqlite_check(struct gp_call *call, const struct auth_sql *self);
 /* Whether the connection string is one, and names no host that libpq would block to look up. */
 int pg_check(struct gp_call *call, const struct auth_sql *self);
 
-/* Closes the kept connections that have been idle for a while (all: every one). */
-void pg_idle_close(struct auth_sql *self, bool all);
+/* Closes the kept connections: those that were idle since the last call, or all. */
+void pg_expire(struct auth_sql *self);
+void pg_close(struct auth_sql *self);
 
 #endif

@@ -15,10 +15,8 @@
 #define RESULTS_MAX 8 /* of one command, when only one is wanted */
 
 struct pg_line {
-    struct pg_line *next; /* of the idle ones */
+    struct idle_link link;
     PGconn *conn;
-    bool reused;
-    bool old; /* idle since before the last tick */
 };
 
 /* ---- life ---- */
@@ -34,46 +32,21 @@ static void line_free(struct pg_line **line_)
     free(line);
 }
 
-void pg_idle_close(struct auth_sql *self, bool all)
+static void close_line(struct idle_link *link)
 {
-    struct pg_line **link = &self->idle;
+    struct pg_line *line = (struct pg_line *)link;
 
-    while (*link) {
-        struct pg_line *line = *link;
-
-        if (all || line->old) {
-            *link = line->next;
-            self->n_idle--;
-            line_free(&line);
-        } else {
-            line->old = true;
-            link = &line->next;
-        }
-    }
+    line_free(&line);
 }
 
-static struct pg_line *take_idle(struct auth_sql *self)
+void pg_expire(struct auth_sql *self)
 {
-    struct pg_line *line = self->idle;
-
-    if (!line)
-        return NULL;
-    self->idle = line->next;
-    self->n_idle--;
-    line->reused = true;
-    line->old = false;
-    return line;
+    idle_expire(&self->idle, close_line);
 }
 
-static void leave(struct auth_sql *self, struct pg_line *line)
+void pg_close(struct auth_sql *self)
 {
-    if (self->n_idle >= self->keep) {
-        line_free(&line);
-        return;
-    }
-    line->next = self->idle;
-    self->idle = line;
-    self->n_idle++;
+    idle_close(&self->idle, close_line);
 }
 
 static int failed(struct gp_call *call, const char *what)
@@ -255,7 +228,7 @@ static int ask(struct gp_call *call, PGconn *conn, struct gp_slice user, struct 
 static int try_once(struct gp_call *call, struct auth_sql *self, struct gp_slice user,
                     struct gp_slice *secrets_r, bool *stale_r)
 {
-    struct pg_line *line = take_idle(self);
+    struct pg_line *line = (struct pg_line *)idle_take(&self->idle);
     int result = line ? GP_OK : line_open(call, self, &line);
     bool clean = false;
 
@@ -263,12 +236,10 @@ static int try_once(struct gp_call *call, struct auth_sql *self, struct gp_slice
     if (result)
         return result;
     result = ask(call, line->conn, user, secrets_r, &clean);
-    *stale_r = line->reused && result == GP_ECLOSED;
+    *stale_r = line->link.reused && result == GP_ECLOSED;
     if (!clean && !*stale_r)
         failed(call, result == GP_ETIMEDOUT ? "no answer in time" : PQerrorMessage(line->conn));
-    if (clean)
-        leave(self, line);
-    else
+    if (!clean || !idle_keep(&self->idle, &line->link, self->keep))
         line_free(&line);
     return result;
 }
@@ -281,7 +252,7 @@ int pg_lookup(struct gp_call *call, struct auth_sql *self, struct gp_slice user,
 
     if (!stale)
         return result;
-    pg_idle_close(self, true);
+    pg_close(self);
     return try_once(call, self, user, secrets_r, &stale);
 }
 

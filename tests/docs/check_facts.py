@@ -90,10 +90,10 @@ def check_events():
 
 def check_configuration():
     page = read("docs/configuration.md")
-    facts = re.findall(r'^    \{"(\w+)", GP__FACT_', read("core/config/settings_when.c"),
+    facts = re.findall(r'^    \{"(\w+)", GP__FACT_', read("core/config/settings_fact.c"),
                        re.MULTILINE)
     own = re.search(r"gp__top_own\[\] = \{(.*?)\}", read("core/config/settings.c"), re.DOTALL)
-    need(len(facts) > 10, "no longer finds the facts in core/config/settings_when.c")
+    need(len(facts) > 10, "no longer finds the facts in core/config/settings_fact.c")
     need(own, "no longer finds the sections in core/config/settings.c")
     for name in facts + STRING.findall(own.group(1) if own else ""):
         need(f"`{name}`" in page or f"`{name}:" in page, f"docs/configuration.md: no word of {name}")
