@@ -56,7 +56,7 @@ static void add(struct gp_delivery *delivery, struct gp_recipient *recipient)
     delivery->recipients[delivery->count++] = recipient;
 }
 
-static struct gp_slice bucket_of(const struct gp_recipient *recipient)
+struct gp_slice gp__delivery_bucket(const struct gp_recipient *recipient)
 {
     return gp_slice_present(recipient->bucket)
                ? recipient->bucket
@@ -78,7 +78,7 @@ void gp__deliveries_plan(struct gp__deliveries *all, const enum gp__disposal *di
         if (disposals[i] == GP__DISPOSE_TARGET)
             target = route->target;
         else if (disposals[i] == GP__DISPOSE_HOLD || disposals[i] == GP__DISPOSE_BOUNCE)
-            bucket = bucket_of(recipient);
+            bucket = gp__delivery_bucket(recipient);
         else
             continue;
         delivery = find(all, copy, target, bucket);

@@ -57,6 +57,9 @@ struct gp__deliveries {
 /* "ID.a.r" of the copy's delivery of that number in the transaction, from 1. */
 struct gp_slice gp__delivery_id(struct gp__arena *arena, const struct gp_copy *copy, size_t number);
 
+/* The bucket that it is held in, or would be. */
+struct gp_slice gp__delivery_bucket(const struct gp_recipient *recipient);
+
 /* Groups the recipients by copy and target (TARGET) or bucket (HOLD, BOUNCE). disposals goes by
  * index of recipient in the policy. */
 void gp__deliveries_plan(struct gp__deliveries *deliveries, const enum gp__disposal *disposals);

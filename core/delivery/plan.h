@@ -14,6 +14,11 @@
 #include <stdint.h>
 
 struct gp__arena;
+struct gp__settings;
+
+#define GP__ATTEMPT_MS 900000u /* that one attempt may take: RFC 5321 4.5.3.2.6 waits 10 min */
+#define GP__BOUNCE_RATE 100u   /* bounces to one address in … */
+#define GP__BOUNCE_PERIOD_MS 3600000u
 
 #define GP__PLAN_QUEUES_MAX 1000u
 #define GP__PLAN_ROUTES_MAX 10000u
@@ -46,7 +51,8 @@ struct gp__plan_queue {
     uint64_t attempt_ms;           /* the most that one attempt may take */
     uint64_t connections;          /* attempts at a time, for one destination */
     uint64_t rate, rate_period_ms; /* attempts in a period, for one destination; 0: no limit */
-    struct gp_slice fair_instance, fair_key; /* the kept note that shares are by; absent: none */
+    /* The kept note that shares are by; absent key: none; absent instance: of whichever sets it. */
+    struct gp_slice fair_instance, fair_key;
 };
 
 struct gp__plan_route {
@@ -76,6 +82,10 @@ struct gp__plan {
     const struct gp__plan_bucket *buckets;
     size_t n_buckets;
 };
+
+/* Of a configuration (plan_of.c); points into it, arrays are in the arena. */
+void gp__plan_of(struct gp__plan *plan_r, struct gp__arena *arena,
+                 const struct gp__settings *settings);
 
 void gp__plan_pack(struct gp__buf *out, const struct gp__plan *plan);
 

@@ -433,3 +433,45 @@ int gp__content_map(struct gp__content *content, const char *data, uint64_t len,
     content->release_arg = arg;
     return 0;
 }
+
+/* ---- over foreign bytes ---- */
+
+#define OVER_STEP 8192u
+
+/* As much of it as has the header section. How much, or -1. */
+static int64_t read_head(struct gp__content *content, struct gp_slice bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes.len && content->state == GP__HEADERS_MORE) {
+        struct gp_slice step = gp_slice_sub(bytes, at, at + OVER_STEP);
+
+        if (gp__content_append(content, step) < 0)
+            return -1;
+        at += step.len;
+    }
+    return (int64_t)at;
+}
+
+struct gp__content *gp__content_over(struct gp_slice bytes, void (*release)(void *arg), void *arg)
+{
+    struct gp__content_settings settings = {.memory = 0};
+    struct gp__content *content = gp__content_create(&settings);
+    int64_t at = read_head(content, bytes);
+    struct gp_slice block;
+
+    content->release = release;
+    content->release_arg = arg;
+    if (at < 0) {
+        gp__content_unref(&content);
+        return NULL;
+    }
+    gp__content_end(content);
+    if ((size_t)at == bytes.len)
+        return content; /* it is in the block, all of it */
+    block = gp__content_take_for_spill(content);
+    gp__content_block_free(&block);
+    content->block_start = bytes.len;
+    content->mapped = bytes.data;
+    return content;
+}

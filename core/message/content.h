@@ -49,6 +49,10 @@ void gp__content_unref(struct gp__content **content_);
 /* A frozen content made of bytes that are copied; NULL when out of memory. Without budgets. */
 struct gp__content *gp__content_of(struct gp_slice bytes);
 
+/* The same over bytes that stay where they are until release(arg) is called (at once if it says
+ * NULL); only the header section is copied. */
+struct gp__content *gp__content_over(struct gp_slice bytes, void (*release)(void *arg), void *arg);
+
 /* Adds bytes. 0, or -1: out of memory, or frozen already; nothing was added. */
 int gp__content_append(struct gp__content *content, struct gp_slice bytes);
 

@@ -421,32 +421,47 @@ struct gp_slice gp_body(struct gp_message *message)
 
 /* ---- emission: a message is a row of atoms, neighbours in memory are put together ---- */
 
+static struct gp__message_run of_content(uint64_t offset, uint64_t len)
+{
+    return (struct gp__message_run){.bytes = {NULL, 0}, .offset = offset, .len = len};
+}
+
+static struct gp__message_run of_edit(struct gp_slice bytes)
+{
+    return (struct gp__message_run){.bytes = bytes, .len = bytes.len};
+}
+
+static struct gp_slice run_bytes(const struct gp_message *message,
+                                 const struct gp__message_run *run)
+{
+    return gp_slice_present(run->bytes) ? run->bytes
+                                        : gp__content_at(message->content, run->offset, run->len);
+}
+
 /*
  * What separates header section and body. Received without a blank line: if the body still begins
  * with the line that ended the section, nothing is put in between, so that whoever reads on sees
  * what was sent; but fields before a message that had none get a blank line, and so does a body
  * that is not the received one.
  */
-static struct gp_slice separator(const struct gp_message *message)
+static struct gp__message_run separator(const struct gp_message *message)
 {
     const struct gp__content *content = message->content;
     uint64_t start = gp__content_separator_offset(content), end = gp__content_body_offset(content);
     bool empty = message->has_table ? message->body_size == 0 : end == gp__content_size(content);
 
     if (end > start)
-        return gp__content_at(content, start, end - start);
+        return of_content(start, end - start);
     if (empty || (gp__body_starts_as_received(message) &&
                   (gp__content_field_count(content) > 0 || message->header_count == 0)))
-        return GP_S("");
-    return GP_S("\r\n");
+        return of_edit(GP_S(""));
+    return of_edit(GP_S("\r\n"));
 }
 
-static struct gp_slice header_bytes(const struct gp_message *message,
-                                    const struct gp_header *header)
+static struct gp__message_run header_run(const struct gp_header *header)
 {
-    if (header->original)
-        return gp__content_at(message->content, header->source, header->field.len);
-    return header->field;
+    return header->original ? of_content(header->source, header->field.len)
+                            : of_edit(header->field);
 }
 
 /* The line end that the last field of a content without one needs when something follows. */
@@ -460,8 +475,15 @@ static struct gp_slice header_end(struct gp_message *message, size_t index)
     return GP_S("\r\n");
 }
 
+static struct gp__message_run piece_run(const struct gp__body_piece *piece)
+{
+    if (!piece->block)
+        return of_content(piece->offset, piece->len);
+    return of_edit(gp_slice_sub(piece->block->bytes, (size_t)piece->offset, (size_t)piece->len));
+}
+
 /* False past the last; empty atoms count too. */
-static bool atom_at(struct gp_message *message, uint64_t index, struct gp_slice *atom_r)
+static bool atom_at(struct gp_message *message, uint64_t index, struct gp__message_run *atom_r)
 {
     uint64_t headers = 2 * (uint64_t)message->header_count;
     const struct gp__body_piece *pieces;
@@ -469,8 +491,8 @@ static bool atom_at(struct gp_message *message, uint64_t index, struct gp_slice 
     size_t count;
 
     if (index < headers) {
-        *atom_r = index % 2 ? header_end(message, (size_t)(index / 2))
-                            : header_bytes(message, message->headers[index / 2]);
+        *atom_r = index % 2 ? of_edit(header_end(message, (size_t)(index / 2)))
+                            : header_run(message->headers[index / 2]);
         return true;
     }
     if (index == headers) {
@@ -481,15 +503,17 @@ static bool atom_at(struct gp_message *message, uint64_t index, struct gp_slice 
     count = gp__body_pieces(message, &pieces, &whole);
     if (index >= count)
         return false;
-    *atom_r = gp__body_piece_bytes(message, &pieces[index]);
+    *atom_r = piece_run(&pieces[index]);
     return true;
 }
 
 struct gp_slice gp_message_next(struct gp_message *message, uint64_t *cursor)
 {
     struct gp_slice run = gp_slice(NULL, 0), atom;
+    struct gp__message_run at;
 
-    while (atom_at(message, *cursor, &atom)) {
+    while (atom_at(message, *cursor, &at)) {
+        atom = run_bytes(message, &at);
         if (atom.len > 0) {
             if (run.len == 0)
                 run = atom;
@@ -523,6 +547,37 @@ size_t gp__message_pieces(struct gp_message *message, struct gp__arena *arena,
     while (piece = gp_message_next(message, &cursor), gp_slice_present(piece)) {
         GP__ARENA_GROW(arena, *pieces_r, cap, count + 1);
         (*pieces_r)[count++] = piece;
+    }
+    return count;
+}
+
+/* Whether they are put together, which *run then is. */
+static bool joins(struct gp__message_run *run, const struct gp__message_run *next)
+{
+    bool content = !gp_slice_present(run->bytes);
+
+    if (content != !gp_slice_present(next->bytes) ||
+        (content ? run->offset + run->len != next->offset
+                 : run->bytes.data + run->bytes.len != next->bytes.data))
+        return false;
+    run->len += next->len;
+    if (!content)
+        run->bytes.len += next->bytes.len;
+    return true;
+}
+
+size_t gp__message_runs(struct gp_message *message, struct gp__arena *arena,
+                        struct gp__message_run **runs_r)
+{
+    size_t count = 0, cap = 0;
+    struct gp__message_run atom;
+
+    *runs_r = NULL;
+    for (uint64_t i = 0; atom_at(message, i, &atom); i++) {
+        if (atom.len == 0 || (count && joins(&(*runs_r)[count - 1], &atom)))
+            continue;
+        GP__ARENA_GROW(arena, *runs_r, cap, count + 1);
+        (*runs_r)[count++] = atom;
     }
     return count;
 }

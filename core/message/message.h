@@ -118,6 +118,24 @@ const struct gp__edit *gp__message_edit(const struct gp_message *message, size_t
 size_t gp__message_pieces(struct gp_message *message, struct gp__arena *arena,
                           struct gp_slice **pieces_r);
 
+/* A stretch of a message: bytes that an edit brought, or (bytes absent) a run of the content. */
+struct gp__message_run {
+    struct gp_slice bytes;
+    uint64_t offset, len;
+};
+
+/* All of it as an array in the arena, neighbours put together: what the spool keeps. Their number. */
+size_t gp__message_runs(struct gp_message *message, struct gp__arena *arena,
+                        struct gp__message_run **runs_r);
+
+/*
+ * The way back (restore.c): a message over the frozen content that consists of these runs, with an
+ * empty journal. Bytes of runs must live as long as the arena. NULL: out of memory, or a run is not
+ * in the content.
+ */
+struct gp_message *gp__message_restore(struct gp__arena *arena, struct gp__content *content,
+                                       const struct gp__message_run *runs, size_t count);
+
 /* Whether anything differs from what was received. */
 bool gp__message_edited(const struct gp_message *message);
 

@@ -4,8 +4,8 @@
  * each instance said and how long it took. Everything about a message is on this line; lines of
  * single events only say more.
  */
-#include "core/base/ascii.h"
 #include "core/base/log.h"
+#include "core/hook/trail.h"
 #include "core/server/client.h"
 #include "core/server/server.h"
 #include "core/smtp/macros.h"
@@ -71,48 +71,6 @@ static void recipients(struct gp__buf *out, const struct gp__policy *policy)
     gp__buf_append(out, GP_S("]"));
 }
 
-static char *put(char *to, struct gp_slice text)
-{
-    memcpy(to, text.data, text.len);
-    return to + text.len;
-}
-
-/* "instance":"verdict 12us", with "!" when it failed. */
-static void verdict(struct gp__buf *out, struct gp_slice before, struct gp_slice id,
-                    const struct gp__trail *trail)
-{
-    struct gp_slice name = gp_slice_of(gp__verdict_name(trail->verdict));
-    size_t room;
-    char *begin = gp__buf_room(out, id.len + name.len + 40, &room), *to = begin;
-
-    if (!begin)
-        return;
-    to = put(to, before);
-    to = put(to, id);
-    to = put(to, GP_S("\":\""));
-    to = put(to, name);
-    to = put(to, trail->fault ? GP_S("! ") : GP_S(" "));
-    to = gp__put_decimal(to, trail->ns / 1000, 1);
-    to = put(to, GP_S("us\""));
-    gp__buf_added(out, (size_t)(to - begin));
-}
-
-static void verdicts(struct gp__buf *out, const struct gp__policy *policy)
-{
-    const struct gp__chain *chain = policy->session->settings->chain;
-    size_t n = 0;
-
-    gp__buf_append(out, GP_S("{"));
-    for (size_t i = 0; chain && policy->trails && i < chain->count; i++) {
-        const struct gp__instance *instance = chain->items[i];
-
-        if (policy->trails[instance->index].called)
-            verdict(out, n++ ? GP_S(",\"") : GP_S("\""), instance->id,
-                    &policy->trails[instance->index]);
-    }
-    gp__buf_append(out, GP_S("}"));
-}
-
 static void fields(struct gp__buf *out, const struct gp__record_field *session,
                    const struct gp__record_field *transaction)
 {
@@ -155,7 +113,7 @@ void gp__client_record(struct gp__client *client, struct gp__policy *policy,
     gp__buf_clear(out);
     recipients(out, policy);
     first = out->len;
-    verdicts(out, policy);
+    gp__verdicts_json(out, policy);
     second = out->len;
     if (any_field)
         fields(out, policy->session->fields, policy->fields);

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The plan of a configuration. */
+#include "core/config/settings.h"
+#include "core/delivery/plan.h"
+
+/* Not there, or greylisted: soon again at first, whatever the policy is for the rest. */
+static const uint64_t greylist_ms[] = {60000, 300000, 600000, 1200000, 1800000};
+
+static struct gp__plan_queue queue_of(struct gp__arena *arena,
+                                      const struct gp__queue_settings *from)
+{
+    struct gp__plan_queue queue = {
+        .name = from->name,
+        .expire_ms = from->expire_ms,
+        .warn_ms = from->warn_ms,
+        .attempt_ms = GP__ATTEMPT_MS,
+        .connections = (uint64_t)from->connections,
+        .rate = (uint64_t)from->rate.count,
+        .rate_period_ms = from->rate.period_ms,
+        .fair_instance = {NULL, 0},
+        .fair_key = {NULL, 0},
+    };
+    size_t dot = gp_slice_rfind(from->fair_by, '.');
+    uint64_t *waits = GP__ARENA_ARRAY(arena, uint64_t, from->n_retry + 1);
+
+    for (size_t i = 0; i < from->n_retry; i++)
+        waits[i] = from->retry[i];
+    queue.retry[GP__RETRY_OTHER] = (struct gp__plan_waits){waits, from->n_retry};
+    /* Only if that is sooner. */
+    if (from->n_retry && from->retry[0] >= greylist_ms[1])
+        queue.retry[GP__RETRY_GREYLIST] = (struct gp__plan_waits){
+            greylist_ms, sizeof greylist_ms / sizeof *greylist_ms};
+    if (gp_slice_present(from->fair_by)) {
+        queue.fair_instance = dot < from->fair_by.len ? gp_slice_sub(from->fair_by, 0, dot)
+                                                      : gp_slice(NULL, 0);
+        queue.fair_key = dot < from->fair_by.len
+                             ? gp_slice_sub(from->fair_by, dot + 1, from->fair_by.len)
+                             : from->fair_by;
+    }
+    return queue;
+}
+
+static bool is_per_domain(const struct gp_target_role *role)
+{
+    return role && role->size >= offsetof(struct gp_target_role, per_domain) + sizeof(bool) &&
+           role->per_domain;
+}
+
+static void set_queues(struct gp__plan *plan, struct gp__arena *arena,
+                       const struct gp__settings *settings)
+{
+    struct gp__plan_queue *queues = GP__ARENA_ARRAY(arena, struct gp__plan_queue,
+                                                    settings->n_queues);
+    size_t n = 1;
+
+    for (size_t i = 0; i < settings->n_queues; i++) {
+        bool first = gp_slice_eq(settings->queues[i].name, GP_S("default"));
+
+        queues[first ? 0 : n++] = queue_of(arena, &settings->queues[i]);
+    }
+    plan->queues = queues;
+    plan->n_queues = settings->n_queues;
+}
+
+static uint64_t queue_index(const struct gp__plan *plan, const struct gp__queue_settings *queue)
+{
+    for (size_t i = 0; queue && i < plan->n_queues; i++)
+        if (gp_slice_eq(plan->queues[i].name, queue->name))
+            return i;
+    return 0;
+}
+
+static void set_routes(struct gp__plan *plan, struct gp__arena *arena,
+                       const struct gp__settings *settings)
+{
+    struct gp__plan_route *routes = GP__ARENA_ARRAY(arena, struct gp__plan_route,
+                                                    settings->n_routes);
+
+    for (size_t i = 0; i < settings->n_routes; i++) {
+        const struct gp__route_settings *route = settings->routes[i];
+
+        routes[i] = (struct gp__plan_route){
+            .name = route->name,
+            .target = route->to->service.name,
+            .queue = queue_index(plan, route->queue),
+            .per_domain = is_per_domain(route->to->service.plugin->target),
+        };
+    }
+    plan->routes = routes;
+    plan->n_routes = settings->n_routes;
+}
+
+static void set_buckets(struct gp__plan *plan, struct gp__arena *arena,
+                        const struct gp__settings *settings)
+{
+    static const enum gp__bucket_then thens[] = {
+        [GP__HELD_DELETE] = GP__THEN_DELETE,
+        [GP__HELD_BOUNCE] = GP__THEN_BOUNCE,
+        [GP__HELD_DELIVER] = GP__THEN_DELIVER,
+    };
+    struct gp__plan_bucket *buckets = GP__ARENA_ARRAY(arena, struct gp__plan_bucket,
+                                                      settings->n_buckets);
+
+    for (size_t i = 0; i < settings->n_buckets; i++)
+        buckets[i] = (struct gp__plan_bucket){
+            .name = settings->bucket_list[i].name,
+            .expire_ms = settings->bucket_list[i].expire_ms,
+            .then = thens[settings->bucket_list[i].then],
+        };
+    plan->buckets = buckets;
+    plan->n_buckets = settings->n_buckets;
+}
+
+void gp__plan_of(struct gp__plan *plan, struct gp__arena *arena,
+                 const struct gp__settings *settings)
+{
+    *plan = (struct gp__plan){
+        .hostname = settings->hostname,
+        .daemon = GP__ARENA_JOIN(arena, GP_S("MAILER-DAEMON@"), settings->hostname),
+        .bounce_bucket = settings->hold_bucket,
+        .bounce_rate = GP__BOUNCE_RATE,
+        .bounce_period_ms = GP__BOUNCE_PERIOD_MS,
+        .failed = {NULL, 0},
+        .delayed = {NULL, 0},
+        .delivered = {NULL, 0},
+    };
+    set_queues(plan, arena, settings);
+    set_routes(plan, arena, settings);
+    set_buckets(plan, arena, settings);
+}
