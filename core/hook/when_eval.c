@@ -152,7 +152,13 @@ static int fact_of_recipient(struct gp_call *call, const struct gp__when *fact,
     }
 }
 
-static int fact_of_transaction(struct gp_call *call, const struct gp__when *fact)
+static bool may_relay(const struct gp_call *call, const struct gp_recipient *recipient)
+{
+    return call->policy->relay_granted || (recipient && recipient->relay_granted);
+}
+
+static int fact_of_transaction(struct gp_call *call, const struct gp__when *fact,
+                               const struct gp_recipient *recipient)
 {
     switch (fact->fact) {
     case GP__FACT_SENDER:
@@ -162,7 +168,7 @@ static int fact_of_transaction(struct gp_call *call, const struct gp__when *fact
     case GP__FACT_SIZE_OVER:
         return size_of(call) > fact->size;
     default:
-        return call->policy->relay_granted == fact->flag;
+        return may_relay(call, recipient) == fact->flag;
     }
 }
 
@@ -213,7 +219,7 @@ static int fact_holds(struct gp_call *call, const struct gp__when *fact,
     case GP__FACT_NULL_SENDER:
     case GP__FACT_SIZE_OVER:
     case GP__FACT_RELAY:
-        return fact_of_transaction(call, fact);
+        return fact_of_transaction(call, fact, recipient);
     case GP__FACT_COUNT:
         break;
     }

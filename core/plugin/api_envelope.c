@@ -409,3 +409,20 @@ int gp_grant_relay(struct gp_call *call)
         call->session->policy->relay_granted = true;
     return 0;
 }
+
+int gp_rcpt_grant_relay(struct gp_call *call, struct gp_recipient *recipient)
+{
+    static const char function[] = "gp_rcpt_grant_relay";
+    int error = gp__api_may_edit(call, function, GP__EDIT_RELAY, GP_NEEDS_GRANT_RELAY);
+
+    if (!error)
+        error = gp__api_recipient(call, function, recipient);
+    if (error)
+        return error;
+    if (call->point != GP_HOOK_RESOLVE ||
+        (recipient != call->recipient && recipient->parent != call->recipient))
+        return gp__api_misuse(call, function, "a recipient that this call is not about");
+    if (!call->shadow)
+        recipient->relay_granted = true;
+    return 0;
+}

@@ -115,6 +115,13 @@ GP_API int gp_rcpt_policy(struct gp_call *call, struct gp_recipient *recipient,
  */
 GP_API int gp_grant_relay(struct gp_call *call);
 
+/*
+ * At `resolve`: the recipient asked about (or an expansion of it) may be relayed to, whoever the
+ * client is: for where an address of ours was proved to stand for one elsewhere. Nobody else's mail
+ * of this transaction may. Needs GP_NEEDS_GRANT_RELAY.
+ */
+GP_API int gp_rcpt_grant_relay(struct gp_call *call, struct gp_recipient *recipient);
+
 GP_END_C
 
 #endif

@@ -31,6 +31,7 @@
 #define GATEPOST_PLUGIN_H
 
 #include <gatepost/abi.h>
+#include <gatepost/crypto.h>
 #include <gatepost/envelope.h>
 #include <gatepost/file.h>
 #include <gatepost/hook.h>

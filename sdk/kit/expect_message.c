@@ -186,6 +186,18 @@ void gp__kit_expect_header(struct gp__kit *kit, const struct gp__kit_step *step)
         gp__kit_fail(kit, step, "there is no such field");
 }
 
+void gp__kit_expect_sender(struct gp__kit *kit, const struct gp__kit_step *step)
+{
+    const struct gp__kit_capture *copy = copy_of(kit, step);
+    struct gp_slice sender;
+
+    if (!copy)
+        return;
+    sender = gp_slice_present(copy->sender) ? copy->sender : GP_S("");
+    if ((gp_regex_match(step->regex, sender, NULL, 0) == 1) == step->negated)
+        gp__kit_fail(kit, step, "the reverse-path: <" GP_FMT ">", GP_ARG(sender));
+}
+
 void gp__kit_expect_body(struct gp__kit *kit, const struct gp__kit_step *step)
 {
     const struct gp__kit_capture *copy = copy_of(kit, step);

@@ -21,6 +21,7 @@ struct gp__kit_capture {
     struct gp__kit_capture *next;
     struct gp_slice id;              /* of the delivery */
     struct gp_slice bucket;          /* absent: delivered */
+    struct gp_slice sender;          /* reverse-path; absent: held */
     struct gp_slice bytes, original; /* original: absent if it is not known */
     struct gp_slice *recipients;
     size_t n_recipients;
@@ -240,6 +241,7 @@ GP__KIT_RUN(gp__kit_expect_fault);
 GP__KIT_RUN(gp__kit_expect_file);
 GP__KIT_RUN(gp__kit_expect_files);
 GP__KIT_RUN(gp__kit_expect_header);
+GP__KIT_RUN(gp__kit_expect_sender);
 GP__KIT_RUN(gp__kit_expect_held);
 GP__KIT_RUN(gp__kit_expect_log);
 GP__KIT_RUN(gp__kit_expect_note);

@@ -40,6 +40,7 @@ static int deliver(struct gp_call *call, void *self, struct gp_delivery *deliver
 
     (void)self;
     capture->id = gp__arena_dup(kit->arena, gp_delivery_id(delivery));
+    capture->sender = gp__arena_dup(kit->arena, gp_delivery_sender(delivery));
     capture->bytes = bytes_of(kit->arena, gp_delivery_message(delivery));
     if (call->policy && call->policy->content)
         capture->original = original_of(kit->arena, call->policy->content);

@@ -91,6 +91,7 @@ const struct gp__kit_verb gp__kit_verbs[] = {
     EXPECT(held, "ww", "BUCKET ADDRESS", NOT),
     EXPECT(dropped, "w", "ADDRESS", NOT),
     EXPECT(header, "Hf?", "NAME: VALUE, or NAME: /EXPRESSION/, or NAME; [for ADDRESS]", NOT),
+    EXPECT(sender, "rf?", "/EXPRESSION/ [for ADDRESS]", NOT),
     EXPECT(body, "rf?", "/EXPRESSION/ [for ADDRESS]", NOT),
     EXPECT(edits, "b?f?", "[<<END] [for ADDRESS]", NOT),
     EXPECT(verdict, "wV", "INSTANCE VERDICT [at HOOK]", NOT),

@@ -361,6 +361,43 @@ static void grant(struct kit *kit, struct gp_call *call)
     kit->plugin.needs = KIT_NEEDS;
 }
 
+/* One recipient may be relayed to, the others not: and only the one asked about. */
+static void grant_one(struct kit *kit, struct gp_call *call)
+{
+    assert_int_equal(gp_rcpt_grant_relay(call, kit->second), GP_EINVAL);
+    assert_fault(call, "a recipient that this call is not about");
+    assert_false(kit->second->relay_granted);
+    assert_int_equal(gp_rcpt_grant_relay(call, kit->first), 0);
+    assert_true(kit->first->relay_granted);
+    assert_false(kit->policy->relay_granted);
+    kit->first->relay_granted = false;
+    kit->plugin.needs = 0;
+    assert_int_equal(gp_rcpt_grant_relay(call, kit->first), GP_ENOTALLOWED);
+    assert_false(kit->first->relay_granted);
+    kit->plugin.needs = KIT_NEEDS;
+}
+
+/* RFC 4231 4.3. */
+static void signatures(struct kit *kit, struct gp_call *call)
+{
+    unsigned char digest[GP_DIGEST_BYTES];
+    struct gp_slice bytes = gp_slice((const char *)digest, sizeof digest);
+
+    (void)kit;
+    gp_hmac_sha256(call, GP_S("Jefe"), GP_S("what do ya want for nothing?"), digest);
+    assert_slice(gp_hex(call, bytes),
+                 GP_S("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+    gp_hmac_sha256(call, gp_slice(NULL, 0), gp_slice(NULL, 0), digest);
+    assert_slice(gp_hex(call, bytes),
+                 GP_S("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"));
+    assert_true(gp_secret_equal(GP_S("ab"), GP_S("ab")));
+    assert_false(gp_secret_equal(GP_S("ab"), GP_S("aB")));
+    assert_false(gp_secret_equal(GP_S("ab"), GP_S("abc")));
+    assert_clean(call);
+    assert_false(gp_slice_present(gp_hex(call, BAD)));
+    assert_fault(call, "NULL with a length");
+}
+
 static void grant_late(struct kit *kit, struct gp_call *call)
 {
     (void)kit;
@@ -376,6 +413,8 @@ static void test_relay(void **state)
     kit_begin(&kit);
     kit_run(&kit, GP_HOOK_CONNECT, grant);
     kit_run(&kit, GP_HOOK_RCPT, grant_late);
+    kit_run(&kit, GP_HOOK_RESOLVE, grant_one);
+    kit_run(&kit, GP_HOOK_CONNECT, signatures);
     kit_end(&kit);
 }
 
