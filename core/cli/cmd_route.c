@@ -53,7 +53,7 @@ static int parse(struct gp__arena *arena, const char *text, unsigned flags,
     enum gp__address_error error = GP__ADDRESS_OK;
 
     if ((flags & GP__ADDRESS_NULL) && (!*text || strcmp(text, "<>") == 0))
-        *address_r = (struct gp__address){.text = GP_S(""), .local = GP_S(""), .domain = GP_S("")};
+        *address_r = gp__address_null;
     else
         error = gp__mailbox_parse(arena, gp_slice_of(text), flags, address_r);
     if (error == GP__ADDRESS_OK)
@@ -135,6 +135,8 @@ static void explain_one(struct asking *asking, struct gp_recipient *recipient)
 
     printf("recipient %.*s%s\n", GP_ARG(recipient->address.text),
            recipient->added ? " (expansion)" : "");
+    if (!gp_slice_caseeq(recipient->address.key, recipient->address.domain))
+        printf("  its domain is compared as %.*s\n", GP_ARG(recipient->address.key));
     if (recipient->replaced) {
         printf("  stands for its expansions only\n");
         return;

@@ -215,6 +215,10 @@ const struct gp__node *gp__load_section(struct gp__load *load, const char *name)
 /* Adds a section to what is shown. */
 void gp__load_show(struct gp__load *load, const char *name, const struct gp__node *shown);
 
+/* The host name in A-labels, as protocols have it. Reports what is none. */
+struct gp_slice gp__load_host_name(struct gp__load *load, const struct gp__node *at,
+                                   struct gp_slice name);
+
 /* Reports a name that is not in the map, with a suggestion. */
 void gp__load_unknown(struct gp__load *load, const struct gp__node *at, struct gp_slice name,
                       const char *what, const struct gp__map *known);

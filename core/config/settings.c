@@ -2,6 +2,8 @@
 #include "core/config/settings.h"
 
 #include "core/base/ascii.h"
+#include "core/base/domain.h"
+#include "core/base/utf8.h"
 #include "core/config/limits_rows.h"
 #include "core/config/load.h"
 
@@ -348,21 +350,21 @@ static void load_top(struct gp__load *load)
     for (size_t i = 0; i < shown->count; i++)
         gp__node_put(load->shown, shown->pairs[i].key, shown->pairs[i].value);
     settings->hostname = top.hostname;
-    if (top.hostname.len && !gp__host_name_valid(top.hostname))
-        gp__diag_add(load->diag, GP__ERROR, gp__node_get(load->root, GP_S("hostname")),
-                     "\"" GP_FMT "\" is not a host name", GP_ARG(top.hostname));
+    if (top.hostname.len)
+        settings->hostname = gp__load_host_name(load, gp__node_get(load->root, GP_S("hostname")),
+                                                top.hostname);
     settings->plugin_path = top.plugins.path;
     settings->limits = top.limits;
     settings->answer_within = top.answer_within;
     settings->work = top.work;
     settings->memory = top.memory;
     settings->tls = gp__load_tls(load, &top.tls, gp__node_get(load->root, GP_S("tls")),
-                                 top.hostname);
+                                 settings->hostname);
     settings->auth_guard = top.auth_guard;
     settings->overload = top.overload;
     settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)
                                 ? top.auth_results.authserv_id
-                                : top.hostname;
+                                : settings->hostname;
     settings->dns.dnssec = top.dns.dnssec;
     settings->dns.timeout = top.dns.timeout;
     set_resolvers(load, top.dns.resolvers);
@@ -370,6 +372,17 @@ static void load_top(struct gp__load *load)
     set_hold(load, &top.hold);
     gp__load_process(load, &top.process);
     gp__load_queue(load, &top.queue);
+}
+
+struct gp_slice gp__load_host_name(struct gp__load *load, const struct gp__node *at,
+                                   struct gp_slice name)
+{
+    struct gp_slice ascii = gp__ascii_only(name) ? name : gp__domain_key(load->arena, name);
+
+    if (!gp__host_name_valid(ascii))
+        gp__diag_add(load->diag, GP__ERROR, at, "\"" GP_FMT "\" is not a host name",
+                     GP_ARG(gp_slice_sub(name, 0, 200)));
+    return ascii;
 }
 
 /* ---- the whole ---- */

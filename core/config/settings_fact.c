@@ -2,7 +2,9 @@
 /* A fact of a condition and its value: addresses, networks, names, tables, or one of a few words. */
 #include "core/config/settings_fact.h"
 
+#include "core/base/domain.h"
 #include "core/base/units.h"
+#include "core/base/utf8.h"
 #include "core/smtp/address.h"
 
 enum value_kind {
@@ -153,14 +155,26 @@ static bool is_domain(struct gp_slice text)
     return gp__domain_parse(text, GP__ADDRESS_UTF8, &literal) == GP__ADDRESS_OK;
 }
 
+/* Not a domain. What is wrong with one beyond ASCII is not easily seen. */
+static int bad_domain(struct draft *d, const struct gp__node *node, const char *expected)
+{
+    return bad(d, node, gp__ascii_only(node->text) ? expected : "in valid U-labels (RFC 5891)");
+}
+
+static struct gp_slice key_of(struct draft *d, struct gp_slice text)
+{
+    return gp__domain_key(d->load->arena, text);
+}
+
 /* Kept as recipients are: without quotes that it does not need. */
 static int add_mailbox(struct draft *d, const struct gp__node *node)
 {
     struct gp__address address;
 
     if (gp__mailbox_parse(d->load->arena, node->text, GP__ADDRESS_UTF8, &address))
-        return bad(d, node, "an address such as a@example.org (a domain goes without \"@\")");
-    add_pattern(d, GP__PATTERN_ADDRESS, address.text);
+        return bad_domain(d, node,
+                          "an address such as a@example.org (a domain goes without \"@\")");
+    add_pattern(d, GP__PATTERN_ADDRESS, key_of(d, address.text));
     return 0;
 }
 
@@ -180,11 +194,15 @@ static int add_address(struct draft *d, const struct gp__node *node)
         gp__load_unknown(d->load, node, text, "table", &d->load->tables);
         return -1;
     }
-    if (kind == GP__PATTERN_LOCAL)
+    if (kind == GP__PATTERN_LOCAL) {
         doubt_word(d, node);
-    else if (!is_domain(gp_slice_sub(text, kind == GP__PATTERN_SUBDOMAIN, text.len)))
-        return bad(d, node, "an address, a domain, a local part or a table");
-    add_pattern(d, kind, gp_slice_sub(text, kind == GP__PATTERN_SUBDOMAIN, text.len));
+        add_pattern(d, kind, text);
+        return 0;
+    }
+    text = gp_slice_sub(text, kind == GP__PATTERN_SUBDOMAIN, text.len);
+    if (!is_domain(text))
+        return bad_domain(d, node, "an address, a domain, a local part or a table");
+    add_pattern(d, kind, key_of(d, text));
     return 0;
 }
 
@@ -217,10 +235,10 @@ static int add_host(struct draft *d, const struct gp__node *node)
     if (node->kind != GP__NODE_SCALAR || text.len == 0)
         return bad(d, node, "a host name or a table");
     below = text.len > 1 && text.data[0] == '.';
-    if (!is_domain(gp_slice_sub(text, below, text.len)))
-        return bad(d, node, "a host name or a table");
-    add_pattern(d, below ? GP__PATTERN_SUBDOMAIN : GP__PATTERN_NAME,
-                gp_slice_sub(text, below, text.len));
+    text = gp_slice_sub(text, below, text.len);
+    if (!is_domain(text))
+        return bad_domain(d, node, "a host name or a table");
+    add_pattern(d, below ? GP__PATTERN_SUBDOMAIN : GP__PATTERN_NAME, key_of(d, text));
     return 0;
 }
 
@@ -230,7 +248,9 @@ static int add_text(struct draft *d, const struct gp__node *node)
         return add_table(d, node);
     if (node->kind != GP__NODE_SCALAR || node->text.len == 0)
         return bad(d, node, "a name or a table");
-    add_pattern(d, GP__PATTERN_NAME, node->text);
+    /* Who logs in has a name; a certificate has domains. */
+    add_pattern(d, GP__PATTERN_NAME,
+                d->word->fact == GP__FACT_TLS_CLIENT ? key_of(d, node->text) : node->text);
     return 0;
 }
 

@@ -459,13 +459,6 @@ static unsigned extension_bits(const struct extensions *on)
     return set;
 }
 
-static void check_hostname(struct gp__load *load, const struct gp__node *node, struct gp_slice name)
-{
-    if (gp_slice_present(name) && !gp__host_name_valid(name))
-        gp__diag_add(load->diag, GP__ERROR, place_of(node, "hostname"),
-                     "\"" GP_FMT "\" is not a host name", GP_ARG(name));
-}
-
 static void check_greeting(struct gp__load *load, const struct gp__node *node, struct gp_slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -478,11 +471,13 @@ static void check_greeting(struct gp__load *load, const struct gp__node *node, s
 }
 
 static void set_protocol(struct gp__load *load, struct gp__listener_settings *listener,
-                         const struct raw *raw)
+                         const struct raw *raw, const struct gp__node *node)
 {
     listener->smtp = (struct gp__smtp_settings){
         .protocol = protocols[raw->protocol],
-        .hostname = gp_slice_present(raw->hostname) ? raw->hostname : load->settings->hostname,
+        .hostname = gp_slice_present(raw->hostname)
+                        ? gp__load_host_name(load, place_of(node, "hostname"), raw->hostname)
+                        : load->settings->hostname,
         .greeting = raw->greeting,
         .extensions = extension_bits(&raw->extensions),
         .line_endings = (enum gp__line_endings)raw->line_endings,
@@ -513,7 +508,7 @@ static const struct gp__node *load_listener(struct gp__load *load,
              &rows, &raw, &shown);
     if (node->kind != GP__NODE_MAPPING)
         return shown;
-    set_protocol(load, listener, &raw);
+    set_protocol(load, listener, &raw, node);
     set_tls(load, listener, &raw, node);
     set_addresses(load, listener, &raw, node);
     set_chain(load, listener, &raw, node);
@@ -525,7 +520,6 @@ static const struct gp__node *load_listener(struct gp__load *load,
     set_peers(load, &listener->xforward, raw.xforward, node, "xforward");
     set_mixed_reject(load, listener, &raw, node);
     set_socket_mode(load, listener, &raw, node);
-    check_hostname(load, node, raw.hostname);
     check_greeting(load, node, raw.greeting);
     listener->refuse_at = (enum gp__refuse_at)raw.refuse_at;
     listener->one_policy = raw.split == 1;

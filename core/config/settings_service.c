@@ -10,6 +10,8 @@
 #include "core/config/load.h"
 
 #include "core/base/ascii.h"
+#include "core/base/domain.h"
+#include "core/base/utf8.h"
 
 #define NESTING_MAX 16
 #define PLUGIN_NAME_MAX 64
@@ -157,10 +159,43 @@ static int add_network(struct gp__load *load, struct in_place *place, const stru
     return 0;
 }
 
+static int add_key(struct gp__load *load, struct in_place *place, const struct gp__node *item,
+                   struct gp_slice key, struct gp_slice value)
+{
+    struct gp_slice *entry = gp__value_map_add(place->entries, key);
+
+    if (!entry) {
+        gp__diag_add(load->diag, GP__ERROR, item, "\"" GP_FMT "\" is in the table twice",
+                     GP_ARG(key));
+        return -1;
+    }
+    *entry = value;
+    return 0;
+}
+
+/* What is written in U-labels is there in A-labels too, in which domains are looked up. A key may
+ * as well be no domain, such as the name of a user. */
+static int add_in_a_labels(struct gp__load *load, struct in_place *place,
+                           const struct gp__node *item, struct gp_slice key, struct gp_slice value)
+{
+    struct gp_slice folded;
+
+    if (gp__ascii_only(key))
+        return 0;
+    folded = gp__domain_key(load->arena, key);
+    if (!gp_slice_caseeq(folded, key))
+        return add_key(load, place, item, folded, value);
+    if (!gp__ascii_only(gp_slice_sub(key, gp_slice_rfind(key, '@'), key.len)))
+        gp__diag_add(load->diag, GP__WARNING, item,
+                     "the domain of \"" GP_FMT "\" is none (RFC 5891): no address has it",
+                     GP_ARG(gp_slice_sub(key, 0, 200)));
+    return 0;
+}
+
 static int add_entry(struct gp__load *load, struct in_place *place, const struct gp__node *item)
 {
     const struct gp__node *key = item, *value = NULL;
-    struct gp_slice *entry;
+    struct gp_slice text;
 
     if (item->kind == GP__NODE_MAPPING && item->count == 1) {
         key = item->pairs[0].key;
@@ -170,21 +205,18 @@ static int add_entry(struct gp__load *load, struct in_place *place, const struct
         gp__diag_add(load->diag, GP__ERROR, item, "a table in place lists keys, or key: value");
         return -1;
     }
-    entry = gp__value_map_add(place->entries, key->text);
-    if (!entry) {
-        gp__diag_add(load->diag, GP__ERROR, item, "\"" GP_FMT "\" is in the table twice",
-                     GP_ARG(key->text));
+    text = value ? value->text : GP_S("");
+    if (add_key(load, place, item, key->text, text) < 0 ||
+        add_in_a_labels(load, place, item, key->text, text) < 0)
         return -1;
-    }
-    *entry = value ? value->text : GP_S("");
-    return add_network(load, place, key, *entry);
+    return add_network(load, place, key, text);
 }
 
 static int load_in_place(struct gp__load *load, struct gp__table_settings *table,
                          const struct gp__node *list)
 {
     struct in_place place = {
-        .entries = gp__value_map_create(load->arena, list->count, sizeof(struct gp_slice)),
+        .entries = gp__value_map_create(load->arena, 2 * list->count, sizeof(struct gp_slice)),
         .networks = GP__ARENA_ARRAY(load->arena, struct gp__table_network, list->count),
     };
     int result = 0;

@@ -3,7 +3,7 @@
  * `tls:` and what it names. Files are read here, so that whoever makes TLS from it need not be able
  * to: keys are secrets of the generation.
  */
-#include "core/base/ascii.h"
+#include "core/base/domain.h"
 #include "core/config/load.h"
 
 #include <string.h>
@@ -152,12 +152,17 @@ static void read_certificate(struct gp__load *load,
         judge(load, certificate, cert_at);
 }
 
-/* A host name, or one with "*" as its first label. */
-static bool name_ok(struct gp_slice name)
+/* A host name, or one with "*" as its first label, as clients send it (RFC 6066 3): in A-labels. */
+static struct gp_slice server_name(struct gp__load *load, const struct gp__node *at,
+                                   struct gp_slice name)
 {
-    if (gp_slice_starts(name, GP_S("*.")))
-        name = gp_slice_sub(name, 2, name.len);
-    return gp__host_name_valid(name);
+    struct gp_slice key = gp__domain_key(load->arena, name);
+    bool any = gp_slice_starts(key, GP_S("*."));
+
+    if (!gp__host_name_valid(gp_slice_sub(key, any ? 2 : 0, key.len)))
+        gp__diag_add(load->diag, GP__ERROR, at, "\"" GP_FMT "\" is not a host name",
+                     GP_ARG(gp_slice_sub(name, 0, 200)));
+    return key;
 }
 
 static void set_names(struct gp__load *load, struct gp__tls_certificate_settings *certificate,
@@ -167,17 +172,9 @@ static void set_names(struct gp__load *load, struct gp__tls_certificate_settings
     struct gp_slice *list = GP__ARENA_ARRAY(load->arena, struct gp_slice, count);
 
     certificate->names = list;
-    for (size_t i = 0; i < count; i++) {
-        struct gp_slice name = *(const struct gp_slice *)gp_list_at(names, i);
-        char *lower = gp__arena_bytes(load->arena, name.len);
-
-        if (!name_ok(name))
-            gp__diag_add(load->diag, GP__ERROR, at, "\"" GP_FMT "\" is not a host name",
-                         GP_ARG(gp_slice_sub(name, 0, 200)));
-        for (size_t c = 0; c < name.len; c++)
-            lower[c] = gp__to_lower(name.data[c]);
-        list[certificate->n_names++] = gp_slice(lower, name.len);
-    }
+    for (size_t i = 0; i < count; i++)
+        list[certificate->n_names++] = server_name(load, at,
+                                                   *(const struct gp_slice *)gp_list_at(names, i));
 }
 
 static void read_certificates(struct gp__load *load, struct gp__tls_settings *tls,

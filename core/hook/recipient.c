@@ -47,7 +47,7 @@ static bool matches_whole(struct gp_slice pattern, const struct gp__address *add
     size_t at = gp_slice_rfind(pattern, '@');
 
     return gp_slice_eq(gp_slice_sub(pattern, 0, at), address->local) &&
-           gp_slice_caseeq(gp_slice_sub(pattern, at + 1, pattern.len), address->domain);
+           gp_slice_caseeq(gp_slice_sub(pattern, at + 1, pattern.len), address->key);
 }
 
 bool gp__pattern_matches_address(const struct gp__pattern *pattern,
@@ -59,9 +59,9 @@ bool gp__pattern_matches_address(const struct gp__pattern *pattern,
     case GP__PATTERN_ADDRESS:
         return matches_whole(pattern->text, address);
     case GP__PATTERN_DOMAIN:
-        return gp_slice_caseeq(pattern->text, address->domain);
+        return gp_slice_caseeq(pattern->text, address->key);
     case GP__PATTERN_SUBDOMAIN:
-        return is_below(address->domain, pattern->text);
+        return is_below(address->key, pattern->text);
     case GP__PATTERN_LOCAL:
         /* RFC 5321 4.5.1: postmaster is to be found whatever its case. */
         return gp_slice_caseeq(pattern->text, address->local);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/hook/table.h"
 
+#include "core/base/domain.h"
 #include "core/base/log.h"
-#include "core/base/ascii.h"
 #include "core/hook/call.h"
 #include "core/hook/serial.h"
 
@@ -61,38 +61,24 @@ static int lookup_by_plugin(struct gp_call *call, struct gp_table *table, struct
     return result == GP_OK || result == GP_ENOTFOUND ? result : GP_ETEMP;
 }
 
+/* Tables compare bytes, whoever keeps them; that a domain can be written in two ways is for us to
+ * know. */
 int gp__table_lookup(struct gp_call *call, struct gp_table *table, struct gp_slice key,
                      struct gp_slice *value_r)
 {
-    struct gp_slice value = GP_S("");
-    int result = table->instance ? lookup_by_plugin(call, table, key, &value)
-                                 : lookup_in_place(table, key, &value);
+    struct gp_slice value = GP_S(""), forms[GP__DOMAIN_FORMS];
+    size_t n = gp__domain_forms(gp__call_arena(call), key, forms);
+    int result = GP_ENOTFOUND;
 
+    for (size_t i = 0; result == GP_ENOTFOUND && i < n; i++)
+        result = table->instance ? lookup_by_plugin(call, table, forms[i], &value)
+                                 : lookup_in_place(table, forms[i], &value);
     table->lookups++;
     table->found += result == GP_OK;
     table->failed += result != GP_OK && result != GP_ENOTFOUND;
     if (result == GP_OK && value_r)
         *value_r = value;
     return result;
-}
-
-/* With the domain in lower case: a table that compares bytes must not be evaded by a capital. */
-static struct gp_slice lower_domain(struct gp__arena *arena, struct gp_slice address, size_t at)
-{
-    char *text = gp__arena_bytes(arena, address.len + 1);
-
-    for (size_t i = 0; i < address.len; i++)
-        text[i] = i > at ? gp__to_lower(address.data[i]) : address.data[i];
-    text[address.len] = '\0';
-    return gp_slice(text, address.len);
-}
-
-static bool has_capital(struct gp_slice s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (s.data[i] >= 'A' && s.data[i] <= 'Z')
-            return true;
-    return false;
 }
 
 /* The keys under which a list may hold an address, in order: a@b.c.d, b.c.d, .c.d, .d, a@. */
@@ -103,8 +89,9 @@ int gp__table_lookup_address(struct gp_call *call, struct gp_table *table, struc
     struct gp_slice domain;
     int result;
 
-    if (has_capital(gp_slice_sub(address, at, address.len)))
-        address = lower_domain(gp__call_arena(call), address, at);
+    /* In lower case: a table that compares bytes must not be evaded by a capital. */
+    if (at < address.len)
+        address = gp__domain_key(gp__call_arena(call), address);
     domain = gp_slice_sub(address, at + 1, address.len);
     result = gp__table_lookup(call, table, address, value_r);
     if (result != GP_ENOTFOUND || at == address.len)

@@ -41,7 +41,8 @@ enum gp__class {
     GP__CLASS_RELAY,    /* only by right to relay */
 };
 
-/* How a pattern compares; the case of ASCII letters never counts, but in local parts of ADDRESS. */
+/* How a pattern compares; the case of ASCII letters never counts, but in local parts of ADDRESS. A
+ * domain is kept in A-labels. */
 enum gp__pattern_kind {
     GP__PATTERN_NAME = 0,  /* the whole text */
     GP__PATTERN_ADDRESS,   /* local part and domain: "a@b" */

@@ -16,7 +16,7 @@ static bool names_match(const struct gp__when *fact, struct gp_slice text)
 /* One host name against patterns that may name domains below which it lies. */
 static bool hosts_match(const struct gp__when *fact, struct gp_slice host)
 {
-    struct gp__address address = {.text = host, .domain = host, .local = GP_S("")};
+    struct gp__address address = {.text = host, .domain = host, .key = host, .local = GP_S("")};
 
     for (size_t i = 0; i < fact->n_patterns; i++) {
         const struct gp__pattern *pattern = &fact->patterns[i];

@@ -4,14 +4,13 @@
 
 #include "core/base/ascii.h"
 #include "core/base/buf.h"
+#include "core/base/domain.h"
 #include "core/base/utf8.h"
 #include "core/message/value.h"
 
-#include <idn2.h>
 #include <stdlib.h>
 
 #define TEXT_MAX 400 /* bytes of what a peer may have chosen; escaped it still fits into a line */
-#define ID_MAX 255
 
 struct gp__authres {
     struct gp__arena *arena;
@@ -193,29 +192,6 @@ struct gp_slice gp__authres_id(struct gp__arena *arena, struct gp_slice raw)
     return text.len > 0 ? text : gp_slice(NULL, 0);
 }
 
-/* The id in A-labels, without a dot at the end; as it is where IDNA has no answer. */
-static struct gp_slice canonical(struct gp__arena *arena, struct gp_slice id)
-{
-    uint8_t *ascii = NULL;
-    struct gp_slice text;
-
-    if (gp_slice_ends(id, GP_S(".")))
-        id.len--;
-    if (id.len > ID_MAX || gp__ascii_only(id) || gp_slice_find(id, '\0') < id.len)
-        return id;
-    text = gp__arena_dup(arena, id); /* with a NUL */
-    if (idn2_lookup_u8((const uint8_t *)text.data, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) ==
-        IDN2_OK)
-        id = gp__arena_dup(arena, gp_slice_of((const char *)ascii));
-    idn2_free(ascii);
-    return id;
-}
-
-bool gp__authres_id_same(struct gp__arena *arena, struct gp_slice a, struct gp_slice b)
-{
-    return gp_slice_caseeq(canonical(arena, a), canonical(arena, b));
-}
-
 int gp__authres_remove_forged(struct gp_message *message, struct gp_slice who, struct gp_slice id)
 {
     int removed = 0;
@@ -228,7 +204,7 @@ int gp__authres_remove_forged(struct gp_message *message, struct gp_slice who, s
         if (!gp_slice_caseeq(gp_header_name(header), GP_S("Authentication-Results")))
             continue;
         theirs = gp__authres_id(message->arena, gp_header_raw(header));
-        if (gp_slice_present(theirs) && !gp__authres_id_same(message->arena, theirs, id))
+        if (gp_slice_present(theirs) && !gp__domain_alike(message->arena, theirs, id))
             continue;
         result = gp__message_header_remove(message, who, header);
         if (result < 0)

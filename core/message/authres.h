@@ -33,9 +33,6 @@ struct gp_slice gp__authres_value(struct gp__authres *authres);
 /* The authserv-id of a raw value, unquoted; absent if there is none to be read. */
 struct gp_slice gp__authres_id(struct gp__arena *arena, struct gp_slice raw);
 
-/* Whether two ids are the same: no case, A-labels and U-labels alike, no dot at the end. */
-bool gp__authres_id_same(struct gp__arena *arena, struct gp_slice a, struct gp_slice b);
-
 /* Removes all Authentication-Results fields that carry our id, or no readable id. Their number, or
  * an error of the edit. */
 int gp__authres_remove_forged(struct gp_message *message, struct gp_slice who, struct gp_slice id);

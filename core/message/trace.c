@@ -4,6 +4,7 @@
 
 #include "core/base/ascii.h"
 #include "core/base/date.h"
+#include "core/base/domain.h"
 #include "core/base/utf8.h"
 #include "core/message/value.h"
 
@@ -220,16 +221,10 @@ int gp__trace_add_delivered_to(struct gp_message *message, struct gp_slice who,
     return gp__message_header_insert(message, who, 0, GP_S("Delivered-To"), address);
 }
 
-static bool same_mailbox(struct gp_slice a, struct gp_slice b)
-{
-    size_t at = local_length(a);
-
-    return at == local_length(b) && gp_slice_eq(gp_slice_sub(a, 0, at), gp_slice_sub(b, 0, at)) &&
-           gp_slice_caseeq(gp_slice_sub(a, at, a.len), gp_slice_sub(b, at, b.len));
-}
-
 bool gp__trace_delivered_before(struct gp_message *message, struct gp_slice address)
 {
+    struct gp_slice key = gp__domain_key(message->arena, address);
+
     for (size_t i = 0; i < message->header_count; i++) {
         const struct gp_header *header = message->headers[i];
         struct gp_slice value;
@@ -239,7 +234,7 @@ bool gp__trace_delivered_before(struct gp_message *message, struct gp_slice addr
         value = gp_slice_trim(gp_header_raw(header));
         if (gp_slice_starts(value, GP_S("<")) && gp_slice_ends(value, GP_S(">")))
             value = gp_slice_sub(value, 1, value.len - 2);
-        if (same_mailbox(value, address))
+        if (gp_slice_eq(gp__domain_key(message->arena, value), key))
             return true;
     }
     return false;

@@ -57,7 +57,7 @@ static struct gp_draft *create(struct gp_call *call)
     *draft = (struct gp_draft){
         .policy = call->policy,
         .by = call->instance,
-        .sender = {.text = GP_S(""), .local = GP_S(""), .domain = GP_S("")},
+        .sender = gp__address_null,
         .limit = limit ? limit : SIZE_DEFAULT,
         .depth = call->policy->draft_depth + 1,
         .shadow = call->shadow != NULL,
@@ -104,8 +104,7 @@ int gp_draft_sender(struct gp_draft *draft, struct gp_slice address)
 static bool has_recipient(const struct gp_draft *draft, const struct gp__address *address)
 {
     for (size_t i = 0; i < draft->n_recipients; i++)
-        if (gp_slice_eq(draft->recipients[i].local, address->local) &&
-            gp_slice_caseeq(draft->recipients[i].domain, address->domain))
+        if (gp__address_same(&draft->recipients[i], address))
             return true;
     return false;
 }

@@ -249,15 +249,10 @@ int gp_rcpt_rewrite(struct gp_call *call, struct gp_recipient *recipient, struct
 
 /* ---- adding ---- */
 
-static bool same_address(const struct gp__address *a, const struct gp__address *b)
-{
-    return gp_slice_eq(a->local, b->local) && gp_slice_caseeq(a->domain, b->domain);
-}
-
 static struct gp_recipient *find(const struct gp__policy *policy, const struct gp__address *to)
 {
     for (size_t i = 0; i < policy->n_recipients; i++)
-        if (same_address(&policy->recipients[i]->address, to))
+        if (gp__address_same(&policy->recipients[i]->address, to))
             return policy->recipients[i];
     return NULL;
 }

@@ -2,6 +2,7 @@
 /* Texts of mail, over what the lower layers parse anyway. */
 #include "core/base/ascii.h"
 #include "core/base/date.h"
+#include "core/base/domain.h"
 #include "core/base/units.h"
 #include "core/message/address_list.h"
 #include "core/message/authres.h"
@@ -32,6 +33,13 @@ struct gp_slice gp_lower(struct gp_call *call, struct gp_slice text)
     for (size_t i = 0; lower && i < text.len; i++)
         lower[i] = gp__to_lower(text.data[i]);
     return gp_slice(lower, lower ? text.len : 0);
+}
+
+struct gp_slice gp_domain_key(struct gp_call *call, struct gp_slice text)
+{
+    if (gp__api_slice(call, "gp_domain_key", text) < 0)
+        return gp_slice(NULL, 0);
+    return gp__domain_key(gp__call_arena(call), text);
 }
 
 int gp_milli_parse(struct gp_slice text, int64_t *milli_r)

@@ -217,8 +217,7 @@ static const struct gp_recipient *served_by(const struct gp_recipient *recipient
     for (size_t i = 0; recipient->replaced && i < policy->n_recipients; i++) {
         const struct gp_recipient *other = policy->recipients[i];
 
-        if (is_party(other) && gp_slice_eq(other->address.local, recipient->address.local) &&
-            gp_slice_caseeq(other->address.domain, recipient->address.domain))
+        if (is_party(other) && gp__address_same(&other->address, &recipient->address))
             return other;
     }
     return recipient;

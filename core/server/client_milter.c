@@ -42,17 +42,12 @@ static bool is_wanted(const struct changes *changes, const struct gp_recipient *
     return disposal != GP__DISPOSE_NONE && disposal != GP__DISPOSE_DROP;
 }
 
-static bool same_address(const struct gp__address *a, const struct gp__address *b)
-{
-    return gp_slice_eq(a->local, b->local) && gp_slice_caseeq(a->domain, b->domain);
-}
-
 static bool is_given(const struct gp__policy *policy, const struct gp__address *address)
 {
     for (size_t i = 0; i < policy->n_recipients; i++) {
         const struct gp_recipient *each = policy->recipients[i];
 
-        if (!each->added && same_address(&each->given->to, address))
+        if (!each->added && gp__address_same(&each->given->to, address))
             return true;
     }
     return false;
@@ -64,7 +59,7 @@ static bool is_kept(const struct changes *changes, const struct gp__address *giv
 
     for (size_t i = 0; i < policy->n_recipients; i++)
         if (is_wanted(changes, policy->recipients[i]) &&
-            same_address(&policy->recipients[i]->address, given))
+            gp__address_same(&policy->recipients[i]->address, given))
             return true;
     return false;
 }

@@ -2,8 +2,8 @@
 #include "core/server/client_milter.h"
 #include "core/server/rcpt.h"
 
-#include "core/base/ascii.h"
 #include "core/base/counts.h"
+#include "core/base/domain.h"
 #include "core/base/log.h"
 #include "core/hook/apply.h"
 
@@ -17,6 +17,7 @@ struct gp__address gp__rcpt_with_domain(struct gp__arena *arena, const struct gp
     address.text = gp__arena_printf(arena, GP_FMT "@" GP_FMT, GP_ARG(to->local), GP_ARG(hostname));
     address.local = gp_slice_sub(address.text, 0, to->local.len);
     address.domain = gp_slice_sub(address.text, to->local.len + 1, address.text.len);
+    address.key = address.domain;
     return address;
 }
 
@@ -107,18 +108,6 @@ static void forget_seen(void *arg)
     gp__map_free(&policy->seen);
 }
 
-/* The address as it compares: the local part as it is, the domain in lower case. */
-static struct gp_slice key_of(struct gp__arena *arena, const struct gp__address *address)
-{
-    struct gp_slice text = address->text;
-    char *key = gp__arena_bytes(arena, text.len + 1);
-    size_t domain = text.len - address->domain.len;
-
-    for (size_t i = 0; i < text.len; i++)
-        key[i] = i < domain ? text.data[i] : gp__to_lower(text.data[i]);
-    return gp_slice(key, text.len);
-}
-
 /* The same final address is delivered to once, however often it was given or expanded. */
 static bool is_duplicate(struct gp_recipient *recipient)
 {
@@ -128,7 +117,7 @@ static bool is_duplicate(struct gp_recipient *recipient)
 
     if (recipient->replaced)
         return false;
-    key = key_of(arena, &recipient->address);
+    key = gp__domain_key(arena, recipient->address.text);
     if (gp__map_get(&policy->seen, key))
         return true;
     if (policy->seen.count == 0)

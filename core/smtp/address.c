@@ -7,13 +7,21 @@
 #include "core/smtp/address.h"
 
 #include "core/base/ascii.h"
+#include "core/base/domain.h"
 #include "core/base/utf8.h"
 
-#define LOCAL_MAX 64u   /* RFC 5321 4.5.3.1.1 */
-#define DOMAIN_MAX 255u /* RFC 5321 4.5.3.1.2 */
-#define LABEL_MAX 63u   /* RFC 1035 2.3.4 */
-#define PATH_MAX_ 256u  /* RFC 5321 4.5.3.1.3, brackets and source route included */
+#define LOCAL_MAX 64u  /* RFC 5321 4.5.3.1.1 */
+#define LABEL_MAX 63u  /* RFC 1035 2.3.4 */
+#define PATH_MAX_ 256u /* RFC 5321 4.5.3.1.3, brackets and source route included */
 #define IP_TEXT_MAX 48u
+
+#define EMPTY                                                                                      \
+    {                                                                                              \
+        .data = "", .len = 0                                                                       \
+    }
+
+const struct gp__address gp__address_null = {
+    .text = EMPTY, .local = EMPTY, .domain = EMPTY, .key = EMPTY};
 
 struct cursor {
     struct gp_slice text;
@@ -85,7 +93,26 @@ static enum gp__address_error parse_label(struct cursor *c)
     return characters > LABEL_MAX ? GP__ADDRESS_LONG_DOMAIN : GP__ADDRESS_OK;
 }
 
-static enum gp__address_error parse_name(struct cursor *c, struct gp_slice *domain_r)
+/* In the syntax of RFC 6531 3.3 a label beyond ASCII is a U-label. */
+static enum gp__address_error check_labels(struct gp_slice domain, char buf[GP__DOMAIN_MAX + 1],
+                                           struct gp_slice *key_r)
+{
+    if (domain.len > GP__DOMAIN_MAX)
+        return GP__ADDRESS_LONG_DOMAIN;
+    switch (gp__domain_ascii(domain, buf, key_r)) {
+    case GP__DOMAIN_OK:
+        return GP__ADDRESS_OK;
+    case GP__DOMAIN_BAD:
+        return GP__ADDRESS_BAD_DOMAIN;
+    case GP__DOMAIN_LONG:
+        break;
+    }
+    return GP__ADDRESS_LONG_DOMAIN;
+}
+
+/* *key_r is the domain as it compares: itself, or in buf. */
+static enum gp__address_error parse_name(struct cursor *c, struct gp_slice *domain_r,
+                                         char buf[GP__DOMAIN_MAX + 1], struct gp_slice *key_r)
 {
     size_t start = c->at;
     enum gp__address_error error;
@@ -96,7 +123,7 @@ static enum gp__address_error parse_name(struct cursor *c, struct gp_slice *doma
             return error;
     } while (take(c, '.'));
     *domain_r = gp_slice_sub(c->text, start, c->at - start);
-    return domain_r->len > DOMAIN_MAX ? GP__ADDRESS_LONG_DOMAIN : GP__ADDRESS_OK;
+    return check_labels(*domain_r, buf, key_r);
 }
 
 /* "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 4.1.3). No other tag is registered. */
@@ -229,20 +256,26 @@ static char *put_literal(char *to, const struct gp__ip *ip)
     return to;
 }
 
-static enum gp__address_error parse_domain(struct cursor *c, struct gp__ip *ip, char **to)
+/* The domain at *to, which becomes its end. */
+static enum gp__address_error parse_domain(struct gp__arena *arena, struct cursor *c,
+                                           struct gp__address *address, char **to)
 {
-    struct gp_slice name = gp_slice(NULL, 0);
+    struct gp_slice name = gp_slice(NULL, 0), key;
+    char buf[GP__DOMAIN_MAX + 1], *start = *to;
     enum gp__address_error error;
 
     if (peek(c) == '[') {
-        error = parse_literal(c, ip);
+        error = parse_literal(c, &address->literal);
         if (!error)
-            *to = put_literal(*to, ip);
-        return error;
+            *to = put_literal(*to, &address->literal);
+    } else {
+        error = parse_name(c, &name, buf, &key);
+        if (!error)
+            *to = (char *)memcpy(*to, name.data, name.len) + name.len;
     }
-    error = parse_name(c, &name);
-    if (!error)
-        *to = (char *)memcpy(*to, name.data, name.len) + name.len;
+    address->domain = gp_slice(start, (size_t)(*to - start));
+    address->key = !error && name.len && key.data != name.data ? gp__arena_dup(arena, key)
+                                                               : address->domain;
     return error;
 }
 
@@ -262,13 +295,10 @@ static enum gp__address_error parse_mailbox(struct gp__arena *arena, struct curs
     if (error)
         return error;
     address->local = gp_slice(text, (size_t)(to - text));
-    address->domain = gp_slice(to, 0);
+    address->domain = address->key = gp_slice(to, 0);
     if (take(c, '@')) {
-        char *domain = ++to;
-
-        to[-1] = '@';
-        error = parse_domain(c, &address->literal, &to);
-        address->domain = gp_slice(domain, (size_t)(to - domain));
+        *to++ = '@';
+        error = parse_domain(arena, c, address, &to);
     } else if (!is_postmaster(c, address->local)) {
         error = GP__ADDRESS_BAD_SYNTAX;
     }
@@ -280,7 +310,8 @@ static enum gp__address_error parse_mailbox(struct gp__arena *arena, struct curs
 /* "@one.example,@two.example:" is read and forgotten (RFC 5321 4.1.1.3, appendix C). */
 static enum gp__address_error skip_route(struct cursor *c)
 {
-    struct gp_slice name;
+    char buf[GP__DOMAIN_MAX + 1];
+    struct gp_slice name, key;
     struct gp__ip ip;
 
     do {
@@ -288,7 +319,7 @@ static enum gp__address_error skip_route(struct cursor *c)
 
         if (!take(c, '@'))
             return GP__ADDRESS_BAD_SYNTAX;
-        error = peek(c) == '[' ? parse_literal(c, &ip) : parse_name(c, &name);
+        error = peek(c) == '[' ? parse_literal(c, &ip) : parse_name(c, &name, buf, &key);
         if (error)
             return error;
     } while (take(c, ','));
@@ -311,7 +342,7 @@ static enum gp__address_error parse_path(struct gp__arena *arena, struct cursor 
     if (!take(c, '<'))
         return GP__ADDRESS_BAD_SYNTAX;
     if (take(c, '>')) {
-        address->text = address->local = address->domain = GP_S("");
+        *address = gp__address_null;
         return c->flags & GP__ADDRESS_NULL ? GP__ADDRESS_OK : GP__ADDRESS_BAD_SYNTAX;
     }
     if (peek(c) == '@')
@@ -341,7 +372,7 @@ enum gp__address_error gp__mailbox_parse(struct gp__arena *arena, struct gp_slic
     struct cursor c = {.text = text, .flags = flags};
     enum gp__address_error error;
 
-    *address_r = (struct gp__address){.text = GP_S(""), .local = GP_S(""), .domain = GP_S("")};
+    *address_r = gp__address_null;
     if (text.len == 0)
         return flags & GP__ADDRESS_NULL ? GP__ADDRESS_OK : GP__ADDRESS_BAD_SYNTAX;
     error = parse_mailbox(arena, &c, address_r);
@@ -354,14 +385,20 @@ enum gp__address_error gp__domain_parse(struct gp_slice text, unsigned flags,
                                         struct gp__ip *literal_r)
 {
     struct cursor c = {.text = text, .flags = flags};
-    struct gp_slice name;
+    char buf[GP__DOMAIN_MAX + 1];
+    struct gp_slice name, key;
     enum gp__address_error error;
 
     *literal_r = (struct gp__ip){0};
-    error = peek(&c) == '[' ? parse_literal(&c, literal_r) : parse_name(&c, &name);
+    error = peek(&c) == '[' ? parse_literal(&c, literal_r) : parse_name(&c, &name, buf, &key);
     if (error)
         return error;
     return at_end(&c) ? check_whole(&c, 0) : GP__ADDRESS_BAD_DOMAIN;
+}
+
+bool gp__address_same(const struct gp__address *a, const struct gp__address *b)
+{
+    return gp_slice_eq(a->local, b->local) && gp_slice_caseeq(a->key, b->key);
 }
 
 const char *gp__address_strerror(enum gp__address_error error)

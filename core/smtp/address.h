@@ -17,9 +17,13 @@ struct gp__address {
     struct gp_slice text;   /* local@domain, canonical; "" for the null reverse-path */
     struct gp_slice local;  /* part of text; with its quotes if it needs them */
     struct gp_slice domain; /* part of text; "" for the bare postmaster; "[192.0.2.1]" */
+    struct gp_slice key;    /* the domain in A-labels: what is compared, without case */
     struct gp__ip literal;  /* family 0: the domain is a name */
     bool utf8;              /* needs SMTPUTF8 */
 };
+
+/* The null reverse-path. */
+extern const struct gp__address gp__address_null;
 
 enum gp__address_flags {
     GP__ADDRESS_NULL = 1 << 0,       /* "<>" is allowed */
@@ -31,10 +35,10 @@ enum gp__address_error {
     GP__ADDRESS_OK = 0,
     GP__ADDRESS_BAD_SYNTAX,  /* not a path */
     GP__ADDRESS_BAD_LOCAL,   /* the local part is malformed */
-    GP__ADDRESS_BAD_DOMAIN,  /* the domain is malformed */
+    GP__ADDRESS_BAD_DOMAIN,  /* the domain is malformed, or not in U-labels (RFC 5890 2.3.2.1) */
     GP__ADDRESS_BAD_LITERAL, /* "[...]" is no address literal */
     GP__ADDRESS_LONG_LOCAL,  /* over 64 octets (RFC 5321 4.5.3.1.1) */
-    GP__ADDRESS_LONG_DOMAIN, /* over 255 octets, or a label over 63 */
+    GP__ADDRESS_LONG_DOMAIN, /* over 255 octets, or a label over 63, in A-labels too */
     GP__ADDRESS_LONG_PATH,   /* over 256 octets */
     GP__ADDRESS_NEEDS_UTF8,  /* other than ASCII without SMTPUTF8 (RFC 6531 3.7.3) */
     GP__ADDRESS_ERROR_COUNT
@@ -51,6 +55,9 @@ enum gp__address_error gp__mailbox_parse(struct gp__arena *arena, struct gp_slic
 /* A domain or address literal that fills the text: the argument of HELO and EHLO. */
 enum gp__address_error gp__domain_parse(struct gp_slice text, unsigned flags,
                                         struct gp__ip *literal_r);
+
+/* Whether both name the same mailbox: the local part counts byte for byte (RFC 5321 2.4). */
+bool gp__address_same(const struct gp__address *a, const struct gp__address *b);
 
 /* What to tell a client: never NULL. */
 const char *gp__address_strerror(enum gp__address_error error);

@@ -14,6 +14,11 @@ GP_BEGIN_C
 /* ASCII letters in lower case; the slice itself when it has no capitals. */
 GP_API struct gp_slice gp_lower(struct gp_call *call, struct gp_slice text);
 
+/* What an address or a domain is compared as: the domain (what follows the last "@", or all without
+ * one) in lower case and A-labels (RFC 5890), so that both notations are one key; the local part as
+ * it is. A domain that is none keeps what is beyond ASCII. The slice itself when nothing changes. */
+GP_API struct gp_slice gp_domain_key(struct gp_call *call, struct gp_slice text);
+
 /* A decimal number with at most three decimals, as thousandths ("2.5" is 2500), and back. 0, or
  * GP_EINVAL. */
 GP_API int gp_milli_parse(struct gp_slice text, int64_t *milli_r);

@@ -93,7 +93,8 @@ GP_API uint32_t gp_dns_ttl(const struct gp_dns_answer *answer);
 /*
  * Looks a key up in a table of the configuration. 0 and a value (empty for lists), GP_ENOTFOUND,
  * or GP_ETEMP: the table could not answer, which never means "not there". The value lives until
- * the hook returns. value_r may be NULL.
+ * the hook returns. value_r may be NULL. A key that is an address or a domain is found in A-labels
+ * or U-labels, whichever it has: the table is asked for both, A-labels first.
  */
 GP_API int gp_table_lookup(struct gp_call *call, struct gp_table *table, struct gp_slice key,
                            struct gp_slice *value_r);

@@ -290,7 +290,9 @@ static enum gp_verdict on_mail(struct gp_call *call, void *self_)
 {
     const struct dnsbl *self = self_;
 
-    return self->of == OF_SENDER ? look_up(call, self, gp_sender_domain(call)) : GP_NEXT;
+    if (self->of != OF_SENDER)
+        return GP_NEXT;
+    return look_up(call, self, gp_domain_key(call, gp_sender_domain(call)));
 }
 
 /* ---- dead zones ---- */

@@ -53,7 +53,8 @@ struct keys {
 /* Lists give each message a sender of its own (VERP): digits are "#", what follows "+" is gone. */
 static struct gp_slice plain_sender(struct gp_call *call)
 {
-    struct gp_slice local = gp_sender_local(call), domain = gp_sender_domain(call);
+    struct gp_slice local = gp_sender_local(call);
+    struct gp_slice domain = gp_domain_key(call, gp_sender_domain(call));
     char *text = gp_alloc(call, local.len + 1 + domain.len + 1);
     size_t len = 0;
 
@@ -80,7 +81,7 @@ static struct keys keys_of(struct gp_call *call, const struct greylist *self)
         GP_S("t"),
         network,
         plain_sender(call),
-        gp_lower(call, gp_rcpt_address(gp_rcpt(call))),
+        gp_lower(call, gp_domain_key(call, gp_rcpt_address(gp_rcpt(call)))),
     };
 
     return (struct keys){

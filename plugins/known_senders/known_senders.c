@@ -40,11 +40,16 @@ static bool is_ours(struct gp_call *call, const struct known *self)
     return gp_slice_present(gp_auth_user(call)) || gp_client_in_any(call, self->ours);
 }
 
+static struct gp_slice folded(struct gp_call *call, struct gp_slice address)
+{
+    return gp_lower(call, gp_domain_key(call, address));
+}
+
 /* Our user's address, the other's. */
 static struct gp_slice wrote_to_key(struct gp_call *call, struct gp_slice user,
                                     struct gp_slice other)
 {
-    struct gp_slice parts[] = {GP_S("to"), gp_lower(call, user), gp_lower(call, other)};
+    struct gp_slice parts[] = {GP_S("to"), folded(call, user), folded(call, other)};
 
     return gp_state_key(call, parts, 3);
 }
@@ -54,8 +59,8 @@ static struct gp_slice wrote_key(struct gp_call *call, const struct known *self,
 {
     struct gp_slice parts[] = {
         GP_S("by"),
-        gp_lower(call, user),
-        gp_lower(call, gp_sender(call)),
+        folded(call, user),
+        folded(call, gp_sender(call)),
         gp_client_network(call, (unsigned)self->network.v4, (unsigned)self->network.v6),
     };
 

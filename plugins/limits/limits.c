@@ -102,7 +102,8 @@ static struct gp_slice who(struct gp_call *call, const struct limits *self)
     case BY_USER:
         return gp_auth_user(call);
     case BY_SENDER:
-        return gp_sender_null(call) ? gp_slice(NULL, 0) : gp_lower(call, gp_sender(call));
+        return gp_sender_null(call) ? gp_slice(NULL, 0)
+                                    : gp_lower(call, gp_domain_key(call, gp_sender(call)));
     }
     return gp_slice(NULL, 0);
 }

@@ -86,7 +86,7 @@ static struct gp_slice folder_of(struct gp_call *call, const struct maildir *sel
     if (self->folders == SINGLE)
         return self->path;
     local = element(call, gp_rcpt_local(recipient), self->fold_case);
-    domain = element(call, gp_rcpt_domain(recipient), true);
+    domain = element(call, gp_domain_key(call, gp_rcpt_domain(recipient)), true);
     if (!gp_slice_present(local) || !gp_slice_present(domain))
         return gp_slice(NULL, 0);
     if (self->folders == BY_USER)

@@ -183,6 +183,11 @@ static struct gp_slice without_brackets(struct gp_slice address)
     return address;
 }
 
+static bool is_address(struct gp_call *call, struct gp_slice a, struct gp_slice b)
+{
+    return gp_slice_caseeq(gp_domain_key(call, a), gp_domain_key(call, b));
+}
+
 /* The one that the milter was told of under this address; its case may have been lost on the way. */
 static int delete_rcpt(struct gp_call *call, struct gp_slice address)
 {
@@ -190,8 +195,8 @@ static int delete_rcpt(struct gp_call *call, struct gp_slice address)
         struct gp_recipient *rcpt = gp_rcpt_at(call, i);
         int error;
 
-        if (!gp_slice_caseeq(gp_rcpt_address(rcpt), address) &&
-            !gp_slice_caseeq(gp_rcpt_original(rcpt), address))
+        if (!is_address(call, gp_rcpt_address(rcpt), address) &&
+            !is_address(call, gp_rcpt_original(rcpt), address))
             continue;
         error = gp_judge(call, rcpt, gp_discard(call, "the milter took it off"));
         if (error)

@@ -19,10 +19,17 @@ static struct gp_slice at_domain(struct gp_slice address)
 
 /* ---- the list ---- */
 
-static bool is_there(const struct rewrite_expansion *expansion, struct gp_slice address)
+static void set_address(const struct rewrite_expansion *expansion, struct rewrite_entry *entry,
+                        struct gp_slice address)
+{
+    entry->address = address;
+    entry->key = gp_domain_key(expansion->call, address);
+}
+
+static bool is_there(const struct rewrite_expansion *expansion, struct gp_slice key)
 {
     for (size_t i = 0; i < expansion->n; i++)
-        if (gp_slice_eq(expansion->entries[i].address, address))
+        if (gp_slice_eq(expansion->entries[i].key, key))
             return true;
     return false;
 }
@@ -55,15 +62,15 @@ static int push(struct rewrite_expansion *expansion, struct gp_slice address, si
         return -1;
     if (ours && expansion->self->fold_case)
         canonical = rewrite_canonical(call, address, true);
-    if (is_there(expansion, canonical))
+    if (is_there(expansion, gp_domain_key(call, canonical)))
         return 0;
     if (depth > REWRITE_DEPTH_MAX || expansion->n == REWRITE_ADDRESSES_MAX) {
         gp_fail(call, "aliases of " GP_FMT ": %s", GP_ARG(expansion->entries[0].address),
                 depth > REWRITE_DEPTH_MAX ? "too deep" : "too many");
         return -1;
     }
-    expansion->entries[expansion->n++] = (struct rewrite_entry){
-        .address = canonical, .depth = depth, .ours = ours};
+    expansion->entries[expansion->n] = (struct rewrite_entry){.depth = depth, .ours = ours};
+    set_address(expansion, &expansion->entries[expansion->n++], canonical);
     return 0;
 }
 
@@ -147,7 +154,7 @@ static int follow(struct rewrite_expansion *expansion, size_t index)
     if (found != GP_OK && found != GP_ENOTFOUND)
         return -1;
     if (found == GP_ENOTFOUND) {
-        entry->address = kept;
+        set_address(expansion, entry, kept);
         entry->final = true;
         return 0;
     }
@@ -156,8 +163,10 @@ static int follow(struct rewrite_expansion *expansion, size_t index)
                                                     complete(expansion, kept, text),
                                                     entry->ours && expansion->self->fold_case);
 
-        if (gp_slice_eq(address, original) || gp_slice_eq(address, stripped)) {
-            entry->address = gp_slice_eq(address, original) ? original : kept;
+        bool itself = rewrite_same(expansion->call, address, original);
+
+        if (itself || rewrite_same(expansion->call, address, stripped)) {
+            set_address(expansion, entry, itself ? original : kept);
             entry->final = true;
         } else if (push(expansion, address, entry->depth + 1) < 0) {
             return -1;

@@ -19,7 +19,7 @@ struct rewrite {
 
 /* An address that was met: looked up in its turn, and final if mail goes there. */
 struct rewrite_entry {
-    struct gp_slice address;
+    struct gp_slice address, key; /* the key is what it is compared as */
     size_t depth;
     bool ours; /* its local part may be read: split, folded */
     bool final;
@@ -41,6 +41,9 @@ int rewrite_expand(struct rewrite_expansion *expansion, struct gp_slice address)
 
 /* The address as tables have it: domain in lower case, local part too if `fold`. */
 struct gp_slice rewrite_canonical(struct gp_call *call, struct gp_slice address, bool fold);
+
+/* Whether both are the same mailbox, in whatever notation their domains are. */
+bool rewrite_same(struct gp_call *call, struct gp_slice a, struct gp_slice b);
 
 /* Takes the next address off a list with commas, which do not count in quotes. Empty ones are
  * skipped; false at the end. */

@@ -15,6 +15,11 @@ struct gp_slice rewrite_canonical(struct gp_call *call, struct gp_slice address,
     return gp_format(call, GP_FMT GP_FMT, GP_ARG(gp_slice_sub(address, 0, at)), GP_ARG(lower));
 }
 
+bool rewrite_same(struct gp_call *call, struct gp_slice a, struct gp_slice b)
+{
+    return gp_slice_eq(gp_domain_key(call, a), gp_domain_key(call, b));
+}
+
 /* Where the first comma outside of quotes stands, or list.len. */
 static size_t comma(struct gp_slice list)
 {

@@ -22,15 +22,6 @@ GP_OPTIONS(struct rewrite,
            GP_OPTION_BOOL("fold_case", struct rewrite, fold_case, "false",
                           "Whether local parts are put in lower case."));
 
-static bool is_same(struct gp_slice a, struct gp_slice b)
-{
-    size_t at = gp_slice_rfind(a, '@');
-
-    return at == gp_slice_rfind(b, '@') &&
-           gp_slice_eq(gp_slice_sub(a, 0, at), gp_slice_sub(b, 0, at)) &&
-           gp_slice_caseeq(gp_slice_sub(a, at, a.len), gp_slice_sub(b, at, b.len));
-}
-
 static enum gp_verdict refused(struct gp_call *call, struct gp_slice address, int error)
 {
     return gp_fail(call, "\"" GP_FMT "\" in the aliases of " GP_FMT ": %s", GP_ARG(address),
@@ -41,7 +32,7 @@ static int rewrite_to(struct gp_call *call, struct gp_slice address)
 {
     struct gp_recipient *recipient = gp_rcpt(call);
 
-    if (is_same(address, gp_rcpt_address(recipient)))
+    if (rewrite_same(call, address, gp_rcpt_address(recipient)))
         return 0;
     gp_count(call, "rewritten", 1);
     return gp_rcpt_rewrite(call, recipient, address);

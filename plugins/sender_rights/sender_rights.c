@@ -38,43 +38,47 @@ static struct gp_slice next_item(struct gp_slice *rest)
     return gp_slice_sub(gp_slice(rest->data - end, end), begin, end - begin);
 }
 
-/* "a@b", "@b" for all of a domain, "*" for whatever there is. */
-static bool item_allows(struct gp_slice item, struct gp_slice address)
+/* "a@b", "@b" for all of a domain, "*" for whatever there is. The address is a key. */
+static bool item_allows(struct gp_call *call, struct gp_slice item, struct gp_slice address)
 {
     size_t at = gp_slice_rfind(address, '@');
 
     if (gp_slice_eq(item, GP_S("*")))
         return true;
+    item = gp_domain_key(call, item);
     if (gp_slice_starts(item, GP_S("@")))
-        return gp_slice_caseeq(item, gp_slice_sub(address, at, address.len));
+        return gp_slice_eq(item, gp_slice_sub(address, at, address.len));
     return gp_slice_caseeq(item, address);
 }
 
 /* The login itself, with the domain that is given to those without one. */
-static bool is_own(const struct sender_rights *self, struct gp_slice user, struct gp_slice address)
+static bool is_own(struct gp_call *call, const struct sender_rights *self, struct gp_slice user,
+                   struct gp_slice address)
 {
     size_t at = gp_slice_rfind(address, '@');
 
     if (!self->own_address)
         return false;
     if (gp_slice_find(user, '@') < user.len)
-        return gp_slice_caseeq(user, address);
+        return gp_slice_caseeq(gp_domain_key(call, user), address);
     return gp_slice_present(self->domain) && at < address.len &&
            gp_slice_caseeq(user, gp_slice_sub(address, 0, at)) &&
-           gp_slice_caseeq(self->domain, gp_slice_sub(address, at + 1, address.len));
+           gp_slice_eq(gp_domain_key(call, self->domain),
+                       gp_slice_sub(address, at + 1, address.len));
 }
 
-static bool may_use(const struct sender_rights *self, const struct rights *rights,
-                    struct gp_slice address)
+static bool may_use(struct gp_call *call, const struct sender_rights *self,
+                    const struct rights *rights, struct gp_slice address)
 {
     struct gp_slice rest = rights->listed;
 
-    if (is_own(self, rights->user, address))
+    address = gp_domain_key(call, address);
+    if (is_own(call, self, rights->user, address))
         return true;
     while (rest.len) {
         struct gp_slice item = next_item(&rest);
 
-        if (item.len && item_allows(item, address))
+        if (item.len && item_allows(call, item, address))
             return true;
     }
     return false;
@@ -113,7 +117,7 @@ static enum gp_verdict on_mail(struct gp_call *call, void *arg)
     if (judged < 0)
         return could_not_tell(call, self, judged);
     if (judged == 0 ||
-        (gp_sender_null(call) ? self->null_sender : may_use(self, &rights, gp_sender(call))))
+        (gp_sender_null(call) ? self->null_sender : may_use(call, self, &rights, gp_sender(call))))
         return GP_NEXT;
     gp_count(call, "refused", 1);
     return gp_reject(call, "553 5.7.1", "This login may not send as this address");
@@ -128,7 +132,7 @@ static bool field_allowed(struct gp_call *call, const struct sender_rights *self
         n = gp_mailboxes_parse(call, gp_header_value(call, field), &mailboxes, &malformed);
 
     for (size_t i = 0; i < n; i++)
-        if (!may_use(self, rights, gp_mailbox(mailboxes, i, GP_MAILBOX_ADDRESS)))
+        if (!may_use(call, self, rights, gp_mailbox(mailboxes, i, GP_MAILBOX_ADDRESS)))
             return false;
     return malformed == 0;
 }

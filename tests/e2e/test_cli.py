@@ -217,6 +217,7 @@ hostname: mx.example.test
 tables:
   ours: [example.test, plain.test]
   people: [jo@example.test]
+  both: [jo@xn--bcher-kva.test, jo@ü.test]
 targets:
   mailboxes: {maildir: {path: mail}}
   outside: {discard: {}}
@@ -226,6 +227,8 @@ listeners:
 routes:
   - {name: people, match: {recipient: example.test}, valid: people, to: mailboxes, mode: direct}
   - {name: plain, match: {recipient: ours}, to: mailboxes, mode: direct}
+  - {name: in_u, match: {recipient: bücher.test}, valid: both, to: mailboxes, mode: direct}
+  - {name: in_a, match: {recipient: XN--tda.test}, valid: both, to: mailboxes, mode: direct}
   - {name: world, match: {relay: true}, to: outside, mode: direct}
 """
 
@@ -258,6 +261,20 @@ class Route(harness.TestCase):
         self.assertIn("no such recipient", out)
         self.assertRegex(out, r"answer: 550 5\.1\.1 ")
         self.assertNotIn("route plain", out)
+
+    def test_both_notations(self):
+        """U-labels and A-labels are one domain, whichever the configuration has (RFC 5890)."""
+        for to, key in (("jo@xn--bcher-kva.test", None), ("jo@bücher.test", "xn--bcher-kva.test"),
+                        ("jo@BÜCHER.test", "xn--bcher-kva.test"), ("jo@xn--tda.test", None),
+                        ("jo@ü.test", "xn--tda.test")):
+            code, out, _ = self.route("<>", to)
+            self.assertEqual(code, 0, out)
+            self.assertRegex(out, r"route (in_u|in_a) +matches")
+            self.assertIn("valid by table both: yes", out)
+            self.assertEqual(f"its domain is compared as {key}" in out, key is not None, out)
+        code, _, errors = self.route("<>", "jo@☃.test")
+        self.assertEqual(code, 1)
+        self.assertIn("Bad domain", errors)
 
     def test_postmaster(self):
         """Without a domain it is this host's (RFC 5321 4.5.1)."""
@@ -292,9 +309,10 @@ class Route(harness.TestCase):
         server = self.server(ROUTES + "log: {to: stderr, format: json}\n", listeners=2)
         with harness.Client(server.address_of("mx")) as client:
             client.hello()
-            client.command("MAIL FROM:<s@example.com>", 250)
+            client.command("MAIL FROM:<s@example.com> SMTPUTF8", 250)
             for to in ("jo@example.test", "any@plain.test", "nobody@example.test",
-                       "x@elsewhere.test"):
+                       "x@elsewhere.test", "jo@bücher.test", "jo@xn--bcher-kva.test",
+                       "jo@xn--tda.test", "jo@ü.test", "x@ü.test"):
                 code, out, _ = self.route("s@example.com", to)
                 reply = client.command(f"RCPT TO:<{to}>")
                 self.assertEqual(reply.code == 250, code == 0, (out, reply))

@@ -28,7 +28,7 @@ SMTP_SYSTEM = {"string.h", "stdint.h", "stdbool.h", "stddef.h", "limits.h"}
 
 # Headers that one folder may include, and those that only one file of it may.
 ONLY_RUNTIME = ("uv.h", "uv/", "openssl/", "unbound.h", "unbound-event.h", "curl/")
-ONE_FILE = {"ltdl.h": "plugin", "libfyaml.h": "config", "seccomp.h": "process",
+ONE_FILE = {"idn2.h": "base", "ltdl.h": "plugin", "libfyaml.h": "config", "seccomp.h": "process",
             "microhttpd.h": "console"}
 
 

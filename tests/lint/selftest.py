@@ -123,9 +123,9 @@ class Lints(unittest.TestCase):
                 (self.root / path).unlink()
 
     def test_two_folders_of_one_rank(self):
-        self.plant("core/server/a.c", '#include "core/spool/log.h"\n')
+        self.plant("core/plugin/a.c", '#include "core/config/value.h"\n')
         self.assertEqual(self.run_lint("layers").returncode, 0)
-        self.plant("core/spool/a.c", '#include "core/server/session.h"\n')
+        self.plant("core/config/a.c", '#include "core/plugin/api.h"\n')
         self.assertIn("include each other", self.run_lint("layers").stdout)
 
     def test_missing_licence(self):

@@ -36,6 +36,10 @@ static const struct report_case refused[] = {
      "F:5:17: error: \"X\" is in the table twice\n"
      "    tables: {a: [x, X]}\n"
      "                    ^\n"},
+    {"table entry in both notations", true, "tables: {a: [a@b\xc3\xbc.test, a@XN--b-eha.test]}\n",
+     "F:5:25: error: \"a@XN--b-eha.test\" is in the table twice\n"
+     "    tables: {a: [a@b\xc3\xbc.test, a@XN--b-eha.test]}\n"
+     "                            ^\n"},
     {"table entry", true, "tables: {a: [[x]]}\n",
      "F:5:14: error: a table in place lists keys, or key: value\n"
      "    tables: {a: [[x]]}\n"
@@ -282,6 +286,17 @@ static const struct report_case refused[] = {
      "\"sign\"?\n"
      "          when: {any: [{note: sgin.done}, {note: sign.done}, {note: done}]}\n"
      "                        ^\n"},
+    {"domains that are none", true,
+     "chains:\n"
+     "  c:\n"
+     "    - sign:\n"
+     "      when: {sender: [\xe2\x98\x83.test, a@\xe2\x98\x83.test, .\xc3\xbc.test]}\n",
+     "F:8:23: error: \"sender\" must be in valid U-labels (RFC 5891), not \"\xe2\x98\x83.test\"\n"
+     "          when: {sender: [\xe2\x98\x83.test, a@\xe2\x98\x83.test, .\xc3\xbc.test]}\n"
+     "                          ^\n"
+     "F:8:31: error: \"sender\" must be in valid U-labels (RFC 5891), not \"a@\xe2\x98\x83.test\"\n"
+     "          when: {sender: [\xe2\x98\x83.test, a@\xe2\x98\x83.test, .\xc3\xbc.test]}\n"
+     "                                  ^\n"},
     {"addresses", true,
      "chains:\n"
      "  c:\n"
@@ -752,6 +767,10 @@ static const struct report_case refused[] = {
 };
 
 static const struct report_case accepted[] = {
+    {"table entry without a domain", true, "tables: {a: [m\xc3\xbcller, a@\xe2\x98\x83.test]}\n",
+     "F:5:22: warning: the domain of \"a@\xe2\x98\x83.test\" is none (RFC 5891): no address has it\n"
+     "    tables: {a: [m\xc3\xbcller, a@\xe2\x98\x83.test]}\n"
+     "                         ^\n"},
     {"spool", true, "spool: {path: /memory}\nqueue: {fast: {warn: 5d}}\n",
      "F:5:15: warning: the spool: /memory is memory\n"
      "    spool: {path: /memory}\n"

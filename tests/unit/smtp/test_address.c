@@ -165,6 +165,14 @@ static const struct {
     /* UTF-8 */
     {GP_S("<\xc3\xbc@b>"), OK, "\xc3\xbc@b", "\xc3\xbc"},
     {GP_S("<a@\xc3\xbc.example>"), OK, "a@\xc3\xbc.example", "a"},
+    {GP_S("<a@\xc3\x9c.example>"), OK, "a@\xc3\x9c.example", "a"},
+    {GP_S("<a@\xe2\x98\x83.example>"), DOMAIN, NULL, NULL}, /* no U-label (RFC 6531 3.3) */
+    {GP_S("<a@-\xc3\xbc.example>"), DOMAIN, NULL, NULL},
+    {GP_S("<a@b\xe3\x80\x82"
+          "example>"),
+     DOMAIN, NULL, NULL}, /* no dot */
+    {GP_S("<@\xe2\x98\x83.example:a@b>"), DOMAIN, NULL, NULL},
+    {GP_S("<a@" X50 "xxxxxx\xc3\xbc.example>"), LONG_DOMAIN, NULL, NULL}, /* in A-labels */
     {GP_S("<\"\xc3\xbc \"@b>"), OK, "\"\xc3\xbc \"@b", "\"\xc3\xbc \""},
     {GP_S("<\"\xc3\xbc\"@b>"), OK, "\xc3\xbc@b", "\xc3\xbc"},
     {GP_S("<\xf0\x9f\x98\x80@b>"), OK, "\xf0\x9f\x98\x80@b", "\xf0\x9f\x98\x80"},
@@ -342,8 +350,38 @@ static void test_domains(void **state)
     for (size_t i = 0; i < sizeof domains / sizeof domains[0]; i++)
         assert_int_equal(gp__domain_parse(domains[i].text, 0, &ip), domains[i].error);
     assert_int_equal(gp__domain_parse(GP_S("\xc3\xbc"), GP__ADDRESS_UTF8, &ip), OK);
+    assert_int_equal(gp__domain_parse(GP_S("\xe2\x98\x83"), GP__ADDRESS_UTF8, &ip), DOMAIN);
     assert_int_equal(gp__domain_parse(GP_S("[IPv6:::1]"), 0, &ip), OK);
     assert_int_equal(ip.family, 6);
+}
+
+static bool same(struct gp_slice a, struct gp_slice b)
+{
+    struct gp__address first, second;
+
+    assert_int_equal(gp__mailbox_parse(arena, a, all_flags, &first), OK);
+    assert_int_equal(gp__mailbox_parse(arena, b, all_flags, &second), OK);
+    return gp__address_same(&first, &second);
+}
+
+static void test_same(void **state)
+{
+    struct gp__address address;
+
+    (void)state;
+    assert_true(same(GP_S("a@B.example"), GP_S("a@b.EXAMPLE")));
+    assert_true(same(GP_S("\"a\"@b"), GP_S("a@b")));
+    assert_true(same(GP_S("a@\xc3\xbc.example"), GP_S("a@XN--TDA.example")));
+    assert_true(same(GP_S("a@\xc3\x9c.example"), GP_S("a@u\xcc\x88.example")));
+    assert_true(same(GP_S("a@[IPv6:::1]"), GP_S("a@[IPv6:0::1]")));
+    assert_true(same(GP_S(""), GP_S("")));
+    assert_true(same(GP_S("postmaster"), GP_S("postmaster")));
+    assert_false(same(GP_S("a@b"), GP_S("A@b")));
+    assert_false(same(GP_S("\xc3\xbc@b"), GP_S("u\xcc\x88@b"))); /* local parts: RFC 6531 3.2 */
+    assert_false(same(GP_S("a@\xc3\xbc.example"), GP_S("a@u.example")));
+    assert_false(same(GP_S("a@b"), GP_S("")));
+    assert_int_equal(gp__mailbox_parse(arena, GP_S("a@B.example"), 0, &address), OK);
+    assert_ptr_equal(address.key.data, address.domain.data); /* in ASCII it costs nothing */
 }
 
 static void test_errors_have_texts(void **state)
@@ -356,13 +394,10 @@ static void test_errors_have_texts(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_cut_and_followed),
-        cmocka_unit_test(test_mailbox_again),
-        cmocka_unit_test(test_mailbox),
-        cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_domains),
-        cmocka_unit_test(test_errors_have_texts),
+        cmocka_unit_test(test_paths),         cmocka_unit_test(test_cut_and_followed),
+        cmocka_unit_test(test_mailbox_again), cmocka_unit_test(test_mailbox),
+        cmocka_unit_test(test_flags),         cmocka_unit_test(test_domains),
+        cmocka_unit_test(test_same),          cmocka_unit_test(test_errors_have_texts),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
