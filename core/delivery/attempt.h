@@ -9,7 +9,7 @@
 
 #include "core/base/buf.h"
 #include "core/smtp/reply.h"
-#include "core/spool/place.h"
+#include "core/spool/spool.h"
 
 #include <gatepost/role.h>
 

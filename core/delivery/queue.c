@@ -162,7 +162,7 @@ const struct gp__plan_queue *gp__queue_policy(const struct gp__queue *queue,
 /* ---- segments ---- */
 
 /* Where it is, or belongs. */
-static size_t find_segment(const struct gp__queue *queue, uint64_t number)
+size_t gp__queue_find_segment(const struct gp__queue *queue, uint64_t number)
 {
     size_t low = 0, high = queue->n_segments;
 
@@ -179,7 +179,7 @@ static size_t find_segment(const struct gp__queue *queue, uint64_t number)
 
 static struct gp__queue_segment *segment_of(struct gp__queue *queue, uint64_t number)
 {
-    size_t at = find_segment(queue, number);
+    size_t at = gp__queue_find_segment(queue, number);
     struct gp__queue_segment *segment;
 
     if (at < queue->n_segments && queue->segments[at]->number == number)
@@ -206,7 +206,7 @@ struct gp__queue_segment *gp__queue_segment_at(const struct gp__queue *queue, si
 
 void gp__queue_forget_segment(struct gp__queue *queue, uint64_t number)
 {
-    size_t at = find_segment(queue, number);
+    size_t at = gp__queue_find_segment(queue, number);
     struct gp__queue_segment *segment;
 
     if (at == queue->n_segments || queue->segments[at]->number != number)
@@ -221,34 +221,42 @@ void gp__queue_forget_segment(struct gp__queue *queue, uint64_t number)
     gp__free(segment);
 }
 
-void gp__queue_note_done(struct gp__queue *queue, struct gp__place place)
+void gp__queue_note_done(struct gp__queue *queue, struct gp__place place, uint32_t check)
 {
     struct gp__queue_segment *segment = segment_of(queue, place.segment);
 
     GP__GROW(segment->done, segment->done_cap, segment->n_done + 1);
-    segment->done[segment->n_done++] = place.offset;
+    segment->done[segment->n_done++] = (struct gp__queue_finished){.offset = place.offset,
+                                                                   .check = check};
 }
 
 /* ---- messages ---- */
 
-static void append(struct gp__queued *message, struct gp__queue_segment *segment)
+/* By offset: nearly always at the end. */
+static void insert(struct gp__queued *message, struct gp__queue_segment *segment)
 {
+    struct gp__queued *before = segment->last;
+
+    while (before && before->offset > message->offset)
+        before = before->prev;
     message->segment = segment;
-    message->next = NULL;
-    message->prev = segment->last;
-    if (segment->last)
-        segment->last->next = message;
+    message->prev = before;
+    message->next = before ? before->next : segment->first;
+    if (message->next)
+        message->next->prev = message;
+    else
+        segment->last = message;
+    if (before)
+        before->next = message;
     else
         segment->first = message;
-    segment->last = message;
     segment->n_live++;
 }
 
-static void unlink_message(struct gp__queue *queue, struct gp__queued *message)
+static void unlink_message(struct gp__queued *message)
 {
     struct gp__queue_segment *segment = message->segment;
 
-    gp__queue_walks_pass(queue, message);
     if (message->prev)
         message->prev->next = message->next;
     else
@@ -270,7 +278,7 @@ struct gp__queued *gp__queue_add(struct gp__queue *queue, const struct gp__queue
     message->offset = spec->place.offset;
     message->flags = spec->large ? GP__QUEUED_LARGE : 0;
     gp__links_add(&queue->messages, &message->link);
-    append(message, segment_of(queue, spec->place.segment));
+    insert(message, segment_of(queue, spec->place.segment));
     return message;
 }
 
@@ -291,18 +299,18 @@ struct gp__place gp__queued_place(const struct gp__queued *message)
 
 void gp__queue_move(struct gp__queue *queue, struct gp__queued *message, struct gp__place place)
 {
-    gp__queue_note_done(queue, gp__queued_place(message));
-    unlink_message(queue, message);
+    gp__queue_note_done(queue, gp__queued_place(message), (uint32_t)message->link.hash);
+    unlink_message(message);
     message->offset = place.offset;
-    append(message, segment_of(queue, place.segment));
+    insert(message, segment_of(queue, place.segment));
 }
 
 void gp__queue_drop(struct gp__queue *queue, struct gp__queued *message)
 {
     if (message->groups)
         abort(); /* it has recipients left */
-    gp__queue_note_done(queue, gp__queued_place(message));
-    unlink_message(queue, message);
+    gp__queue_note_done(queue, gp__queued_place(message), (uint32_t)message->link.hash);
+    unlink_message(message);
     gp__links_remove(&queue->messages, &message->link);
     gp__free(message);
 }
@@ -333,6 +341,8 @@ struct gp__group *gp__queue_add_group(struct gp__queue *queue, struct gp__queued
 
     group->message = message;
     group->sibling = message->groups;
+    if (group->sibling)
+        group->sibling->before = group;
     message->groups = group;
     group->left = spec->left;
     group->first = spec->first;
@@ -362,13 +372,15 @@ struct gp__group *gp__queue_split(struct gp__queue *queue, struct gp__group *gro
     part->left = some;
     part->heap = 0;
     part->state = GP__GROUP_LOOSE;
-    part->flags |= GP__GROUP_CHANGED;
     /* The text has one user more; what it is does not matter. */
     if (group->text)
         queue->text_by_number[group->text]->refs++;
     group->left &= ~some;
-    group->flags |= GP__GROUP_CHANGED;
+    part->before = group;
+    if (part->sibling)
+        part->sibling->before = part;
     group->sibling = part;
+    group->message->flags |= GP__QUEUED_CHANGED;
     gp__queue_destination_ref(queue, part->destination);
     queue->n_groups++;
     queue->by_state[GP__GROUP_LOOSE]++;
@@ -377,11 +389,12 @@ struct gp__group *gp__queue_split(struct gp__queue *queue, struct gp__group *gro
 
 static void unlink_group(struct gp__group *group)
 {
-    struct gp__group **at = &group->message->groups;
-
-    while (*at != group)
-        at = &(*at)->sibling;
-    *at = group->sibling;
+    if (group->before)
+        group->before->sibling = group->sibling;
+    else
+        group->message->groups = group->sibling;
+    if (group->sibling)
+        group->sibling->before = group->before;
 }
 
 bool gp__queue_remove(struct gp__queue *queue, struct gp__group *group)
@@ -395,11 +408,9 @@ bool gp__queue_remove(struct gp__queue *queue, struct gp__group *group)
     queue->by_state[GP__GROUP_LOOSE]--;
     queue->n_groups--;
     gp__free(group);
-    if (message->groups) {
-        for (group = message->groups; group; group = group->sibling)
-            group->flags |= GP__GROUP_CHANGED;
+    message->flags |= GP__QUEUED_CHANGED;
+    if (message->groups)
         return false;
-    }
     gp__queue_drop(queue, message);
     return true;
 }
@@ -410,7 +421,7 @@ void gp__queue_reroute(struct gp__queue *queue, struct gp__group *group, gp__nam
     struct gp__queue_destination *old = group->destination;
 
     group->route = route;
-    group->flags |= GP__GROUP_CHANGED;
+    group->message->flags |= GP__QUEUED_CHANGED;
     set_destination(queue, group, domain);
     gp__queue_destination_unref(queue, old);
 }
@@ -435,7 +446,8 @@ static void count_segments(const struct gp__queue *queue, struct gp__queue_stats
     for (size_t i = 0; i < queue->n_segments; i++) {
         const struct gp__queue_segment *segment = queue->segments[i];
 
-        stats->bytes += gp__queue_chunk(sizeof *segment) + segment->done_cap * sizeof(uint32_t);
+        stats->bytes += gp__queue_chunk(sizeof *segment) +
+                        segment->done_cap * sizeof(struct gp__queue_finished);
         if (segment->first &&
             (stats->oldest_ms == 0 || segment->first->arrived_ms < stats->oldest_ms))
             stats->oldest_ms = segment->first->arrived_ms;

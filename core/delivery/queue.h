@@ -45,7 +45,6 @@ enum gp__group_state {
 
 enum gp__group_flags {
     GP__GROUP_WARNED = 1 << 0, /* its sender was told of the delay */
-    GP__GROUP_CHANGED = 1 << 1 /* it is not what its entry says: a compaction writes it down */
 };
 
 struct gp__queue;
@@ -54,7 +53,7 @@ struct gp__queue_destination;
 
 struct gp__group {
     struct gp__queued *message;
-    struct gp__group *sibling; /* the next of the message */
+    struct gp__group *sibling, *before; /* the next of the message, and the one before */
     struct gp__queue_destination *destination;
     union {
         struct {
@@ -80,19 +79,25 @@ struct gp__group {
 };
 
 enum gp__queued_flags {
-    GP__QUEUED_LARGE = 1 << 0,  /* its content is a file of its own */
-    GP__QUEUED_MOVING = 1 << 1, /* is being written anew */
+    GP__QUEUED_LARGE = 1 << 0,   /* its content is a file of its own */
+    GP__QUEUED_MOVING = 1 << 1,  /* is being written anew */
+    GP__QUEUED_CHANGED = 1 << 2, /* it is not what its entry says: a compaction writes it down */
 };
 
 struct gp__queued {
     struct gp__link link; /* by hash of its id */
     struct gp__group *groups;
     struct gp__queue_segment *segment;
-    struct gp__queued *next, *prev; /* of the segment, in the order they came */
+    struct gp__queued *next, *prev; /* of the segment, by offset */
     uint64_t arrived_ms;
     uint64_t sender; /* hash of the reverse-path in lower case */
     uint32_t offset;
     uint32_t flags; /* enum gp__queued_flags */
+};
+
+/* An entry that is finished, by its offset and the check of its id. */
+struct gp__queue_finished {
+    uint32_t offset, check;
 };
 
 /* A segment of the spool that was seen: what lives in it, and where what lived in it was. */
@@ -100,7 +105,7 @@ struct gp__queue_segment {
     uint64_t number;
     struct gp__queued *first, *last;
     uint64_t n_live;
-    uint32_t *done; /* offsets of entries that are finished, in the order they were */
+    struct gp__queue_finished *done; /* in the order they were */
     size_t n_done, done_cap;
 };
 
@@ -177,7 +182,7 @@ bool gp__queue_remove(struct gp__queue *queue, struct gp__group *group);
 void gp__queue_drop(struct gp__queue *queue, struct gp__queued *message);
 
 /* An entry that was finished when it was found. */
-void gp__queue_note_done(struct gp__queue *queue, struct gp__place place);
+void gp__queue_note_done(struct gp__queue *queue, struct gp__place place, uint32_t check);
 
 /* Segments, by number. */
 size_t gp__queue_n_segments(const struct gp__queue *queue);
@@ -203,6 +208,9 @@ struct gp__queue_answer {
  * over. The caller lets it wait until then. */
 uint64_t gp__queue_tried(struct gp__queue *queue, struct gp__group *group,
                          const struct gp__queue_answer *answer, uint64_t now_ms);
+
+/* The target of its destination; 0: it is to be routed. */
+gp__name gp__queue_target(const struct gp__group *group);
 
 /* In a bucket, until a time (0: for ever). */
 void gp__queue_hold(struct gp__queue *queue, struct gp__group *group, gp__name bucket,
@@ -257,7 +265,7 @@ enum gp__queue_event gp__queue_event(struct gp__queue *queue, uint64_t now_ms,
 /* When to look again, if nothing else happens. UINT64_MAX: never. */
 uint64_t gp__queue_next(const struct gp__queue *queue);
 
-/* ---- operators: filters, walks, pauses ---- */
+/* ---- operators: filters, going through all, pauses ---- */
 
 /* All that is set must hold. */
 struct gp__queue_filter {
@@ -270,19 +278,13 @@ struct gp__queue_filter {
 
 bool gp__queue_matches(const struct gp__queue_filter *filter, const struct gp__group *group);
 
-/* Goes through all messages in the order of their places, over as many turns as it takes, while the
- * queue changes. Zeroed to begin with; at most 64 at once. */
-struct gp__queue_walk {
-    struct gp__queue_walk *others;
-    uint64_t segment; /* in which it is */
-    struct gp__queued *next;
-    bool begun;
-};
+/* The message that lies next after a place, in order of places; NULL: there is none. From {0, 0} on
+ * through all, however the queue changes between. Walks one segment's messages. */
+struct gp__queued *gp__queue_after(const struct gp__queue *queue, struct gp__place place);
 
-/* 0, or -1: there are too many. */
-int gp__queue_walk_begin(struct gp__queue *queue, struct gp__queue_walk *walk);
-struct gp__queued *gp__queue_walk_next(struct gp__queue *queue, struct gp__queue_walk *walk);
-void gp__queue_walk_end(struct gp__queue *queue, struct gp__queue_walk *walk);
+/* The next one, in the same order. */
+struct gp__queued *gp__queue_next_message(const struct gp__queue *queue,
+                                          const struct gp__queued *message);
 
 /* What matches becomes PAUSED when it is due, until it is resumed. Walks all. 0, or -1: too many, or
  * there is no such pause. */

@@ -128,6 +128,11 @@ void gp__queue_destination_unref(struct gp__queue *queue, struct gp__queue_desti
     }
 }
 
+gp__name gp__queue_target(const struct gp__group *group)
+{
+    return group->destination->target;
+}
+
 /* How many attempts at a time. One that is down is probed with one. */
 static uint32_t limit_of(const struct gp__queue_destination *destination)
 {

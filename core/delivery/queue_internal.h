@@ -94,7 +94,6 @@ struct gp__queue {
 
     struct gp__queue_pause pauses[GP__QUEUE_PAUSES_MAX];
     size_t n_pauses;
-    struct gp__queue_walk *walks;
 
     uint64_t random;
     uint64_t n_groups, by_state[GP__GROUP_STATES];
@@ -106,6 +105,9 @@ static inline size_t gp__queue_chunk(size_t size)
 {
     return size <= 24 ? 32 : (size + 8 + 15) / 16 * 16;
 }
+
+/* Where a segment is among them, or belongs. */
+size_t gp__queue_find_segment(const struct gp__queue *queue, uint64_t number);
 
 /* 0 to bound - 1. */
 uint64_t gp__queue_random(struct gp__queue *queue, uint64_t bound);
@@ -147,10 +149,8 @@ uint32_t gp__queue_text_take(struct gp__queue *queue, struct gp_slice text, stru
 void gp__queue_text_drop(struct gp__queue *queue, uint32_t number);
 void gp__queue_texts_free(struct gp__queue *queue);
 
-/* ---- queue_walk.c ---- */
+/* ---- queue_select.c ---- */
 
-/* A message leaves its place: walks that stand on it go on to the next. */
-void gp__queue_walks_pass(struct gp__queue *queue, const struct gp__queued *message);
 bool gp__queue_is_paused(const struct gp__queue *queue, const struct gp__group *group);
 void gp__queue_pauses_free(struct gp__queue *queue);
 

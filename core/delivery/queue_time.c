@@ -24,13 +24,17 @@ static uint64_t expires_at(const struct gp__queue *queue, const struct gp__group
     return group->message->arrived_ms + gp__queue_policy(queue, group)->expire_ms;
 }
 
-/* UINT64_MAX: never, or it was. */
+/* UINT64_MAX: never, or it was. One that is just about to be tried is given the time for that. */
 static uint64_t warns_at(const struct gp__queue *queue, const struct gp__group *group)
 {
     uint64_t after = gp__queue_policy(queue, group)->warn_ms;
+    uint64_t at = group->message->arrived_ms + after;
 
-    return after == 0 || (group->flags & GP__GROUP_WARNED) ? UINT64_MAX
-                                                           : group->message->arrived_ms + after;
+    if (after == 0 || (group->flags & GP__GROUP_WARNED))
+        return UINT64_MAX;
+    if (group->state == GP__GROUP_READY && at < group->due_ms + GRACE_MS)
+        return group->due_ms + GRACE_MS;
+    return at;
 }
 
 /* When one that is READY has waited for too long. */
@@ -132,7 +136,7 @@ static void note(struct gp__queue *queue, struct gp__group *group,
     group->klass = answer->reply.klass;
     group->subject = answer->reply.subject;
     group->detail = answer->reply.detail;
-    group->flags |= GP__GROUP_CHANGED;
+    group->message->flags |= GP__QUEUED_CHANGED;
     if (group->tries < UINT16_MAX)
         group->tries++;
 }
@@ -180,7 +184,8 @@ static enum gp__queue_event on_time(struct gp__queue *queue, struct gp__group *g
         return GP__QUEUE_UNHELD;
     }
     if (warns_at(queue, group) <= now_ms) {
-        group->flags |= GP__GROUP_WARNED | GP__GROUP_CHANGED;
+        group->flags |= GP__GROUP_WARNED;
+        group->message->flags |= GP__QUEUED_CHANGED;
         gp__queue_arm(queue, group);
         return GP__QUEUE_WARN;
     }

@@ -157,23 +157,30 @@ static unsigned notify_flag(struct gp_slice word)
     return gp_slice_caseeq(word, GP_S("DELAY")) ? GP__NOTIFY_DELAY : 0;
 }
 
-static const struct gp__reply *read_notify(struct reading *r, struct gp_slice value)
+int gp__notify_parse(struct gp_slice value, unsigned *notify_r)
 {
     struct gp_slice rest = value;
     unsigned notify = 0;
 
     if (value.len == 0)
-        return &bad_notify;
+        return -1;
     while (gp_slice_present(rest)) {
         unsigned flag = notify_flag(gp_slice_split(&rest, ','));
 
         if (flag == 0)
-            return &bad_notify;
+            return -1;
         notify |= flag;
     }
     if ((notify & GP__NOTIFY_NEVER) && notify != GP__NOTIFY_NEVER) /* RFC 3461 4.1 */
+        return -1;
+    *notify_r = notify;
+    return 0;
+}
+
+static const struct gp__reply *read_notify(struct reading *r, struct gp_slice value)
+{
+    if (gp__notify_parse(value, &r->rcpt->notify) < 0)
         return &bad_notify;
-    r->rcpt->notify = notify;
     r->rcpt->notify_text = value;
     return NULL;
 }

@@ -23,6 +23,9 @@ const struct gp__reply *gp__rcpt_parameters(struct gp__arena *arena, struct gp_s
                                             const struct gp__smtp_settings *settings,
                                             unsigned extensions, struct gp__rcpt *rcpt);
 
+/* The value of NOTIFY ("SUCCESS,FAILURE") as enum gp__dsn_notify. 0, or -1: it is none. */
+int gp__notify_parse(struct gp_slice value, unsigned *notify_r);
+
 /* A parameter by its keyword in any case, or NULL. */
 const struct gp__parameter *gp__parameter_find(const struct gp__parameter *parameters, size_t n,
                                                struct gp_slice keyword);

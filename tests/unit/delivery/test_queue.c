@@ -424,7 +424,7 @@ static void test_split(void **state)
     assert_int_equal(part->state, GP__GROUP_LOOSE);
     assert_ptr_equal(gp__queue_split(queue, part, 2), part);
     assert_false(gp__queue_remove(queue, part));
-    assert_true(group->flags & GP__GROUP_CHANGED);
+    assert_true(message->flags & GP__QUEUED_CHANGED);
     assert_ptr_equal(gp__queue_find(queue, message->link.hash), message);
     assert_int_equal(gp__queue_segment_at(queue, 0)->n_live, 1);
     assert_true(gp__queue_remove(queue, group));
@@ -535,34 +535,48 @@ static void test_pauses(void **state)
     assert_int_equal(gp__queue_n_pauses(queue), GP__QUEUE_PAUSES_MAX);
 }
 
-/* A walk sees everything once, though what it stands on goes. */
-static void test_walk(void **state)
+/* Pages see everything once, though the queue changes between them. */
+static void test_pages(void **state)
 {
-    struct gp__queue_walk walk = {.begun = false}, many[65] = {{.begun = false}};
+    struct gp__place at = {.segment = 0};
     struct gp__queued *message;
-    size_t n = 0;
+    uint64_t n = 0;
 
     (void)state;
+    assert_null(gp__queue_after(queue, at));
     for (int i = 0; i < 40000; i++)
         add_ready("world", "example.org", 0);
-    assert_int_equal(gp__queue_walk_begin(queue, &walk), 0);
-    while ((message = gp__queue_walk_next(queue, &walk))) {
-        assert_int_equal(message->link.hash, ++n);
-        if (n % 3 == 0)
-            gp__queue_remove(queue, message->groups);
-        if (n % 3 == 1 && walk.next && n + 1 < 40000) {
-            gp__queue_remove(queue, walk.next->groups); /* the one it would give next */
-            n++;
+    while ((message = gp__queue_after(queue, at))) {
+        for (int k = 0; k < 100 && message; k++) {
+            assert_int_equal(message->link.hash, ++n);
+            at = gp__queued_place(message);
+            message = gp__queue_next_message(queue, message);
         }
+        gp__queue_remove(queue, gp__queue_find(queue, n)->groups); /* what the next begins with */
     }
     assert_int_equal(n, 40000);
-    gp__queue_walk_end(queue, &walk);
-    gp__queue_walk_end(queue, &walk);
-    for (size_t i = 0; i < 64; i++)
-        assert_int_equal(gp__queue_walk_begin(queue, &many[i]), 0);
-    assert_int_equal(gp__queue_walk_begin(queue, &many[64]), -1);
-    for (size_t i = 0; i < 64; i++)
-        gp__queue_walk_end(queue, &many[i]);
+    assert_null(gp__queue_after(queue, (struct gp__place){.segment = 99}));
+}
+
+/* What is added out of order stands in order. */
+static void test_order(void **state)
+{
+    static const uint32_t offsets[] = {5, 1, 9, 3, 7};
+    struct gp__place at = {.segment = 0};
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        struct gp__queue_message message = {.place = {.segment = 2, .offset = offsets[i]}, .id = 1};
+
+        gp__queue_add(queue, &message);
+    }
+    for (uint32_t offset = 1; offset <= 9; offset += 2) {
+        struct gp__queued *message = gp__queue_after(queue, at);
+
+        at = gp__queued_place(message);
+        assert_int_equal(at.offset, offset);
+    }
+    assert_null(gp__queue_after(queue, at));
 }
 
 /* ---- at size ---- */
@@ -571,7 +585,6 @@ static void test_size(void **state)
 {
     struct gp__queue_answer answer = {.reply = GP__REPLY(450, 4, 2, 0, "busy")};
     struct gp__queue_filter filter = {.sender = gp__queue_hash(GP_S("a@example.org"))};
-    struct gp__queue_walk walk = {.begun = false};
     struct gp__queue_stats stats;
     struct gp__queued *message;
     struct gp__group *group;
@@ -588,8 +601,8 @@ static void test_size(void **state)
     assert_true(stats.bytes / MANY <= 256);
     print_message("%llu bytes a group; %llu of memory for %u\n",
                   (unsigned long long)stats.group_bytes, (unsigned long long)stats.bytes, MANY);
-    assert_int_equal(gp__queue_walk_begin(queue, &walk), 0);
-    while ((message = gp__queue_walk_next(queue, &walk)))
+    message = gp__queue_after(queue, (struct gp__place){.segment = 0});
+    for (; message; message = gp__queue_next_message(queue, message))
         found += gp__queue_matches(&filter, message->groups);
     assert_int_equal(found, MANY);
     /* All are due, all are tried once more, all go. */
@@ -628,7 +641,8 @@ int main(void)
         TEST(test_move),
         TEST(test_filters),
         TEST(test_pauses),
-        TEST(test_walk),
+        TEST(test_pages),
+        TEST(test_order),
         TEST(test_size),
     };
 

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define WALKS_MAX 64u
-
 /* ---- filters ---- */
 
 static bool names_match(const struct gp__queue_filter *filter, const struct gp__group *group)
@@ -28,76 +26,35 @@ bool gp__queue_matches(const struct gp__queue_filter *filter, const struct gp__g
            (!filter->states || (filter->states & 1u << group->state)) && names_match(filter, group);
 }
 
-/* ---- walks ---- */
+/* ---- going through all ---- */
 
-/* The first message of the first segment from that number on that has any. */
-static void enter(const struct gp__queue *queue, struct gp__queue_walk *walk, uint64_t number)
+/* The first message of the segments from the i-th on. */
+static struct gp__queued *first_from(const struct gp__queue *queue, size_t i)
 {
-    size_t low = 0, high = queue->n_segments;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-
-        if (queue->segments[middle]->number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    walk->next = NULL;
-    for (; low < queue->n_segments && !walk->next; low++) {
-        walk->segment = queue->segments[low]->number;
-        walk->next = queue->segments[low]->first;
-    }
+    while (i < queue->n_segments && !queue->segments[i]->first)
+        i++;
+    return i < queue->n_segments ? queue->segments[i]->first : NULL;
 }
 
-static void step(const struct gp__queue *queue, struct gp__queue_walk *walk)
+struct gp__queued *gp__queue_after(const struct gp__queue *queue, struct gp__place place)
 {
-    walk->next = walk->next->next;
-    if (!walk->next)
-        enter(queue, walk, walk->segment + 1);
+    size_t i = gp__queue_find_segment(queue, place.segment);
+    struct gp__queued *message;
+
+    if (i == queue->n_segments || queue->segments[i]->number != place.segment)
+        return first_from(queue, i);
+    message = queue->segments[i]->first;
+    while (message && message->offset <= place.offset)
+        message = message->next;
+    return message ? message : first_from(queue, i + 1);
 }
 
-int gp__queue_walk_begin(struct gp__queue *queue, struct gp__queue_walk *walk)
+struct gp__queued *gp__queue_next_message(const struct gp__queue *queue,
+                                          const struct gp__queued *message)
 {
-    unsigned n = 0;
-
-    for (const struct gp__queue_walk *other = queue->walks; other; other = other->others)
-        n++;
-    if (n >= WALKS_MAX)
-        return -1;
-    walk->others = queue->walks;
-    queue->walks = walk;
-    walk->begun = true;
-    enter(queue, walk, 0);
-    return 0;
-}
-
-struct gp__queued *gp__queue_walk_next(struct gp__queue *queue, struct gp__queue_walk *walk)
-{
-    struct gp__queued *message = walk->next;
-
-    if (message)
-        step(queue, walk);
-    return message;
-}
-
-void gp__queue_walk_end(struct gp__queue *queue, struct gp__queue_walk *walk)
-{
-    struct gp__queue_walk **at = &queue->walks;
-
-    if (!walk->begun)
-        return;
-    while (*at != walk)
-        at = &(*at)->others;
-    *at = walk->others;
-    walk->begun = false;
-}
-
-void gp__queue_walks_pass(struct gp__queue *queue, const struct gp__queued *message)
-{
-    for (struct gp__queue_walk *walk = queue->walks; walk; walk = walk->others)
-        if (walk->next == message)
-            step(queue, walk);
+    if (message->next)
+        return message->next;
+    return first_from(queue, gp__queue_find_segment(queue, message->segment->number) + 1);
 }
 
 /* ---- pauses ---- */
