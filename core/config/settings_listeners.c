@@ -133,7 +133,7 @@ const struct gp_option gp__listener_rows[] = {
     GP_OPTION_INTEGER("backlog", struct raw, backlog, "511", 1, 65535,
                       "Connections that may wait to be accepted."),
     GP_OPTION_INTEGER("sessions", struct raw, sessions, "10000", 1, 1000000,
-                      "Sessions at once; 421 4.3.2 beyond."),
+                      "Sessions at once, of all workers; 421 4.3.2 beyond."),
     GP_OPTION_INTEGER("sessions_per_client", struct raw, sessions_per_client, "100", 1, 1000000,
                       "Sessions at once of one IP address (IPv6: one /64); 421 4.7.0 beyond."),
     GP_OPTION_RATE("connection_rate", struct raw, rate, GP_OPTIONAL,

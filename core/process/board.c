@@ -2,66 +2,35 @@
 #include "core/process/board.h"
 
 #include "core/base/alloc.h"
+#include "core/process/shared_memory.h"
 #include "core/server/generation.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static size_t size_of(size_t n)
 {
     return sizeof(struct gp__board) + n * sizeof(struct gp__board_stats);
 }
 
-static struct gp__board *map(int fd, size_t n)
-{
-    void *at = mmap(NULL, size_of(n), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-    return at == MAP_FAILED ? NULL : at;
-}
-
 struct gp__board *gp__board_create(size_t n, int *fd_r)
 {
-    struct gp__board *board = NULL;
-    int fd = memfd_create("gatepost-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (fd >= 0 && ftruncate(fd, (off_t)size_of(n)) == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW) == 0)
-        board = map(fd, n);
-    if (!board && fd >= 0) {
-        int error = errno;
-
-        (void)close(fd);
-        errno = error;
-    }
-    *fd_r = board ? fd : -1;
-    return board;
+    return gp__shared_memory_create("gatepost-board", size_of(n), fd_r);
 }
 
 struct gp__board *gp__board_map(int fd, size_t *n_r)
 {
-    struct stat st;
+    size_t size;
+    struct gp__board *board = gp__shared_memory_map(fd, sizeof *board, &size);
 
-    if (fstat(fd, &st) < 0)
-        return NULL;
-    if (st.st_size < (off_t)sizeof(struct gp__board)) {
-        errno = EINVAL;
-        return NULL;
-    }
-    *n_r = ((size_t)st.st_size - sizeof(struct gp__board)) / sizeof(struct gp__board_stats);
-    return map(fd, *n_r);
+    if (board)
+        *n_r = (size - sizeof *board) / sizeof(struct gp__board_stats);
+    return board;
 }
 
 void gp__board_unmap(struct gp__board **board_, size_t n)
 {
-    struct gp__board *board = *board_;
-
+    gp__shared_memory_unmap(*board_, size_of(n));
     *board_ = NULL;
-    if (board)
-        (void)munmap(board, size_of(n));
 }
 
 /* ---- statistics of instances ---- */

@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/crypto.h"
 #include "core/base/pack.h"
+#include "core/process/shared_memory.h"
 #include "core/process/spawn.h"
 #include "core/runtime/tls.h"
 
@@ -17,6 +18,7 @@
 
 #define READY_MS 60000u
 #define ABORT_MS 5000u /* after SIGABRT it is killed */
+#define PAGES_PER_WORKER 4u
 
 static uint64_t steady_ms(const struct gp__master *master)
 {
@@ -92,11 +94,15 @@ static int send_start(struct gp__child *child, int board)
     gp__pack_number(&body, child->slot);
     gp__pack_number(&body, conf->manifest.sandbox);
     gp__pack_text(&body, gp_slice_of(child->master->options->config));
-    if (gp__roles[child->role].wants_bundle)
+    if (gp__roles[child->role].wants_bundle) {
         add_secrets(child->master, &body);
+        gp__pack_number(&body, child->page);
+    }
     start.body = gp__buf_slice(&body);
     if (gp__roles[child->role].wants_bundle)
         start.fds[start.n_fds++] = conf->loaded.bundle;
+    if (gp__roles[child->role].wants_bundle)
+        start.fds[start.n_fds++] = child->master->census_fd;
     if (gp__roles[child->role].wants_bundle && conf->log_file >= 0)
         start.fds[start.n_fds++] = conf->log_file;
     result = gp__channel_send(child->channel, &start);
@@ -131,10 +137,45 @@ static int spawn(struct gp__child *child)
     return -1;
 }
 
+/* Enough for two generations and those that end slowly; what is more counts alone. Their size stays
+ * until the master is started anew. */
+static int open_census(struct gp__master *master, const struct gp__manifest *manifest)
+{
+    uint32_t pages = (uint32_t)manifest->workers * PAGES_PER_WORKER;
+    void *memory;
+
+    if (master->census.head)
+        return 0;
+    if (pages > GP__CENSUS_MAX)
+        pages = GP__CENSUS_MAX;
+    master->census_size = gp__census_size(pages, (size_t)manifest->logins);
+    memory = gp__shared_memory_create("gatepost-census", master->census_size, &master->census_fd);
+    if (!memory)
+        return -1;
+    gp__census_init(memory, pages, (size_t)manifest->logins);
+    return gp__census_open(&master->census, memory, master->census_size, GP__CENSUS_NONE);
+}
+
+static int take_page(struct gp__child *child)
+{
+    struct gp__master *master = child->master;
+
+    if (!gp__roles[child->role].wants_bundle)
+        return 0;
+    if (open_census(master, &child->conf->manifest) < 0)
+        return -1;
+    child->page = gp__census_take(&master->census);
+    if (child->page == GP__CENSUS_NONE)
+        gp__log(&master->log, GP_LOG_WARNING, "process.counts_alone", GP__F_I("slot", child->slot));
+    return 0;
+}
+
 static int launch(struct gp__child *child)
 {
     int fd, result;
 
+    if (take_page(child) < 0)
+        return -1;
     child->board_room = (size_t)child->conf->manifest.n_stats;
     child->board = gp__board_create(child->board_room, &fd);
     if (!child->board)
@@ -156,6 +197,8 @@ static void clear(struct gp__child *child)
     if (child->board)
         gp__totals_add(&child->master->totals, child->board, child->board_room);
     gp__board_unmap(&child->board, child->board_room);
+    gp__census_give_back(&child->master->census, child->page);
+    child->page = GP__CENSUS_NONE;
     gp__channel_close(&child->channel);
     child->pid = 0;
     child->n_held = 0;
@@ -199,6 +242,7 @@ void gp__child_create(struct gp__master *master, struct gp__conf *conf, enum gp_
     conf->refs++;
     child->role = role;
     child->slot = slot;
+    child->page = GP__CENSUS_NONE;
     child->timer.fn = on_timer;
     child->next = master->children;
     master->children = child;
@@ -422,4 +466,8 @@ void gp__children_free(struct gp__master *master)
         }
         free_child(child);
     }
+    gp__shared_memory_unmap(master->census.head, master->census_size);
+    if (master->census.head)
+        (void)close(master->census_fd);
+    master->census = (struct gp__census){.count = 0};
 }

@@ -33,6 +33,7 @@ static const struct field {
     {TEXT, offsetof(struct gp__manifest, metrics)},
     {NUMBER, offsetof(struct gp__manifest, sandbox)},
     {NUMBER, offsetof(struct gp__manifest, n_stats)},
+    {NUMBER, offsetof(struct gp__manifest, logins)},
 };
 
 static const struct field door_fields[] = {
@@ -131,6 +132,7 @@ void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
         .metrics = process->metrics,
         .sandbox = process->sandbox,
         .n_stats = count_stats(settings),
+        .logins = (uint64_t)settings->auth_guard.remembered,
     };
     doors_of(manifest, arena, settings);
 }
@@ -183,8 +185,9 @@ static void read_fields(struct gp__unpack *in, struct gp__arena *arena, const st
 static bool is_sane(const struct gp__manifest *manifest)
 {
     return manifest->workers <= GP__WORKERS_MAX && manifest->n_stats <= GP__STATS_MAX &&
-           manifest->log_format <= GP__LOG_JSON && manifest->log_level <= GP_LOG_DEBUG &&
-           manifest->control_mode <= 0777 && manifest->heartbeat > 0;
+           manifest->logins <= GP__LOGINS_MAX && manifest->log_format <= GP__LOG_JSON &&
+           manifest->log_level <= GP_LOG_DEBUG && manifest->control_mode <= 0777 &&
+           manifest->heartbeat > 0;
 }
 
 int gp__manifest_read(struct gp__manifest *manifest, struct gp__arena *arena, struct gp_slice bytes)

@@ -10,6 +10,7 @@
 #define GP__WORKERS_MAX 256
 #define GP__DOORS_MAX 1024    /* addresses of all listeners */
 #define GP__STATS_MAX 100000u /* pairs of instance and hook */
+#define GP__LOGINS_MAX 10000000u
 
 /* A listener's address. */
 struct gp__manifest_door {
@@ -32,6 +33,7 @@ struct gp__manifest {
     struct gp_slice metrics;
     uint64_t sandbox;
     uint64_t n_stats;
+    uint64_t logins; /* addresses and users that auth_guard remembers */
     struct gp__manifest_door *doors;
     size_t n_doors;
 };

@@ -19,6 +19,7 @@
 #include "core/process/supervise.h"
 #include "core/process/totals.h"
 #include "core/runtime/sink.h"
+#include "core/server/census.h"
 #include "core/runtime/signal.h"
 
 /* A process of ours, or the place of one that waits to be started again. */
@@ -33,6 +34,7 @@ struct gp__child {
     struct gp__channel *channel;
     struct gp__board *board;
     size_t board_room;
+    uint32_t page; /* GP__CENSUS_NONE: it has none */
     struct gp__backoff backoff;
     struct gp__timer timer; /* until it is started again, or must be ready */
     uint64_t started_ms;    /* of the runtime's clock */
@@ -79,6 +81,9 @@ struct gp__master {
     struct gp__ask *asks;
     uint32_t n_asks;
     struct gp__totals totals; /* of processes that left */
+    struct gp__census census; /* of workers; made with the first one */
+    size_t census_size;
+    int census_fd;
     bool stopping, failed, looking;
     uint64_t stop_at_ms; /* what is still there is killed */
 

@@ -8,7 +8,7 @@
 #define GP__CHANNEL_FD 3
 
 /* Both must be of one build; a binary that was replaced meanwhile is told apart by this. */
-#define GP__PROTOCOL_VERSION 1
+#define GP__PROTOCOL_VERSION 2
 
 enum gp__message_type {
     /* master to loader: version, path of the configuration */
@@ -23,8 +23,8 @@ enum gp__message_type {
     GP__MSG_LOADED,
 
     /* master to all: version, slot, 1 for a sandbox, path of the configuration; its board, and for
-     * those that load a configuration the secret of TLS tickets, the key of made-up salts, the
-     * bundle, and the log's file */
+     * those that load a configuration the secret of TLS tickets, the key of made-up salts and of
+     * hashes, its page; the bundle, the census, and the log's file */
     GP__MSG_START,
     /* all to master: nothing */
     GP__MSG_READY,

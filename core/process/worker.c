@@ -4,6 +4,7 @@
  * from the master; without a master it lets its sessions end and goes.
  */
 #include "core/base/crypto.h"
+#include "core/base/hash.h"
 #include "core/process/board.h"
 #include "core/process/bundle.h"
 #include "core/process/channel.h"
@@ -14,7 +15,9 @@
 #include "core/process/roles.h"
 #include "core/process/sandbox.h"
 #include "core/process/reception.h"
+#include "core/process/shared_memory.h"
 #include "core/runtime/crash.h"
+#include "core/runtime/crypto.h"
 #include "core/runtime/live.h"
 #include "core/runtime/signal.h"
 #include "core/runtime/tls.h"
@@ -36,6 +39,8 @@ struct worker {
     struct gp__config_source source;
     struct gp__board *board;
     size_t board_room;
+    struct gp__census census;
+    uint64_t page;
     struct gp__signals *signals;
     struct gp__timer beat;
     uint64_t slot;
@@ -189,6 +194,28 @@ static int catch_signals(struct worker *worker, struct gp__buf *error)
 
 /* ---- start ---- */
 
+/* Workers know sessions and logins of each other by hashes. */
+static void seed_hash(struct gp_slice key)
+{
+    uint8_t seed[GP__DIGEST_MAX];
+
+    gp__digest_hmac(GP__SHA256, key, GP_S("hash"), seed);
+    gp__hash_seed(seed);
+    explicit_bzero(seed, sizeof seed);
+}
+
+/* One without a page counts alone. */
+static int take_census(struct worker *worker, int fd)
+{
+    size_t size;
+    void *memory;
+
+    if (worker->page >= GP__CENSUS_NONE)
+        return 0;
+    memory = gp__shared_memory_map(fd, 1, &size);
+    return memory ? gp__census_open(&worker->census, memory, size, (uint32_t)worker->page) : -1;
+}
+
 static int take_secrets(struct worker *worker, struct gp__unpack *in)
 {
     struct gp_slice tickets = gp__unpack_text(in), key = gp__unpack_text(in);
@@ -197,6 +224,8 @@ static int take_secrets(struct worker *worker, struct gp__unpack *in)
         return -1;
     gp__tls_tickets_join((const uint8_t *)tickets.data);
     memcpy(worker->crypto_key, key.data, key.len);
+    seed_hash(key);
+    worker->page = gp__unpack_number(in);
     return 0;
 }
 
@@ -215,19 +244,20 @@ static int take_start(struct worker *worker, struct gp__message *start, struct g
     (void)gp__unpack_number(&in); /* its own configuration tells, too */
     config = gp__unpack_text(&in);
     if (take_secrets(worker, &in) < 0 || in.bad || config.len >= sizeof worker->config ||
-        start->n_fds < 2) {
+        start->n_fds < 3) {
         gp__buf_append(error, gp_slice_of(why));
         return -1;
     }
     memcpy(worker->config, config.data, config.len);
     worker->board = gp__board_map(start->fds[0], &worker->board_room);
-    if (!worker->board || gp__bundle_open(&worker->bundle, start->fds[1], &why) < 0) {
+    if (!worker->board || gp__bundle_open(&worker->bundle, start->fds[1], &why) < 0 ||
+        take_census(worker, start->fds[2]) < 0) {
         gp__buf_printf(error, "what the master passed: %s", worker->board ? why : strerror(errno));
         return -1;
     }
-    if (start->n_fds > 2) {
-        worker->log_file = start->fds[2];
-        start->n_fds = 2; /* taken */
+    if (start->n_fds > 3) {
+        worker->log_file = start->fds[3];
+        start->n_fds = 3; /* taken */
     }
     return 0;
 }
@@ -304,6 +334,7 @@ static int start(struct worker *worker, struct gp__message *message, struct gp__
     beat(worker);
     if (gp__reception_open_generation(&worker->reception, error) < 0)
         return -1;
+    gp__server_join(&worker->reception.server, &worker->census);
     gp__board_take_stats(worker->board, worker->board_room, worker->reception.generation);
     return catch_signals(worker, error) < 0 || open_channel(worker, error) < 0 ||
                    lock_calls(worker, error) < 0

@@ -54,6 +54,26 @@ static struct gp_slice client_of(const struct gp__admission *a)
     return gp_slice(a->client, a->client_len);
 }
 
+/* Also those of other workers. */
+static uint64_t sessions_of(const struct gp__server *server, struct gp_slice key)
+{
+    return gp__tally_get(&server->sessions, key) +
+           gp__census_sessions_elsewhere(&server->census, gp__hash(key) | 1);
+}
+
+static void count_on(struct gp__server *server, struct gp_slice key)
+{
+    gp__census_set_sessions(&server->census, gp__hash(key) | 1,
+                            gp__tally_add(&server->sessions, key));
+}
+
+static void count_off(struct gp__server *server, struct gp_slice key)
+{
+    gp__tally_remove(&server->sessions, key);
+    gp__census_set_sessions(&server->census, gp__hash(key) | 1,
+                            gp__tally_get(&server->sessions, key));
+}
+
 /* Rates come last: who is turned away for another reason does not count. */
 static enum gp__admit judge(struct gp__server *server, const struct gp__entrance *entrance,
                             const struct gp__admission *a)
@@ -63,10 +83,9 @@ static enum gp__admit judge(struct gp__server *server, const struct gp__entrance
 
     if (gp__overload_look(&server->overload, rt, &entrance->overload))
         return GP__ADMIT_OVERLOAD;
-    if (gp__tally_get(&server->sessions, all_of(a)) >= entrance->sessions)
+    if (sessions_of(server, all_of(a)) >= entrance->sessions)
         return GP__ADMIT_SESSIONS;
-    if (a->client_len &&
-        gp__tally_get(&server->sessions, client_of(a)) >= entrance->sessions_per_client)
+    if (a->client_len && sessions_of(server, client_of(a)) >= entrance->sessions_per_client)
         return GP__ADMIT_CLIENT_SESSIONS;
     if (a->client_len &&
         !gp__pace_take(&server->pace, gp__hash(client_of(a)), now, &entrance->rate_per_client))
@@ -95,16 +114,16 @@ enum gp__admit gp__admit(struct gp__server *server, const struct gp__entrance *e
         reply_r->text = server->overload.reply->text;
     if (admit != GP__ADMIT_OK)
         return admit;
-    gp__tally_add(&server->sessions, all_of(&a));
+    count_on(server, all_of(&a));
     if (a.client_len)
-        gp__tally_add(&server->sessions, client_of(&a));
+        count_on(server, client_of(&a));
     *admission_r = a;
     return GP__ADMIT_OK;
 }
 
-void gp__admission_end(struct gp__tally *tally, const struct gp__admission *admission)
+void gp__admission_end(struct gp__server *server, const struct gp__admission *admission)
 {
-    gp__tally_remove(tally, all_of(admission));
+    count_off(server, all_of(admission));
     if (admission->client_len)
-        gp__tally_remove(tally, client_of(admission));
+        count_off(server, client_of(admission));
 }

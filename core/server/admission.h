@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Whether a client is let in: how many sessions a listener has at once and how many begin in a time,
- * in all and of one client; and whether anything is short. A client is an IPv4 address, or a /64 of
+ * in all and of one client; and whether anything is short. Sessions of all workers count together, rates
+ * are those of each. A client is an IPv4 address, or a /64 of
  * IPv6 addresses: who has one of these has all.
  */
 #ifndef GP_SERVER_ADMISSION_H
@@ -42,6 +43,6 @@ enum gp__admit gp__admit(struct gp__server *server, const struct gp__entrance *e
                          struct gp__reply *reply_r);
 
 /* The session is over. */
-void gp__admission_end(struct gp__tally *tally, const struct gp__admission *admission);
+void gp__admission_end(struct gp__server *server, const struct gp__admission *admission);
 
 #endif

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A set-associative table: a key is one of the WAYS entries of its set, or not there. */
+/* Set-associative tables: a key is one of the WAYS entries of its set, or not there. The own one is
+ * written by nobody else; those of other workers are only read. */
 #include "core/server/auth_guard.h"
 
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
 
 #define WAYS 8u
-
-struct gp__auth_guard_entry {
-    uint64_t key; /* 0: free */
-    uint64_t at_ms;
-    uint64_t failures; /* of a pair: 0, it logged in */
-};
 
 /* ---- keys ---- */
 
@@ -45,24 +40,45 @@ static uint64_t key_of(enum what what, const struct gp_session *session, struct 
     return gp__hash_nocase(gp_slice(text, len)) | 1;
 }
 
-/* ---- the table ---- */
+/* ---- numbers that other processes read ---- */
 
-static struct gp__auth_guard_entry *set_of(const struct gp__auth_guard *guard, uint64_t key)
+static uint64_t get(const _Atomic uint64_t *number)
 {
-    return &guard->entries[(key >> 1) * WAYS & (guard->count - 1)];
+    return atomic_load_explicit(number, memory_order_relaxed);
 }
 
-static struct gp__auth_guard_entry *find(const struct gp__auth_guard *guard, uint64_t key,
-                                         uint64_t now_ms, uint64_t lock_ms)
+static void set(_Atomic uint64_t *number, uint64_t value)
 {
-    struct gp__auth_guard_entry *set;
+    atomic_store_explicit(number, value, memory_order_relaxed);
+}
 
-    if (!guard->entries || key == 0)
+/* Another process may have looked at the clock a little later. */
+static uint64_t age_of(const struct gp__auth_guard_entry *entry, uint64_t now_ms)
+{
+    uint64_t at = get(&entry->at_ms);
+
+    return now_ms > at ? now_ms - at : 0;
+}
+
+/* ---- the tables ---- */
+
+static struct gp__auth_guard_entry *set_of(struct gp__auth_guard_entry *entries, size_t count,
+                                           uint64_t key)
+{
+    return &entries[(key >> 1) * WAYS & (count - 1)];
+}
+
+static const struct gp__auth_guard_entry *find(struct gp__auth_guard_entry *entries, size_t count,
+                                               uint64_t key, uint64_t now_ms, uint64_t lock_ms)
+{
+    const struct gp__auth_guard_entry *in;
+
+    if (!entries || key == 0)
         return NULL;
-    set = set_of(guard, key);
+    in = set_of(entries, count, key);
     for (unsigned i = 0; i < WAYS; i++)
-        if (set[i].key == key && now_ms - set[i].at_ms < lock_ms)
-            return &set[i];
+        if (get(&in[i].key) == key && age_of(&in[i], now_ms) < lock_ms)
+            return &in[i];
     return NULL;
 }
 
@@ -76,37 +92,81 @@ static void create(struct gp__auth_guard *guard, const struct gp__auth_guard_set
     guard->count = count;
 }
 
+void gp__auth_guard_join(struct gp__auth_guard *guard, const struct gp__census *census)
+{
+    if (!census->head || census->own == GP__CENSUS_NONE)
+        return;
+    guard->census = census;
+    guard->entries = gp__census_logins(census, census->own);
+    guard->count = census->logins;
+}
+
+static void renew(struct gp__auth_guard_entry *entry, uint64_t key)
+{
+    set(&entry->failures, 0);
+    set(&entry->key, key);
+}
+
 /* The entry of a key, or the one that gives way for it: free, or the one longest ago. */
 static struct gp__auth_guard_entry *take(struct gp__auth_guard *guard,
                                          const struct gp__auth_guard_settings *settings,
                                          uint64_t key, uint64_t now_ms)
 {
-    struct gp__auth_guard_entry *set, *oldest;
+    struct gp__auth_guard_entry *in, *oldest;
 
     if (!guard->entries)
         create(guard, settings);
-    oldest = set = set_of(guard, key);
+    oldest = in = set_of(guard->entries, guard->count, key);
     for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            oldest = &set[i];
+        if (get(&in[i].key) == key) {
+            oldest = &in[i];
             break;
         }
-        if (set[i].at_ms < oldest->at_ms)
-            oldest = &set[i];
+        if (get(&in[i].at_ms) < get(&oldest->at_ms))
+            oldest = &in[i];
     }
-    if (oldest->key != key || now_ms - oldest->at_ms >= settings->lock)
-        *oldest = (struct gp__auth_guard_entry){.key = key};
-    oldest->at_ms = now_ms;
+    if (get(&oldest->key) != key || age_of(oldest, now_ms) >= settings->lock)
+        renew(oldest, key);
+    set(&oldest->at_ms, now_ms);
     return oldest;
+}
+
+static uint64_t failures_in(const struct gp__auth_guard_entry *entry)
+{
+    return entry ? get(&entry->failures) : 0;
+}
+
+/* The table of another worker, also of one that is gone: what failed stays. NULL: it is our own. */
+static struct gp__auth_guard_entry *table_of(const struct gp__auth_guard *guard, uint32_t page)
+{
+    return page == guard->census->own ? NULL : gp__census_logins(guard->census, page);
+}
+
+static uint64_t failures_elsewhere(const struct gp__auth_guard *guard, uint64_t key,
+                                   uint64_t now_ms, uint64_t lock_ms)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; guard->census && i < gp__census_used(guard->census); i++)
+        sum += failures_in(find(table_of(guard, i), guard->count, key, now_ms, lock_ms));
+    return sum;
 }
 
 static uint64_t failures_of(const struct gp__auth_guard *guard,
                             const struct gp__auth_guard_settings *settings, uint64_t key,
                             uint64_t now_ms)
 {
-    const struct gp__auth_guard_entry *entry = find(guard, key, now_ms, settings->lock);
+    return failures_in(find(guard->entries, guard->count, key, now_ms, settings->lock)) +
+           failures_elsewhere(guard, key, now_ms, settings->lock);
+}
 
-    return entry ? entry->failures : 0;
+static bool is_there(const struct gp__auth_guard *guard, uint64_t key, uint64_t now_ms)
+{
+    bool there = find(guard->entries, guard->count, key, now_ms, UINT64_MAX);
+
+    for (uint32_t i = 0; !there && guard->census && i < gp__census_used(guard->census); i++)
+        there = find(table_of(guard, i), guard->count, key, now_ms, UINT64_MAX);
+    return there;
 }
 
 /* ---- what it is for ---- */
@@ -121,7 +181,7 @@ enum gp__auth_lock gp__auth_guard_locked(const struct gp__auth_guard *guard,
     if (failures_of(guard, settings, client, now_ms) >= (uint64_t)settings->client_failures)
         return GP__AUTH_CLIENT_LOCKED;
     if (failures_of(guard, settings, name, now_ms) < (uint64_t)settings->user_failures ||
-        find(guard, key_of(PAIR, session, user), now_ms, UINT64_MAX))
+        is_there(guard, key_of(PAIR, session, user), now_ms))
         return GP__AUTH_NOT_LOCKED;
     return GP__AUTH_USER_LOCKED;
 }
@@ -129,7 +189,13 @@ enum gp__auth_lock gp__auth_guard_locked(const struct gp__auth_guard *guard,
 static uint64_t count(struct gp__auth_guard *guard, const struct gp__auth_guard_settings *settings,
                       uint64_t key, uint64_t now_ms)
 {
-    return key ? ++take(guard, settings, key, now_ms)->failures : 0;
+    struct gp__auth_guard_entry *entry;
+
+    if (key == 0)
+        return 0;
+    entry = take(guard, settings, key, now_ms);
+    set(&entry->failures, get(&entry->failures) + 1);
+    return failures_of(guard, settings, key, now_ms);
 }
 
 uint64_t gp__auth_guard_failed(struct gp__auth_guard *guard,
@@ -154,11 +220,12 @@ void gp__auth_guard_succeeded(struct gp__auth_guard *guard,
     uint64_t pair = key_of(PAIR, session, user);
 
     if (pair)
-        take(guard, settings, pair, now_ms)->failures = 0;
+        set(&take(guard, settings, pair, now_ms)->failures, 0);
 }
 
 void gp__auth_guard_free(struct gp__auth_guard *guard)
 {
-    GP__FREE(guard->entries);
-    guard->count = 0;
+    if (!guard->census)
+        gp__free(guard->entries);
+    *guard = (struct gp__auth_guard){.count = 0};
 }

@@ -6,21 +6,25 @@
  * out of their own account.
  *
  * Memory is bounded: a table of fixed size, where what failed longest ago gives way. Users that do
- * not exist are counted like those that do. One a server, shared by its listeners.
+ * not exist are counted like those that do. One a server, shared by its listeners; workers sum what
+ * each of them has counted.
  */
 #ifndef GP_SERVER_AUTH_GUARD_H
 #define GP_SERVER_AUTH_GUARD_H
 
 #include "core/config/settings.h"
+#include "core/server/census.h"
 #include "core/smtp/session.h"
-
-struct gp__auth_guard_entry;
 
 /* Zeroed: nothing happened. */
 struct gp__auth_guard {
-    struct gp__auth_guard_entry *entries;
-    size_t count; /* a power of two */
+    struct gp__auth_guard_entry *entries; /* its own, or those of its page */
+    size_t count;                         /* a power of two */
+    const struct gp__census *census;      /* NULL: it counts alone */
 };
+
+/* Counts together with other workers from now on: before anything happened. The census stays. */
+void gp__auth_guard_join(struct gp__auth_guard *guard, const struct gp__census *census);
 
 enum gp__auth_lock {
     GP__AUTH_NOT_LOCKED = 0,

@@ -40,7 +40,7 @@ static void destroy(struct gp__client *client)
     gp__session_unref(&client->session);
     gp__buf_free(&client->stash);
     gp__spill_unref(&client->spill);
-    gp__admission_end(&server->sessions, &client->admission);
+    gp__admission_end(server, &client->admission);
     gp__server_forget(server, client);
     gp__free(client);
 }

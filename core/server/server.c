@@ -8,6 +8,12 @@ void gp__server_init(struct gp__server *server, struct gp__runtime *runtime)
     runtime->ops->random(runtime, &server->ids.count, sizeof server->ids.count);
 }
 
+void gp__server_join(struct gp__server *server, const struct gp__census *census)
+{
+    server->census = *census;
+    gp__auth_guard_join(&server->auth_guard, &server->census);
+}
+
 void gp__server_done(struct gp__server *server)
 {
     gp__buf_free(&server->scratch);

@@ -20,6 +20,7 @@ struct gp__server {
     struct gp__client *clients;
     size_t n_clients;
     struct gp__tally sessions;
+    struct gp__census census; /* of all workers; without: it is alone */
     struct gp__auth_guard auth_guard;
     struct gp__pace pace;
     struct gp__overload overload;
@@ -32,6 +33,10 @@ struct gp__server {
 
 /* Zeroed server; the random part of ids is drawn from the runtime. */
 void gp__server_init(struct gp__server *server, struct gp__runtime *runtime);
+
+/* Counts sessions and failed logins together with other workers; before there are any. The memory is
+ * the caller's, and stays. */
+void gp__server_join(struct gp__server *server, const struct gp__census *census);
 
 /* All clients must be gone. */
 void gp__server_done(struct gp__server *server);

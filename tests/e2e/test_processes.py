@@ -22,6 +22,61 @@ RELOADS = 200 if harness.LONG else 6
 CLIENTS = 50 if harness.LONG else 8
 
 
+class Together(Processes):
+    """What is counted for all workers."""
+
+    @staticmethod
+    def greeted(server, count):
+        """So many connections, one after the other; those that were let in."""
+        clients = [harness.Client(server.address, greeting=False) for _ in range(count)]
+        codes = [client.reply().code for client in clients]
+        for client, code in zip(clients, codes):
+            if code != 220:
+                client.close()
+        return [client for client, code in zip(clients, codes) if code == 220]
+
+    def test_sessions(self):
+        server = self.launch(self.text(workers=4, listener="sessions_per_client: 5"))
+        clients = self.greeted(server, 30)
+        self.assertEqual(len(clients), 5)
+        for client in clients[:2]:
+            client.command("QUIT", 221)
+            client.close()
+        more = [harness.wait_until(lambda: self.greeted(server, 1), "a session") for _ in range(2)]
+        self.assertEqual(self.greeted(server, 10), [])
+        for client in clients[2:] + sum(more, []):
+            client.close()
+
+    def test_sessions_of_a_worker_that_is_gone(self):
+        server = self.launch(self.text(workers=2, listener="sessions_per_client: 6"))
+        held = self.greeted(server, 20)
+        self.assertEqual(len(held), 6)
+        old = self.workers(server)
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        self.wait_workers(server, 2, old)
+        more = harness.wait_until(lambda: self.greeted(server, 1), "a session")
+        for client in held + more:
+            client.close()
+
+    def test_failed_logins(self):
+        rest = ("auth: {staff: {file: {path: users}}}\n"
+                "auth_guard: {delay: 0s, client_failures: 6, lock: 10m}\n")
+        text = self.text(workers=4, listener="auth: [staff], auth_plaintext: true", rest=rest)
+        (self.directory / "users").write_text("anna:$6$x$y\n")
+        (self.directory / "users").chmod(0o644)
+        server = self.launch(text)
+        self.assertEqual([self.log_in(server) for _ in range(8)], [535] * 6 + [421] * 2)
+        self.reload(server)
+        self.assertEqual(self.log_in(server), 421)
+
+    @staticmethod
+    def log_in(server):
+        with harness.Client(server.address) as client:
+            client.hello()
+            return client.command("AUTH PLAIN AGFubmEAd3Jvbmc=").code
+
+
 class Rights(Processes):
     """Who runs as whom, and with what."""
 

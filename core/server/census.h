@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the workers of a machine count together: how many sessions whom has, and whose logins failed.
+ * Memory that all of them map, with a page for each: a worker writes its own and reads all, without
+ * locks, so a sum may be a moment old. Who cannot be entered, because its place in the page is full,
+ * is counted by each worker for itself.
+ *
+ * The master gives out pages. Sessions go with the worker; failed logins stay in the page, for whoever
+ * has it next.
+ */
+#ifndef GP_SERVER_CENSUS_H
+#define GP_SERVER_CENSUS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GP__CENSUS_NONE UINT32_MAX
+#define GP__CENSUS_MAX 1024u
+
+struct gp__census_head;
+
+/* A client or user; of the auth_guard. */
+struct gp__auth_guard_entry {
+    _Atomic uint64_t key; /* 0: free */
+    _Atomic uint64_t at_ms;
+    _Atomic uint64_t failures; /* of a pair: 0, it logged in */
+};
+
+/* The memory as one process sees it. */
+struct gp__census {
+    struct gp__census_head *head; /* NULL: there is none, everybody counts alone */
+    uint32_t count, own;          /* own: GP__CENSUS_NONE in the master */
+    size_t logins;                /* entries of each page, a power of two */
+};
+
+/* Bytes for so many pages, each with at least so many entries for logins. */
+size_t gp__census_size(uint32_t pages, size_t logins);
+
+/* Zeroed memory of that size becomes a census. */
+void gp__census_init(void *memory, uint32_t pages, size_t logins);
+
+/* 0, or -1: the memory is not what it says, or has no such page. */
+int gp__census_open(struct gp__census *census_r, void *memory, size_t size, uint32_t own);
+
+/* ---- of the master ---- */
+
+/* A page that nobody has, without sessions; GP__CENSUS_NONE: there is none. */
+uint32_t gp__census_take(struct gp__census *census);
+void gp__census_give_back(struct gp__census *census, uint32_t page);
+
+/* ---- of a worker ---- */
+
+/* Keys are hashes, the same in all workers. */
+void gp__census_set_sessions(struct gp__census *census, uint64_t key, uint64_t sessions);
+
+/* How many the other workers have. */
+uint64_t gp__census_sessions_elsewhere(const struct gp__census *census, uint64_t key);
+
+/* Lanes from here on were never anybody's; and the table of one. */
+uint32_t gp__census_used(const struct gp__census *census);
+struct gp__auth_guard_entry *gp__census_logins(const struct gp__census *census, uint32_t page);
+
+#endif
