@@ -4,8 +4,11 @@
 
 static void print_wait(const json_t *wait)
 {
+    bool at_hook = json_object_get(wait, "hook") != NULL;
+
     if (wait)
-        printf("  %s at %s, %lld ms", gp__ask_text(wait, "instance"), gp__ask_text(wait, "hook"),
+        printf("  %s %s %s, %lld ms", gp__ask_text(wait, "instance"), at_hook ? "at" : "as",
+               gp__ask_text(wait, at_hook ? "hook" : "role"),
                (long long)gp__ask_number(wait, "ms"));
 }
 

@@ -101,6 +101,21 @@ static uint64_t deadline_of(const struct gp_delivery *delivery, struct gp_sessio
     return reply_by < UINT64_MAX - late_ms && reply_by + late_ms < at ? reply_by + late_ms : at;
 }
 
+/* Nobody waits for a bucket: it is a file. */
+static void begin_wait(const struct gp_call *call, const struct gp_delivery *delivery)
+{
+    call->session->policy->waits_for = (struct gp__waited){
+        .instance = delivery->target->instance,
+        .role = "target",
+        .since_ms = call->runtime->ops->now_ms(call->runtime),
+    };
+}
+
+static void end_wait(const struct gp_call *call)
+{
+    call->session->policy->waits_for.instance = NULL;
+}
+
 static void call_init(struct gp_call *call, struct gp_delivery *delivery,
                       struct gp_session *session, uint64_t late_ms)
 {
@@ -225,12 +240,14 @@ static int ask(struct gp_call *call, struct gp_delivery *delivery, struct gp_sli
         delivery->asked = true;
         return gp__hold_prepare(call, hold_path, delivery);
     }
+    begin_wait(call, delivery);
     error = gp__serial_enter(call);
-    if (error)
-        return error;
-    delivery->asked = true;
-    error = role_of(delivery)->deliver(call, delivery->target->instance->self, delivery);
-    gp__serial_leave(delivery->target->instance);
+    if (!error) {
+        delivery->asked = true;
+        error = role_of(delivery)->deliver(call, delivery->target->instance->self, delivery);
+        gp__serial_leave(delivery->target->instance);
+    }
+    end_wait(call);
     return error;
 }
 
@@ -299,11 +316,13 @@ static int show(struct gp_call *call, struct gp_delivery *delivery)
 
     if (!delivery->target)
         return gp__hold_publish(call, delivery);
+    begin_wait(call, delivery);
     error = gp__serial_enter(call);
-    if (error)
-        return error;
-    error = role_of(delivery)->publish(call, delivery->target->instance->self, delivery);
-    gp__serial_leave(delivery->target->instance);
+    if (!error) {
+        error = role_of(delivery)->publish(call, delivery->target->instance->self, delivery);
+        gp__serial_leave(delivery->target->instance);
+    }
+    end_wait(call);
     return error;
 }
 

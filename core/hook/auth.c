@@ -94,11 +94,14 @@ static int ask_one(struct gp__instance *backend, struct gp_session *session,
     gp__call_init(&call, session->policy->runtime, backend, GP_HOOK_AUTH,
                   deadline_of(backend, session));
     call.session = session;
+    session->policy->waits_for = (struct gp__waited){
+        .instance = backend, .role = "auth", .since_ms = call.runtime->ops->now_ms(call.runtime)};
     result = gp__serial_enter(&call);
     if (result == 0) {
         result = invoke(&call, sasl, &value);
         gp__serial_leave(backend);
     }
+    session->policy->waits_for.instance = NULL;
     result = judge(&call, result);
     if (value.len <= GP__SASL_VALUE_MAX)
         *value_r = gp__arena_dup(arena, value);

@@ -59,17 +59,23 @@ struct gp__trail {
     uint64_t ns;
 };
 
+/* Whom the client waits for, for status output. */
+struct gp__waited {
+    const struct gp__instance *instance; /* NULL: nobody */
+    const char *hook;                    /* at which it was called, or NULL: */
+    const char *role;                    /* as what */
+    uint64_t since_ms;                   /* on the runtime's clock */
+};
+
 struct gp__session_policy {
     struct gp_session *session; /* whose arena this is in */
     const struct gp__policy_settings *settings;
     struct gp__runtime *runtime;
-    struct gp_call *parked;       /* calls that wait: cancelled when the client goes */
-    struct gp_call *watchers;     /* calls that wait for bytes of the client */
-    bool spoke;                   /* there are such bytes: gp__session_client_spoke() */
-    uint64_t reply_by_ms;         /* the budget of the reply under way; UINT64_MAX: none */
-    struct gp__instance *running; /* whom the client waits for, for status output; or NULL */
-    enum gp_hook_point running_at;
-    uint64_t running_ms; /* since then, on the runtime's clock */
+    struct gp_call *parked;   /* calls that wait: cancelled when the client goes */
+    struct gp_call *watchers; /* calls that wait for bytes of the client */
+    bool spoke;               /* there are such bytes: gp__session_client_spoke() */
+    uint64_t reply_by_ms;     /* the budget of the reply under way; UINT64_MAX: none */
+    struct gp__waited waits_for;
 
     const struct gp__ruling *pending; /* a refusal that waits for RCPT; or NULL */
     bool pending_authenticated;       /* it was made after AUTH, which so does not clear it */

@@ -180,9 +180,8 @@ static enum gp_verdict ask(struct gp_call *call, int in_scope, uint64_t now_ms)
     struct gp__session_policy *session = call->session->policy;
     enum gp_verdict verdict = GP_FAIL;
 
-    session->running = call->instance;
-    session->running_at = call->point;
-    session->running_ms = now_ms;
+    session->waits_for = (struct gp__waited){
+        .instance = call->instance, .hook = gp__points[call->point].name, .since_ms = now_ms};
     /* The time for this reply is used up: the instance counts as timed out. */
     if (now_ms >= call->deadline_ms && !gp__points[call->point].observer)
         call->sticky = GP_ETIMEDOUT;
@@ -190,7 +189,7 @@ static enum gp_verdict ask(struct gp_call *call, int in_scope, uint64_t now_ms)
         gp__call_fault(call, "its condition could not be evaluated: %s", gp_strerror(in_scope));
     else
         verdict = gp__run_invoke(call);
-    session->running = NULL;
+    session->waits_for.instance = NULL;
     return verdict;
 }
 

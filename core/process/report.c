@@ -153,15 +153,16 @@ static void transaction(struct gp__buf *out, const struct gp_session *session)
 
 static void waits_for(struct gp__buf *out, const struct gp__client *client)
 {
-    const struct gp__session_policy *policy = client->session->policy;
+    const struct gp__waited *waited = &client->session->policy->waits_for;
     struct gp__runtime *rt = client->runtime;
 
-    if (!policy->running)
+    if (!waited->instance)
         return;
     gp__report_raw(out, "waits_for", GP_S("{"));
-    gp__report_text(out, "instance", policy->running->id);
-    gp__report_text(out, "hook", gp_slice_of(gp__points[policy->running_at].name));
-    gp__report_number(out, "ms", rt->ops->now_ms(rt) - policy->running_ms);
+    gp__report_text(out, "instance", waited->instance->id);
+    gp__report_text(out, "hook", gp_slice_of(waited->hook));
+    gp__report_text(out, "role", gp_slice_of(waited->role));
+    gp__report_number(out, "ms", rt->ops->now_ms(rt) - waited->since_ms);
     gp__report_end(out);
 }
 

@@ -105,6 +105,20 @@ class Commands(Asking):
         for client in more:
             client.close()
 
+    def test_session_waits_for_a_login(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        rest = 'auth: {staff: {dovecot: {to: "127.0.0.1:%d"}}}\n' % silent.getsockname()[1]
+        server = self.launch(self.text(listener="auth: [staff], auth_plaintext: true", rest=rest))
+        client = self.client(server)
+        client.hello()
+        client.send(b"AUTH PLAIN AGFubmEAc2VjcmV0\r\n")
+        waited = harness.wait_until(
+            lambda: self.ask_json("sessions")["list"][0].get("waits_for"), "a session that waits")
+        self.assertEqual((waited["instance"], waited["role"]), ("staff", "auth"))
+        self.assertIn("staff as auth", self.ask("sessions").stdout)
+        client.close()
+
     def test_session_in_a_transaction(self):
         server = self.launch()
         client = self.client(server)

@@ -18,6 +18,7 @@ struct fake_target {
     bool lies;         /* claims success when such a wait was ended */
 
     unsigned delivered, published, revoked;
+    struct gp__waited waited; /* as status output had it in its last step */
 };
 
 static char order[64]; /* of all steps: "d1 d2 p1 p2" */
@@ -51,6 +52,7 @@ static int deliver(struct gp_call *call, void *self, struct gp_delivery *deliver
 {
     struct fake_target *t = self;
 
+    t->waited = call->session->policy->waits_for;
     note_step("d", t);
     t->delivered++;
     t->fake.slept = t->sleep_ms ? gp_sleep(call, t->sleep_ms) : hang(call, t, 'd');
@@ -71,6 +73,7 @@ static int publish(struct gp_call *call, void *self, struct gp_delivery *deliver
     int error;
 
     (void)delivery;
+    t->waited = call->session->policy->waits_for;
     note_step("p", t);
     t->published++;
     if (t->sleep_ms)
@@ -245,6 +248,26 @@ static void copies_by_key(void **unused)
 }
 
 /* ---- the good way ---- */
+
+/* Status output says whom the client waits for, in both steps and no longer. */
+static void client_waits_for_target(void **unused)
+{
+    struct setup s;
+
+    (void)unused;
+    setup(&s, true, true);
+    add(&s, "a@x.example", &s.one);
+    plan(&s);
+    run(&s, prepare_fiber);
+    assert_ptr_equal(s.one.waited.instance, &s.one.fake.instance);
+    assert_string_equal(s.one.waited.role, "target");
+    assert_null(s.one.waited.hook);
+    s.one.waited.instance = NULL;
+    run(&s, publish_fiber);
+    assert_ptr_equal(s.one.waited.instance, &s.one.fake.instance);
+    assert_null(s.world->session->policy->waits_for.instance);
+    finish(&s);
+}
 
 static void all_prepare_before_one_shows(void **unused)
 {
@@ -790,6 +813,7 @@ int main(void)
         cmocka_unit_test(peers),
         cmocka_unit_test(grouped_by_copy_and_target),
         cmocka_unit_test(copies_by_key),
+        cmocka_unit_test(client_waits_for_target),
         cmocka_unit_test(all_prepare_before_one_shows),
         cmocka_unit_test(prepare_fails),
         cmocka_unit_test(one_step_breaks),
