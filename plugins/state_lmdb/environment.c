@@ -78,7 +78,7 @@ static int begin(struct environment *environment, bool changes, MDB_txn **txn_r)
     unsigned flags = changes ? 0 : MDB_RDONLY;
     int code = mdb_txn_begin(environment->store.env, NULL, flags, txn_r);
 
-    /* Another process, with another configuration, has made it larger. */
+    /* Another process has made it larger. */
     if (code == MDB_MAP_RESIZED && mdb_env_set_mapsize(environment->store.env, 0) == 0)
         code = mdb_txn_begin(environment->store.env, NULL, flags, txn_r);
     return code;
@@ -103,22 +103,30 @@ static int answer_in(struct environment *environment, MDB_txn *txn, struct reque
     return code;
 }
 
+static int try_batch(struct environment *environment, struct request *requests, bool changes)
+{
+    MDB_txn *txn = NULL;
+    int code = begin(environment, changes, &txn);
+
+    if (code)
+        return code;
+    code = answer_in(environment, txn, requests, changes);
+    if (!code && changes)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return code;
+}
+
 static void answer_batch(struct environment *environment, struct request *requests)
 {
     bool changes = false;
-    MDB_txn *txn = NULL;
     int code;
 
     for (struct request *request = requests; request; request = request->next)
         changes = changes || is_change(request);
-    code = begin(environment, changes, &txn);
-    if (!code) {
-        code = answer_in(environment, txn, requests, changes);
-        if (!code && changes)
-            code = mdb_txn_commit(txn);
-        else
-            mdb_txn_abort(txn);
-    }
+    do
+        code = try_batch(environment, requests, changes);
+    while (code == MDB_MAP_FULL && store_grow(&environment->store));
     environment->dirty = environment->dirty || (changes && !code);
     if (!code)
         return;
@@ -158,7 +166,7 @@ static void sweep(struct environment *environment)
         code = mdb_txn_commit(txn);
     else
         mdb_txn_abort(txn);
-    if (code)
+    if (code && !(code == MDB_MAP_FULL && store_grow(&environment->store)))
         note_failure(environment, code);
     environment->dirty = environment->dirty || removed;
     /* There may be more: at once. */

@@ -15,6 +15,9 @@
 /* Pages that a batch and its sweep may need beyond those in use: LMDB copies what it changes. */
 #define SLACK_BYTES ((size_t)64 << 20)
 
+/* The mapping to begin with; LMDB makes it larger for a file that is. */
+#define FIRST_MAP ((size_t)8 << 20)
+
 /* ---- bytes ---- */
 
 static void put_stamp(unsigned char *to, int64_t ms)
@@ -110,15 +113,15 @@ static int open_databases(struct store *store)
 
 int store_open(struct store *store, const char *path, size_t max_bytes, char *error, size_t size)
 {
-    size_t map = max_bytes + max_bytes / 4 + SLACK_BYTES;
     int code = mdb_env_create(&store->env), dead = 0;
 
     if (code)
         return explain(error, size, path, code);
     store->max_bytes = max_bytes;
+    store->max_map = (max_bytes + max_bytes / 4 + SLACK_BYTES) & ~(size_t)0xffff;
     code = mdb_env_set_maxdbs(store->env, 4);
     if (!code)
-        code = mdb_env_set_mapsize(store->env, map & ~(size_t)0xffff);
+        code = mdb_env_set_mapsize(store->env, FIRST_MAP);
     if (!code)
         code = mdb_env_open(store->env, path, MDB_NOSYNC, 0600);
     if (!code)
@@ -138,6 +141,18 @@ void store_close(struct store *store)
     if (store->env)
         mdb_env_close(store->env);
     store->env = NULL;
+}
+
+/* Other processes find out by MDB_MAP_RESIZED. */
+bool store_grow(struct store *store)
+{
+    MDB_envinfo info;
+    size_t larger;
+
+    if (mdb_env_info(store->env, &info) || info.me_mapsize >= store->max_map)
+        return false;
+    larger = info.me_mapsize * 2;
+    return mdb_env_set_mapsize(store->env, larger < store->max_map ? larger : store->max_map) == 0;
 }
 
 bool store_full(const struct store *store, MDB_txn *txn)

@@ -15,6 +15,7 @@ struct store {
     MDB_env *env;
     MDB_dbi entries, expiry;
     size_t max_bytes; /* of pages in use; then GP_ENOSPC for what is new */
+    size_t max_map;   /* of the mapping, which grows as the file does */
 };
 
 /*
@@ -31,6 +32,9 @@ int store_answer(struct store *store, MDB_txn *txn, bool full, struct request *r
 /* Removes at most `max` entries that are over: *removed_r. 0, or an error of LMDB. */
 int store_sweep(struct store *store, MDB_txn *txn, int64_t now_ms, unsigned max,
                 unsigned *removed_r);
+
+/* Makes the mapping larger after MDB_MAP_FULL, when the process has no transaction. Whether it is. */
+bool store_grow(struct store *store);
 
 /* Whether the pages in use have reached the maximum. */
 bool store_full(const struct store *store, MDB_txn *txn);

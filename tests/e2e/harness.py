@@ -458,6 +458,11 @@ class TestCase(unittest.TestCase):
             client.hello()
             client.command("QUIT", 221)
 
+    def assert_serves_nobody(self, address):
+        """Who connects is refused; or, in a queue that is closed a moment later, reset."""
+        with self.assertRaises((OSError, Closed)):
+            Client(address).close()
+
     def assert_stored(self, server, content, recipient="r@example.test", count=1):
         messages = stored(server, recipient)
         self.assertEqual(len(messages), count)

@@ -280,8 +280,7 @@ class Stopping(Processes):
         server.signal(signal.SIGTERM)
         server.wait_log("process.stop")
         idle.expect(421)
-        with self.assertRaises(OSError):
-            harness.Client(server.address)
+        self.assert_serves_nobody(server.address)
         busy.send(b"\r\nbody\r\n.\r\n")
         busy.expect(250)
         busy.expect(421)

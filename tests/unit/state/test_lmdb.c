@@ -205,7 +205,7 @@ static pid_t spawn(void (*body)(struct kit *kit, struct gp_call *call))
 
     if (pid != 0)
         return pid;
-    open_store(&store, 16 << 20);
+    open_store(&store, 64 << 20);
     store.kit.deadline_ms = UINT64_MAX;
     kit_run(&store.kit, GP_HOOK_MAIL, body);
     store_close(&store);
@@ -239,6 +239,56 @@ static void test_processes(void **state)
     }
     open_store(&store, 16 << 20);
     kit_run(&store.kit, GP_HOOK_MAIL, sums);
+    store_close(&store);
+}
+
+/* ---- growing ---- */
+
+#define LARGE 6000 /* entries of 4,000 bytes: three times the mapping to begin with */
+
+static void grows(struct kit *kit, struct gp_call *call)
+{
+    static char bytes[4000];
+    char key[20];
+
+    (void)kit;
+    memset(bytes, 'x', sizeof bytes);
+    for (int n = 0; n < LARGE; n++) {
+        snprintf(key, sizeof key, "%d", n);
+        assert_int_equal(gp_state_put(call, gp_slice_of(key), gp_slice(bytes, sizeof bytes), 0), 0);
+    }
+}
+
+static void sees_them(struct kit *kit, struct gp_call *call)
+{
+    struct gp_slice value;
+
+    (void)kit;
+    for (int n = 0; n < LARGE; n += 10) { /* a call has memory for so much */
+        assert_int_equal(gp_state_get(call, gp_format(call, "%d", n), &value), 0);
+        assert_int_equal(value.len, 4000);
+    }
+    assert_int_equal(gp_state_add(call, GP_S("n"), 1, 0, NULL), 0);
+}
+
+/* Another process, which had it open before, sees what one beyond its mapping wrote. */
+static void test_grows(void **state)
+{
+    struct store store;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    pid = spawn(remembers);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    pid = spawn(grows);
+    open_store(&store, 64 << 20);
+    store.kit.deadline_ms = UINT64_MAX;
+    kit_run(&store.kit, GP_HOOK_MAIL, recalls);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    kit_run(&store.kit, GP_HOOK_MAIL, sees_them);
+    kit_run(&store.kit, GP_HOOK_MAIL, grows);
     store_close(&store);
 }
 
@@ -294,6 +344,7 @@ int main(void)
         cmocka_unit_test_teardown(test_conforms, clean),
         cmocka_unit_test_teardown(test_shared_and_reopened, clean),
         cmocka_unit_test_teardown(test_full, clean),
+        cmocka_unit_test_teardown(test_grows, clean),
         cmocka_unit_test_teardown(test_processes, clean),
         cmocka_unit_test_teardown(test_damaged, clean),
     };
