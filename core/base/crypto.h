@@ -22,6 +22,9 @@ struct gp__crypto {
     void (*hash)(enum gp__digest digest, struct gp_slice data, uint8_t out[GP__DIGEST_MAX]);
     void (*hmac)(enum gp__digest digest, struct gp_slice key, struct gp_slice data,
                  uint8_t out[GP__DIGEST_MAX]);
+    /* Of bytes in pieces, as if they were one run. */
+    void (*hmac_pieces)(enum gp__digest digest, struct gp_slice key, const struct gp_slice *pieces,
+                        size_t n, uint8_t out[GP__DIGEST_MAX]);
     void (*random)(void *arg, void *bytes, size_t len);
     void *arg;
 

@@ -17,6 +17,32 @@ void gp_hmac_sha256(struct gp_call *call, struct gp_slice key, struct gp_slice d
                                 gp_slice_present(data) ? data : GP_S(""), digest_r);
 }
 
+/* As many pieces as a message can be sent in. */
+#define PIECES_MAX 100000
+
+void gp_hmac_sha256_message(struct gp_call *call, struct gp_slice key, struct gp_slice before,
+                            struct gp_message *message, struct gp_slice after,
+                            unsigned char digest_r[GP_DIGEST_BYTES])
+{
+    static const char function[] = "gp_hmac_sha256_message";
+    struct gp_slice *pieces = NULL, piece;
+    size_t n = 0, cap = 0;
+    uint64_t cursor = 0;
+
+    memset(digest_r, 0, GP_DIGEST_BYTES);
+    if (gp__api_slice(call, function, key) < 0 || gp__api_slice(call, function, before) < 0 ||
+        gp__api_slice(call, function, after) < 0 || gp__api_message(call, function, message) < 0)
+        return;
+    GP__ARENA_GROW(gp__call_arena(call), pieces, cap, 64);
+    pieces[n++] = before;
+    while (piece = gp_message_next(message, &cursor), gp_slice_present(piece) && n < PIECES_MAX) {
+        GP__ARENA_GROW(gp__call_arena(call), pieces, cap, n + 2);
+        pieces[n++] = piece;
+    }
+    pieces[n++] = after;
+    call->runtime->crypto->hmac_pieces(GP__SHA256, key, pieces, n, digest_r);
+}
+
 struct gp_slice gp_hex(struct gp_call *call, struct gp_slice bytes)
 {
     static const char digits[] = "0123456789abcdef";

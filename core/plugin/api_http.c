@@ -180,24 +180,43 @@ int gp_http_body(struct gp_http *http, struct gp_slice bytes)
  * what leaves is the message as it is now. */
 int gp_http_body_message(struct gp_http *http, struct gp_message *message)
 {
-    int error = begin_body(http, "gp_http_body_message", GP_S(""));
+    return gp_http_body_around(http, GP_S(""), message, GP_S(""));
+}
+
+static void add_piece(struct gp_http *http, struct gp_slice **pieces, size_t *cap,
+                      struct gp_slice piece)
+{
+    GP__ARENA_GROW(gp__call_arena(http->call), *pieces, *cap, http->n_body + 1);
+    (*pieces)[http->n_body++] = piece;
+    http->body_bytes += piece.len;
+}
+
+int gp_http_body_around(struct gp_http *http, struct gp_slice before, struct gp_message *message,
+                        struct gp_slice after)
+{
+    static const char function[] = "gp_http_body_around";
+    struct gp__arena *arena = gp__call_arena(http->call);
     struct gp_slice *pieces = NULL, piece;
-    size_t n = 0, cap = 0;
+    int error = begin_body(http, function, before);
     uint64_t cursor = 0;
+    size_t cap = 0;
 
     if (!error)
-        error = gp__api_message(http->call, "gp_http_body_message", message);
+        error = may_fill(http, function, after);
+    if (!error)
+        error = gp__api_message(http->call, function, message);
     if (error)
         return refuse(http, error, "not a message of this call");
+    if (before.len)
+        add_piece(http, &pieces, &cap, gp__arena_dup(arena, before));
     while (piece = gp_message_next(message, &cursor), gp_slice_present(piece)) {
-        if (n == PIECES_MAX)
+        if (http->n_body == PIECES_MAX)
             return refuse(http, GP_ELIMIT, "a message in too many pieces");
-        GP__ARENA_GROW(gp__call_arena(http->call), pieces, cap, n + 1);
-        pieces[n++] = piece;
-        http->body_bytes += piece.len;
+        add_piece(http, &pieces, &cap, piece);
     }
+    if (after.len)
+        add_piece(http, &pieces, &cap, gp__arena_dup(arena, after));
     http->body = pieces;
-    http->n_body = n;
     return 0;
 }
 

@@ -3,8 +3,10 @@
 
 #include "core/base/alloc.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 
 static const EVP_MD *md_of(enum gp__digest digest)
@@ -34,6 +36,27 @@ void gp__digest_hmac(enum gp__digest digest, struct gp_slice key, struct gp_slic
         abort();
 }
 
+void gp__digest_hmac_pieces(enum gp__digest digest, struct gp_slice key,
+                            const struct gp_slice *pieces, size_t n, uint8_t out[GP__DIGEST_MAX])
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    char names[][8] = {[GP__SHA1] = "SHA1", [GP__SHA256] = "SHA256"};
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, names[digest], 0),
+        OSSL_PARAM_construct_end(),
+    };
+    bool ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)key.data, key.len, params) == 1;
+    size_t len;
+
+    for (size_t i = 0; ok && i < n; i++)
+        ok = EVP_MAC_update(ctx, (const unsigned char *)pieces[i].data, pieces[i].len) == 1;
+    if (!ok || EVP_MAC_final(ctx, out, &len, GP__DIGEST_MAX) != 1)
+        abort();
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+}
+
 int gp__pbkdf2(enum gp__digest digest, struct gp_slice password, struct gp_slice salt,
                unsigned iterations, uint8_t out[GP__DIGEST_MAX])
 {
@@ -58,6 +81,7 @@ struct gp__crypto *gp__crypto_create(struct gp__runtime *rt)
     *crypto = (struct gp__crypto){
         .hash = gp__digest_hash,
         .hmac = gp__digest_hmac,
+        .hmac_pieces = gp__digest_hmac_pieces,
         .random = random_bytes,
         .arg = rt,
         .pbkdf2 = gp__pbkdf2,

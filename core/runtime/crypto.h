@@ -11,10 +11,12 @@
 struct gp__crypto *gp__crypto_create(struct gp__runtime *rt);
 void gp__crypto_free(struct gp__crypto **crypto_);
 
-/* As gp__crypto.hash, hmac and pbkdf2. */
+/* As gp__crypto.hash, hmac, hmac_pieces and pbkdf2. */
 void gp__digest_hash(enum gp__digest digest, struct gp_slice data, uint8_t out[GP__DIGEST_MAX]);
 void gp__digest_hmac(enum gp__digest digest, struct gp_slice key, struct gp_slice data,
                      uint8_t out[GP__DIGEST_MAX]);
+void gp__digest_hmac_pieces(enum gp__digest digest, struct gp_slice key,
+                            const struct gp_slice *pieces, size_t n, uint8_t out[GP__DIGEST_MAX]);
 int gp__pbkdf2(enum gp__digest digest, struct gp_slice password, struct gp_slice salt,
                unsigned iterations, uint8_t out[GP__DIGEST_MAX]);
 

@@ -44,6 +44,10 @@ GP_API int gp_http_header(struct gp_http *http, struct gp_slice name, struct gp_
 GP_API int gp_http_body(struct gp_http *http, struct gp_slice bytes);
 GP_API int gp_http_body_message(struct gp_http *http, struct gp_message *message);
 
+/* The same with bytes, which are copied, before and after the message: a part of a form. */
+GP_API int gp_http_body_around(struct gp_http *http, struct gp_slice before,
+                               struct gp_message *message, struct gp_slice after);
+
 /* Connects to a UNIX socket; the URL says the rest. */
 GP_API int gp_http_unix(struct gp_http *http, struct gp_slice path);
 

@@ -361,6 +361,27 @@ static void grant(struct kit *kit, struct gp_call *call)
     kit->plugin.needs = KIT_NEEDS;
 }
 
+/* As of one run of bytes, however many pieces the message is in. */
+static void sign_message(struct kit *kit, struct gp_call *call)
+{
+    unsigned char whole[GP_DIGEST_BYTES], pieces[GP_DIGEST_BYTES];
+    struct gp_slice message = GP_S("");
+    struct gp_slice piece;
+    uint64_t cursor = 0;
+
+    (void)kit;
+    assert_int_equal(gp_header_add(call, gp_message(call), GP_HEADER_TOP, GP_S("X"), GP_S("added")),
+                     0);
+    while (piece = gp_message_next(gp_message(call), &cursor), gp_slice_present(piece))
+        message = gp_format(call, GP_FMT GP_FMT, GP_ARG(message), GP_ARG(piece));
+    gp_hmac_sha256(call, GP_S("key"), gp_format(call, "<" GP_FMT ">", GP_ARG(message)), whole);
+    gp_hmac_sha256_message(call, GP_S("key"), GP_S("<"), gp_message(call), GP_S(">"), pieces);
+    assert_memory_equal(whole, pieces, sizeof whole);
+    assert_clean(call);
+    gp_hmac_sha256_message(call, GP_S("key"), GP_S("<"), NULL, GP_S(">"), pieces);
+    assert_fault(call, "no message");
+}
+
 /* One recipient may be relayed to, the others not: and only the one asked about. */
 static void grant_one(struct kit *kit, struct gp_call *call)
 {
@@ -415,6 +436,8 @@ static void test_relay(void **state)
     kit_run(&kit, GP_HOOK_RCPT, grant_late);
     kit_run(&kit, GP_HOOK_RESOLVE, grant_one);
     kit_run(&kit, GP_HOOK_CONNECT, signatures);
+    kit_message(&kit, GP_S("Subject: a\r\n\r\nbody\r\n"));
+    kit_run(&kit, GP_HOOK_MESSAGE, sign_message);
     kit_end(&kit);
 }
 

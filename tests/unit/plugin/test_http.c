@@ -201,6 +201,12 @@ static void checks_the_rest(struct kit *kit, struct gp_call *call)
     http = gp_http_create(call, "POST", GP_S("http://web.example/"));
     assert_int_equal(gp_http_body_message(http, NULL), GP_EINVAL);
     assert_fault(call, "no message");
+    http = gp_http_create(call, "POST", GP_S("http://web.example/"));
+    assert_int_equal(gp_http_body_around(http, BAD, gp_message(call), GP_S("")), GP_EINVAL);
+    assert_fault(call, "NULL with a length");
+    http = gp_http_create(call, "POST", GP_S("http://web.example/"));
+    assert_int_equal(gp_http_body_around(http, GP_S("<"), gp_message(call), GP_S(">")), 0);
+    assert_int_equal(gp_http_body(http, GP_S("x")), GP_EINVAL);
     http = gp_http_create(call, NULL, GP_S("http://web.example/"));
     assert_fault(call, "no method");
     assert_int_equal(gp_http_send(http), GP_EINVAL);
