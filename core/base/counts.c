@@ -6,13 +6,13 @@ static struct gp__counts own;
 struct gp__counts *gp__counts = &own;
 
 const struct gp__count_row gp__count_rows[GP__COUNT_ROWS] = {
-#define ROW(member, name_, labels_, help_)                                                         \
+#define GP__ROW(member, name_, labels_, help_)                                                     \
     {.name = name_,                                                                                \
      .labels = labels_,                                                                            \
      .help = help_,                                                                                \
      .offset = offsetof(struct gp__counts, member)},
-    GP__COUNTS(ROW)
-#undef ROW
+    GP__COUNTS
+#undef GP__ROW
 };
 
 void gp__counts_into(struct gp__counts *counts)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The section `limits:` as rows, made from the table of core/smtp/limits.h. */
+/* The section `limits:` as rows, made from the table of core/base/limits.h. */
 #ifndef GP_CONFIG_LIMITS_ROWS_H
 #define GP_CONFIG_LIMITS_ROWS_H
 

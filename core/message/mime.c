@@ -8,6 +8,7 @@
 #include "core/message/mime.h"
 
 #include "core/base/ascii.h"
+#include "core/base/counts.h"
 #include "core/message/value.h"
 
 struct frame {
@@ -257,6 +258,7 @@ static void classify(struct walk *walk, struct gp_part *part)
     if (message && encoded)
         return;
     if (part->depth >= walk->limits.depth) {
+        GP__LIMIT_HIT(mime_depth);
         make_opaque(walk, part, GP_MIME_TOO_DEEP);
         return;
     }
@@ -282,6 +284,7 @@ static void open_part(struct walk *walk, struct gp_part *parent)
         part = add_part(walk, parent);
         push(walk, part);
         if (walk->mime->count > walk->limits.parts) {
+            GP__LIMIT_HIT(mime_parts);
             make_opaque(walk, part, GP_MIME_TOO_MANY_PARTS);
             walk->full = true;
             return;

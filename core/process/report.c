@@ -77,17 +77,27 @@ void gp__report_processes(struct gp__buf *out, const struct gp__report_process *
     gp__buf_append(out, GP_S("]"));
 }
 
+/* messages{result="accepted"} is messages_accepted here. */
+static void name_of(const struct gp__count_row *row, char *name, size_t size)
+{
+    size_t len = (size_t)snprintf(name, size, "%s", row->name);
+
+    for (const char *label = strchr(row->labels, '"'); label && len < size;) {
+        const char *end = strchr(label + 1, '"');
+
+        len += (size_t)snprintf(name + len, size - len, "_%.*s", (int)(end - label - 1), label + 1);
+        label = strchr(end + 1, '"');
+    }
+}
+
 void gp__report_totals(struct gp__buf *out, const struct gp__counts *counts)
 {
     gp__report_raw(out, "totals", GP_S("{"));
     for (size_t i = 0; i < GP__COUNT_ROWS; i++) {
         const struct gp__count_row *row = &gp__count_rows[i];
-        const char *label = strchr(row->labels, '"');
         char name[96];
 
-        /* messages{result="accepted"} is messages_accepted here. */
-        snprintf(name, sizeof name, "%s%s%.*s", row->name, label ? "_" : "",
-                 label ? (int)strcspn(label + 1, "\"") : 0, label ? label + 1 : "");
+        name_of(row, name, sizeof name);
         gp__report_number(out, name, gp__count_get(counts, row));
     }
     gp__buf_append(out, GP_S("}"));

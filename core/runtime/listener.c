@@ -7,6 +7,7 @@
 #include "core/runtime/listener.h"
 
 #include "core/base/alloc.h"
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/runtime/address.h"
 #include "core/runtime/live_conn.h"
@@ -75,6 +76,7 @@ static void turn_away(struct gp__listener *listener)
     (void)close(listener->spare);
     fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+        GP__COUNT(away_descriptors);
         (void)send(fd, too_many, sizeof too_many - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
         (void)close(fd);
     }
@@ -99,6 +101,7 @@ static void turn_away_reserved(struct gp__listener *listener, int fd)
                 GP__F_C("error", "only the reserve of descriptors is left"),
                 GP__F_I("port", listener->local.port));
     listener->scarce = true;
+    GP__COUNT(away_descriptors);
     (void)send(fd, too_many, sizeof too_many - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)close(fd);
 }

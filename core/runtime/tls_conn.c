@@ -9,6 +9,7 @@
 #include "core/runtime/tls.h"
 
 #include "core/base/alloc.h"
+#include "core/base/counts.h"
 #include "core/hook/runtime.h"
 #include "core/runtime/tls_context.h"
 #include "core/runtime/tls_error.h"
@@ -121,10 +122,33 @@ static int flush(struct tls_conn *conn)
 
 /* ---- failing ---- */
 
+/* The first of the two counters of the version: that of success. */
+static unsigned counter_of(const SSL *ssl)
+{
+    if (!SSL_get_current_cipher(ssl) && !SSL_get_pending_cipher(ssl))
+        return GP__COUNTER(tls_none_success); /* nothing was agreed upon yet */
+    switch (SSL_version(ssl)) {
+    case TLS1_3_VERSION:
+        return GP__COUNTER(tls_1_3_success);
+    case TLS1_2_VERSION:
+        return GP__COUNTER(tls_1_2_success);
+    default:
+        return GP__COUNTER(tls_old_success);
+    }
+}
+
+static void count(const struct tls_conn *conn)
+{
+    gp__count_at(counter_of(conn->ssl) + !conn->ready);
+    if (conn->ready && SSL_session_reused(conn->ssl))
+        GP__COUNT(tls_resumed);
+}
+
 static void handshake_over(struct tls_conn *conn)
 {
     if (!conn->timer.fn)
         return;
+    count(conn);
     conn->context->rt->ops->timer_stop(conn->context->rt, &conn->timer);
     conn->timer.fn = NULL;
     conn->context->handshakes--;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/server/admission.h"
 
+#include "core/base/counts.h"
 #include "core/base/hash.h"
 #include "core/server/server.h"
 
@@ -8,19 +9,22 @@
 
 static const struct {
     const char *name;
+    uint16_t counter;
     struct gp__reply reply;
 } kinds[GP__ADMIT_COUNT] = {
-    [GP__ADMIT_OK] = {"", {0}},
-    [GP__ADMIT_SESSIONS] = {"sessions", GP__REPLY_INIT(421, 4, 3, 2,
-                                                       "Too many sessions here, try again later")},
-    [GP__ADMIT_CLIENT_SESSIONS] = {"sessions_per_client",
+#define KIND(name) #name, GP__COUNTER(away_##name)
+    [GP__ADMIT_SESSIONS] = {KIND(sessions),
+                            GP__REPLY_INIT(421, 4, 3, 2,
+                                           "Too many sessions here, try again later")},
+    [GP__ADMIT_CLIENT_SESSIONS] = {KIND(sessions_per_client),
                                    GP__REPLY_INIT(421, 4, 7, 0,
                                                   "Too many sessions from your address")},
-    [GP__ADMIT_RATE] = {"connection_rate",
+    [GP__ADMIT_RATE] = {KIND(connection_rate),
                         GP__REPLY_INIT(421, 4, 3, 2, "Too many new sessions, try again later")},
-    [GP__ADMIT_CLIENT_RATE] = {"connection_rate_per_client",
+    [GP__ADMIT_CLIENT_RATE] = {KIND(connection_rate_per_client),
                                GP__REPLY_INIT(421, 4, 7, 0, "You connect too often")},
-    [GP__ADMIT_OVERLOAD] = {"overload", GP__REPLY_INIT(421, 4, 3, 1, "")},
+    [GP__ADMIT_OVERLOAD] = {KIND(overload), GP__REPLY_INIT(421, 4, 3, 1, "")},
+#undef KIND
 };
 
 const char *gp__admit_name(enum gp__admit admit)
@@ -108,12 +112,13 @@ enum gp__admit gp__admit(struct gp__server *server, const struct gp__entrance *e
     if (ip->family && entrance->smtp.protocol != GP__PROTOCOL_MILTER)
         a.client_len = key_of(entrance, ip, a.client);
     admit = judge(server, entrance, &a);
-    server->turned_away[admit]++;
     *reply_r = kinds[admit].reply;
     if (admit == GP__ADMIT_OVERLOAD)
         reply_r->text = server->overload.reply->text;
-    if (admit != GP__ADMIT_OK)
+    if (admit != GP__ADMIT_OK) {
+        gp__count_at(kinds[admit].counter);
         return admit;
+    }
     count_on(server, all_of(&a));
     if (a.client_len)
         count_on(server, client_of(&a));

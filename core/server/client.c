@@ -20,22 +20,12 @@ static struct gp__client *client_of(struct gp__conn *conn)
 
 /* ---- the end ---- */
 
-static void count_session(const struct gp__client *client)
-{
-    const struct gp__smtp_counts *counts = gp__smtp_counts(client->smtp);
-
-    GP__COUNT(sessions_ended);
-    GP__COUNT_BY(commands, counts->commands);
-    GP__COUNT_BY(errors, counts->errors);
-    GP__COUNT_BY(bytes_in, counts->bytes_in);
-}
-
 static void destroy(struct gp__client *client)
 {
     struct gp__server *server = client->server;
 
     client->runtime->ops->timer_stop(client->runtime, &client->timer);
-    count_session(client);
+    GP__COUNT(sessions_ended);
     gp__smtp_free(&client->smtp);
     gp__session_unref(&client->session);
     gp__buf_free(&client->stash);
@@ -118,11 +108,15 @@ static bool flush(struct gp__client *client)
 static void adjust_reading(struct gp__client *client)
 {
     size_t pending = gp__smtp_pending(client->smtp);
+    bool ahead;
 
     if (!client->conn || client->eof)
         return;
-    if ((client->busy && pending >= client->entrance->smtp.limits.pipeline) ||
-        gp__conn_unsent(client->conn) > 0)
+    ahead = pending >= client->entrance->smtp.limits.pipeline;
+    if (client->busy && ahead && !client->ahead)
+        GP__LIMIT_HIT(pipeline);
+    client->ahead = ahead && (client->ahead || client->busy);
+    if ((client->busy && ahead) || gp__conn_unsent(client->conn) > 0)
         gp__conn_pause(client->conn);
     else
         gp__conn_resume(client->conn);
@@ -547,7 +541,6 @@ void gp__client_begin(struct gp__server *server, const struct gp__entrance *entr
     enum gp__admit admit = gp__admit(server, entrance, conn, &admission, &reply);
 
     if (admit != GP__ADMIT_OK) {
-        GP__COUNT(turned_away);
         turn_away(server, entrance, conn, admit, &reply);
         return;
     }

@@ -31,6 +31,7 @@ struct gp__client {
     uint64_t began_ms;
     struct gp__timer timer;
     bool eof, ended, disconnected;
+    bool ahead;       /* sent on past `pipeline` while a hook waited, and more than that is left */
     bool hang_up;     /* after the reply that is on its way */
     bool waiting;     /* the engine has nothing to do before more input */
     bool began;       /* the engine was asked: with implicit TLS not before the handshake is done */

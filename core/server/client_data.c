@@ -3,6 +3,7 @@
  * The message while it comes in: DATA is judged, bytes are kept, the header hooks run when the
  * header section is complete, the body hooks for every chunk after that.
  */
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/message/authres.h"
 #include "core/message/trace.h"
@@ -164,12 +165,16 @@ static bool over_budget(struct gp__client *client, const struct gp__content *con
 
     if (client->refusal.code)
         return true;
-    if (gp__content_header_state(content) == GP__HEADERS_TOO_MANY)
+    if (gp__content_header_state(content) == GP__HEADERS_TOO_MANY) {
+        GP__LIMIT_HIT(headers);
         refuse_message(client, &too_many);
-    else if (gp__content_header_state(content) == GP__HEADERS_TOO_LONG)
+    } else if (gp__content_header_state(content) == GP__HEADERS_TOO_LONG) {
+        GP__LIMIT_HIT(header_bytes);
         refuse_message(client, &too_long);
-    else if (gp__content_received(content) >= (size_t)client->entrance->smtp.limits.received)
+    } else if (gp__content_received(content) >= (size_t)client->entrance->smtp.limits.received) {
+        GP__LIMIT_HIT(received);
         refuse_message(client, &loop);
+    }
     return client->refusal.code != 0;
 }
 

@@ -24,7 +24,6 @@ struct gp__server {
     struct gp__auth_guard auth_guard;
     struct gp__pace pace;
     struct gp__overload overload;
-    uint64_t turned_away[GP__ADMIT_COUNT]; /* clients, by enum gp__admit */
     struct gp__buf scratch;
     bool stopping, ending;
     void (*empty)(struct gp__server *server); /* when ending: the last client is gone; or NULL */

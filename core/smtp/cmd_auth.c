@@ -69,14 +69,29 @@ void gp__auth_done(struct gp__smtp *smtp)
         smtp->state = GP__STATE_COMMAND;
 }
 
+/* How an exchange ended, as the counters of a mechanism stand (core/base/counts.h). */
+enum ended {
+    ENDED_IN_SUCCESS = 0,
+    ENDED_IN_FAILURE,
+    ENDED_IN_ERROR,
+};
+
+static void count(const struct gp__smtp *smtp, enum ended ended)
+{
+    gp__count_at(smtp->sasl->mechanism->counter + (unsigned)ended);
+}
+
 /* Whatever the reason: so many in a session, and no more. */
 static void refuse(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
+    count(smtp, reply->code >= 500 ? ENDED_IN_FAILURE : ENDED_IN_ERROR);
     gp__auth_done(smtp);
-    if (++smtp->auth_failures > (uint64_t)smtp->settings->limits.auth_failures)
-        gp__smtp_close(smtp, &too_many, GP__RESET_CLOSED);
-    else
+    if (++smtp->auth_failures <= (uint64_t)smtp->settings->limits.auth_failures) {
         gp__smtp_refuse(smtp, reply);
+        return;
+    }
+    GP__LIMIT_HIT(auth_failures);
+    gp__smtp_close(smtp, &too_many, GP__RESET_CLOSED);
 }
 
 /* ---- the exchange ---- */
@@ -235,6 +250,7 @@ void gp__auth_failed_proceed(struct gp__smtp *smtp, const struct gp__reply *repl
 
 void gp__login_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
+    count(smtp, ENDED_IN_SUCCESS);
     gp__sasl_free(&smtp->sasl); /* before the end, which would take the login back */
     gp__auth_done(smtp);
     gp__smtp_reply(smtp, reply);

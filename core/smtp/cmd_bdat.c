@@ -17,7 +17,6 @@ static const struct gp__reply too_big_to_drop = GP__REPLY_INIT(
 static const struct gp__reply too_many = GP__REPLY_INIT(552, 5, 3, 4, "Too many chunks");
 static const struct gp__reply failed = GP__REPLY_INIT(503, 5, 5, 1,
                                                       "The message was refused already");
-static const struct gp__reply timeout = GP__REPLY_INIT(421, 4, 4, 2, "The message takes too long");
 
 /* 0, or -1. A size of 2^63 or more is no size. */
 static int parse(struct gp_slice argument, uint64_t *size_r, bool *last_r)
@@ -46,13 +45,16 @@ static const struct gp__reply *judge(const struct gp__smtp *smtp, uint64_t size)
         return smtp->chunks_failed ? &failed : refusal;
     if (refusal)
         return refusal;
-    if (transaction->chunks >= (uint64_t)limits->chunks)
+    if (transaction->chunks >= (uint64_t)limits->chunks) {
+        GP__LIMIT_HIT(chunks);
         return &too_many;
+    }
     /* What the host wants no more of is bounded by the drain budget instead. */
-    if (!smtp->draining &&
-        (size > limits->message_size || transaction->received_bytes > limits->message_size - size))
-        return &too_big;
-    return NULL;
+    if (smtp->draining || (size <= limits->message_size &&
+                           transaction->received_bytes <= limits->message_size - size))
+        return NULL;
+    GP__LIMIT_HIT(message_size);
+    return &too_big;
 }
 
 static void refuse_to_read(struct gp__smtp *smtp, const struct gp__reply *reply,
@@ -77,6 +79,7 @@ static void swallow(struct gp__smtp *smtp, const struct gp__reply *refusal)
     if (!smtp->chunks_failed && !smtp->session->transaction)
         smtp->drained = 0;
     if (smtp->chunk_size > smtp->settings->limits.drain) {
+        GP__LIMIT_HIT(drain);
         refuse_to_read(smtp, refusal, &too_big_to_drop);
         return;
     }
@@ -194,10 +197,8 @@ enum gp__step gp__chunk_step(struct gp__smtp *smtp, struct gp__smtp_event *event
 {
     struct gp_slice input = gp__smtp_window(smtp);
 
-    if (smtp->now >= smtp->message_began + smtp->settings->limits.message_time) {
-        gp__smtp_close(smtp, &timeout, GP__RESET_TIMEOUT);
+    if (gp__receive_late(smtp))
         return GP__STEP_AGAIN;
-    }
     if (smtp->chunk_left == 0)
         return end_chunk(smtp, event);
     input.len = input.len < smtp->chunk_left ? input.len : (size_t)smtp->chunk_left;

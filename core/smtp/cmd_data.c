@@ -11,7 +11,6 @@ static const struct gp__reply binary = GP__REPLY_INIT(
     503, 5, 5, 1, "BODY=BINARYMIME needs BDAT"); /* RFC 3030 section 3 */
 static const struct gp__reply each_follows = GP__REPLY_INIT(353, 0, 0, 0,
                                                             "A reply for each recipient follows");
-static const struct gp__reply timeout = GP__REPLY_INIT(421, 4, 4, 2, "The message takes too long");
 
 const struct gp__reply *gp__no_recipients(const struct gp__smtp *smtp)
 {
@@ -74,10 +73,8 @@ enum gp__step gp__data_step(struct gp__smtp *smtp, struct gp__smtp_event *event)
     enum gp__data_result result;
     bool given;
 
-    if (smtp->now >= smtp->message_began + smtp->settings->limits.message_time) {
-        gp__smtp_close(smtp, &timeout, GP__RESET_TIMEOUT);
+    if (gp__receive_late(smtp))
         return GP__STEP_AGAIN;
-    }
     result = gp__data_next(&smtp->data, &rest, &run);
     if (result == GP__DATA_MORE && input.len == 0)
         return GP__STEP_WAIT;

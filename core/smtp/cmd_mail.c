@@ -86,6 +86,7 @@ void gp__mail_check(struct gp__smtp *smtp, struct gp_slice argument)
         return;
     }
     if (smtp->session->transactions >= (uint64_t)smtp->settings->limits.transactions) {
+        GP__LIMIT_HIT(transactions);
         gp__smtp_close(smtp, &too_many, GP__RESET_CLOSED);
         return;
     }

@@ -71,8 +71,10 @@ void gp__rcpt_check(struct gp__smtp *smtp, struct gp_slice argument)
     struct gp_slice path = gp_slice(NULL, 0);
     const struct gp__reply *refusal = out_of_order(smtp);
 
-    if (!refusal && full(smtp))
+    if (!refusal && full(smtp)) {
+        GP__LIMIT_HIT(recipients);
         refusal = &too_many;
+    }
     if (!refusal)
         refusal = gp__path_argument(argument, GP_S("TO:"), &path);
     if (refusal)

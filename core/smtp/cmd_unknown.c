@@ -13,10 +13,12 @@ static const struct gp__reply too_many = GP__REPLY_INIT(
 
 static void refuse(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
-    if (++smtp->counts.unknown > (uint64_t)smtp->settings->limits.unknown_commands)
-        gp__smtp_close(smtp, &too_many, GP__RESET_CLOSED);
-    else
+    if (++smtp->counts.unknown <= (uint64_t)smtp->settings->limits.unknown_commands) {
         gp__smtp_refuse(smtp, reply);
+        return;
+    }
+    GP__LIMIT_HIT(unknown_commands);
+    gp__smtp_close(smtp, &too_many, GP__RESET_CLOSED);
 }
 
 static bool verb_ok(struct gp_slice verb)

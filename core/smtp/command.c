@@ -57,10 +57,13 @@ static bool within_budgets(struct gp__smtp *smtp)
 {
     const struct gp__limits *limits = &smtp->settings->limits;
 
-    if (++smtp->counts.commands > (uint64_t)limits->commands)
+    if (++smtp->counts.commands > (uint64_t)limits->commands) {
+        GP__LIMIT_HIT(commands);
         gp__smtp_close(smtp, &too_many_commands, GP__RESET_CLOSED);
-    else if (smtp->now - smtp->session_began >= limits->session_time)
+    } else if (smtp->now - smtp->session_began >= limits->session_time) {
+        GP__LIMIT_HIT(session_time);
         gp__smtp_close(smtp, &too_long, GP__RESET_TIMEOUT);
+    }
     return smtp->state == GP__STATE_COMMAND;
 }
 
@@ -97,6 +100,7 @@ static bool not_idle(struct gp__smtp *smtp, unsigned flags)
     }
     if (++smtp->idle_commands <= (uint64_t)smtp->settings->limits.idle_commands)
         return true;
+    GP__LIMIT_HIT(idle_commands);
     gp__smtp_close(smtp, &too_many_idle, GP__RESET_CLOSED);
     return false;
 }
@@ -162,6 +166,7 @@ void gp__command_dispatch(struct gp__smtp *smtp, struct gp_slice line)
     name = gp_slice_split(&argument, ' ');
     argument = without_blanks(argument);
     verb = gp__verb_find(name);
+    gp__count_at(verb ? verb->counter : GP__COUNTER(verb_OTHER));
     if (!within_budgets(smtp))
         return;
     if (!verb && is_foreign(name)) {
@@ -185,6 +190,7 @@ void gp__command_flawed(struct gp__smtp *smtp, enum gp__line_flaw flaw)
 {
     bool hostile = flaw != GP__LINE_LONG;
 
+    GP__COUNT(verb_OTHER);
     if (!within_budgets(smtp))
         return;
     if (hostile && smtp->settings->line_endings == GP__LINES_CLOSE) {

@@ -248,6 +248,7 @@ static void on_rcpt(struct gp__smtp *smtp, struct gp_slice rest)
         return;
     }
     if (transaction->accepted + smtp->rcpt_refused >= (uint64_t)smtp->settings->limits.recipients) {
+        GP__LIMIT_HIT(recipients);
         refuse(smtp, &too_many);
         return;
     }

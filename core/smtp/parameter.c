@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One row a keyword: which command it belongs to, which extension brings it, what reads it. */
+#include "core/base/counts.h"
 #include "core/smtp/parameter.h"
 
 #include "core/base/ascii.h"
@@ -66,7 +67,10 @@ static const struct gp__reply *read_size(struct reading *r, struct gp_slice valu
             size = UINT64_MAX;
     }
     r->mail->size = size;
-    return size > r->settings->limits.message_size ? &too_big : NULL;
+    if (size <= r->settings->limits.message_size)
+        return NULL;
+    GP__LIMIT_HIT(message_size);
+    return &too_big;
 }
 
 static const struct gp__reply *read_body(struct reading *r, struct gp_slice value)
@@ -343,8 +347,10 @@ static const struct gp__reply *read_all(struct reading *r, struct gp_slice text,
 
         if (word.len == 0)
             continue;
-        if (n == most)
+        if (n == most) {
+            GP__LIMIT_HIT(parameters);
             return &too_many;
+        }
         GP__ARENA_GROW(r->arena, known, room, n + 1);
         refusal = read_one(r, word, known, &n);
         if (refusal)

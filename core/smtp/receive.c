@@ -17,6 +17,7 @@ static const struct gp__reply too_big = GP__REPLY_INIT(
     552, 5, 3, 4, "Message size exceeds the limit of this server");
 static const struct gp__reply drained_enough = GP__REPLY_INIT(
     421, 4, 7, 0, "Too much data for a message that is refused");
+static const struct gp__reply too_late = GP__REPLY_INIT(421, 4, 4, 2, "The message takes too long");
 
 void gp__receive_begin(struct gp__smtp *smtp)
 {
@@ -32,6 +33,15 @@ void gp__receive_begin(struct gp__smtp *smtp)
                   settings->line_endings == GP__LINES_NORMALIZE);
 }
 
+bool gp__receive_late(struct gp__smtp *smtp)
+{
+    if (smtp->now < smtp->message_began + smtp->settings->limits.message_time)
+        return false;
+    GP__LIMIT_HIT(message_time);
+    gp__smtp_close(smtp, &too_late, GP__RESET_TIMEOUT);
+    return true;
+}
+
 bool gp__receive_run(struct gp__smtp *smtp, struct gp_slice run, struct gp__smtp_event *event)
 {
     struct gp_transaction *transaction = smtp->session->transaction;
@@ -40,6 +50,7 @@ bool gp__receive_run(struct gp__smtp *smtp, struct gp_slice run, struct gp__smtp
     if (smtp->draining || smtp->trouble)
         return false;
     if (transaction->received_bytes > smtp->settings->limits.message_size) {
+        GP__LIMIT_HIT(message_size);
         smtp->trouble = &too_big;
         return false;
     }
@@ -52,8 +63,10 @@ bool gp__receive_run(struct gp__smtp *smtp, struct gp_slice run, struct gp__smtp
 void gp__receive_drained(struct gp__smtp *smtp, size_t n)
 {
     smtp->drained += n;
-    if (smtp->drained > smtp->settings->limits.drain)
-        gp__smtp_close(smtp, &drained_enough, GP__RESET_REFUSED);
+    if (smtp->drained <= smtp->settings->limits.drain || smtp->state >= GP__STATE_CLOSING)
+        return;
+    GP__LIMIT_HIT(drain);
+    gp__smtp_close(smtp, &drained_enough, GP__RESET_REFUSED);
 }
 
 /* A message the host has no more interest in has its refusal already. */
@@ -68,6 +81,8 @@ static void note_flaw(struct gp__smtp *smtp)
         gp__smtp_note_error(smtp);
         gp__smtp_close(smtp, &flaws[flaw], GP__RESET_REFUSED);
     } else if (!smtp->draining) {
+        if (!hostile)
+            GP__LIMIT_HIT(text_line);
         smtp->trouble = &flaws[flaw];
     }
 }

@@ -2,45 +2,37 @@
 /* The table of mechanisms and what they share. See sasl.h. */
 #include "core/smtp/sasl.h"
 
+#include "core/base/counts.h"
 #include "core/base/saslprep.h"
 
+#define MECHANISM(id, text)                                                                        \
+    .name = {text, sizeof text - 1}, .counter = GP__COUNTER(auth_##id##_success)
+
 static const struct gp__sasl_mechanism mechanisms[GP__SASL_COUNT] = {
-    [GP__SASL_SCRAM_SHA_256_PLUS] = {.name = {"SCRAM-SHA-256-PLUS", 18},
-                                     .stored = {"SCRAM-SHA-256", 13},
-                                     .digest = GP__SHA256,
-                                     .binds = true,
-                                     .respond = gp__sasl_scram_respond,
+    [GP__SASL_SCRAM_SHA_256_PLUS] = {MECHANISM(SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS"),
+                                     .stored = {"SCRAM-SHA-256", 13}, .digest = GP__SHA256,
+                                     .binds = true, .respond = gp__sasl_scram_respond,
                                      .answer = gp__sasl_scram_answer},
-    [GP__SASL_SCRAM_SHA_256] = {.name = {"SCRAM-SHA-256", 13},
-                                .stored = {"SCRAM-SHA-256", 13},
-                                .digest = GP__SHA256,
-                                .respond = gp__sasl_scram_respond,
-                                .answer = gp__sasl_scram_answer},
-    [GP__SASL_SCRAM_SHA_1_PLUS] = {.name = {"SCRAM-SHA-1-PLUS", 16},
-                                   .stored = {"SCRAM-SHA-1", 11},
-                                   .digest = GP__SHA1,
-                                   .binds = true,
+    [GP__SASL_SCRAM_SHA_256] = {MECHANISM(SCRAM_SHA_256, "SCRAM-SHA-256"),
+                                .stored = {"SCRAM-SHA-256", 13}, .digest = GP__SHA256,
+                                .respond = gp__sasl_scram_respond, .answer = gp__sasl_scram_answer},
+    [GP__SASL_SCRAM_SHA_1_PLUS] = {MECHANISM(SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS"),
+                                   .stored = {"SCRAM-SHA-1", 11}, .digest = GP__SHA1, .binds = true,
                                    .respond = gp__sasl_scram_respond,
                                    .answer = gp__sasl_scram_answer},
-    [GP__SASL_SCRAM_SHA_1] = {.name = {"SCRAM-SHA-1", 11},
-                              .stored = {"SCRAM-SHA-1", 11},
-                              .digest = GP__SHA1,
-                              .respond = gp__sasl_scram_respond,
+    [GP__SASL_SCRAM_SHA_1] = {MECHANISM(SCRAM_SHA_1, "SCRAM-SHA-1"), .stored = {"SCRAM-SHA-1", 11},
+                              .digest = GP__SHA1, .respond = gp__sasl_scram_respond,
                               .answer = gp__sasl_scram_answer},
-    [GP__SASL_OAUTHBEARER] = {.name = {"OAUTHBEARER", 11},
+    [GP__SASL_OAUTHBEARER] = {MECHANISM(OAUTHBEARER, "OAUTHBEARER"),
                               .respond = gp__sasl_oauthbearer_respond,
                               .answer = gp__sasl_oauthbearer_answer},
-    [GP__SASL_XOAUTH2] = {.name = {"XOAUTH2", 7},
-                          .respond = gp__sasl_xoauth2_respond,
+    [GP__SASL_XOAUTH2] = {MECHANISM(XOAUTH2, "XOAUTH2"), .respond = gp__sasl_xoauth2_respond,
                           .answer = gp__sasl_xoauth2_answer},
-    [GP__SASL_EXTERNAL] = {.name = {"EXTERNAL", 8}, .respond = gp__sasl_external_respond},
-    [GP__SASL_PLAIN] = {.name = {"PLAIN", 5},
-                        .respond = gp__sasl_plain_respond,
+    [GP__SASL_EXTERNAL] = {MECHANISM(EXTERNAL, "EXTERNAL"), .respond = gp__sasl_external_respond},
+    [GP__SASL_PLAIN] = {MECHANISM(PLAIN, "PLAIN"), .respond = gp__sasl_plain_respond,
                         .answer = gp__sasl_password_answer},
-    [GP__SASL_LOGIN] = {.name = {"LOGIN", 5},
-                        .server_first = true,
-                        .respond = gp__sasl_login_respond,
-                        .answer = gp__sasl_password_answer},
+    [GP__SASL_LOGIN] = {MECHANISM(LOGIN, "LOGIN"), .server_first = true,
+                        .respond = gp__sasl_login_respond, .answer = gp__sasl_password_answer},
 };
 
 const struct gp__sasl_mechanism *gp__sasl_mechanism(enum gp__sasl_name name)

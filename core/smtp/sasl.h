@@ -59,6 +59,7 @@ struct gp__sasl_mechanism {
     enum gp__digest digest; /* SCRAM */
     bool binds;             /* SCRAM-…-PLUS */
     bool server_first;      /* begins with a challenge even if there is no response yet */
+    uint16_t counter;       /* the first of its three (core/base/counts.h) */
     void (*respond)(struct gp__sasl *sasl, struct gp_slice response);
     void (*answer)(struct gp__sasl *sasl, bool found, struct gp_slice value); /* or NULL */
 };

@@ -73,6 +73,7 @@ void gp__smtp_feed(struct gp__smtp *smtp, struct gp_slice bytes)
     gp__smtp_settle(smtp);
     smtp->fed = bytes;
     smtp->counts.bytes_in += bytes.len;
+    GP__COUNT_BY(bytes_in, bytes.len);
     if (smtp->state == GP__STATE_GREETING)
         smtp->session->talked_early = true;
 }
@@ -109,24 +110,27 @@ static bool more_of_line(struct gp__smtp *smtp, bool was_held)
 
 /* An initial response stands in the command line, and tokens are long: what RFC 4954 allows for the
  * responses holds for it too. */
-static uint64_t line_limit(const struct gp__smtp *smtp)
+static uint64_t line_limit(const struct gp__smtp *smtp, bool secret)
 {
     const struct gp__limits *limits = &smtp->settings->limits;
 
-    return is_secret(smtp, gp__smtp_window(smtp)) ? limits->auth_line + 2 : limits->command_line;
+    return secret ? limits->auth_line + 2 : limits->command_line;
 }
 
 static bool read_line(struct gp__smtp *smtp, struct gp_slice *line_r, enum gp__line_flaw *flaw_r)
 {
-    bool was_held, found;
+    bool was_held, found, secret;
     size_t used;
 
     do {
         was_held = smtp->held.len > 0;
-        smtp->lexer.limit = line_limit(smtp);
+        secret = is_secret(smtp, gp__smtp_window(smtp));
+        smtp->lexer.limit = line_limit(smtp, secret);
         found = gp__lexer_next(&smtp->lexer, gp__smtp_window(smtp), &used, line_r, flaw_r);
         gp__smtp_consume(smtp, used);
     } while (!found && more_of_line(smtp, was_held));
+    if (found && *flaw_r == GP__LINE_LONG)
+        gp__count_at(secret ? GP__COUNTER(limit_auth_line) : GP__COUNTER(limit_command_line));
     return found;
 }
 
@@ -169,8 +173,10 @@ void gp__smtp_reply(struct gp__smtp *smtp, const struct gp__reply *reply)
 
 void gp__smtp_count_error(struct gp__smtp *smtp)
 {
-    if (gp__smtp_note_error(smtp) > (uint64_t)smtp->settings->limits.errors)
-        gp__smtp_close(smtp, &too_many_errors, GP__RESET_CLOSED);
+    if (gp__smtp_note_error(smtp) <= (uint64_t)smtp->settings->limits.errors)
+        return;
+    GP__LIMIT_HIT(errors);
+    gp__smtp_close(smtp, &too_many_errors, GP__RESET_CLOSED);
 }
 
 /* A 4xx asks the client to come back: it did nothing wrong. */
@@ -450,13 +456,20 @@ uint64_t gp__smtp_deadline(const struct gp__smtp *smtp)
 static bool timed_out(struct gp__smtp *smtp)
 {
     bool data = smtp->state == GP__STATE_DATA || smtp->state == GP__STATE_CHUNK;
-    const struct gp__reply *reply = &timeout_command;
 
     if (smtp->now < gp__smtp_deadline(smtp))
         return false;
-    if (data)
-        reply = smtp->now < rate_deadline(smtp) ? &timeout_data : &too_slow;
-    gp__smtp_close(smtp, reply, GP__RESET_TIMEOUT);
+    if (!data) {
+        if (!smtp->milter)
+            GP__LIMIT_HIT(command_timeout);
+        gp__smtp_close(smtp, &timeout_command, GP__RESET_TIMEOUT);
+    } else if (smtp->now >= rate_deadline(smtp)) {
+        GP__LIMIT_HIT(data_rate);
+        gp__smtp_close(smtp, &too_slow, GP__RESET_TIMEOUT);
+    } else {
+        GP__LIMIT_HIT(data_timeout);
+        gp__smtp_close(smtp, &timeout_data, GP__RESET_TIMEOUT);
+    }
     return true;
 }
 

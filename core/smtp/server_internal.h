@@ -7,6 +7,7 @@
 #ifndef GP_SMTP_SERVER_INTERNAL_H
 #define GP_SMTP_SERVER_INTERNAL_H
 
+#include "core/base/counts.h"
 #include "core/smtp/attributes.h"
 #include "core/smtp/data.h"
 #include "core/smtp/extension.h"
@@ -103,6 +104,7 @@ struct gp__smtp {
 /* One error more, here and for hooks: how many there are. */
 static inline uint64_t gp__smtp_note_error(struct gp__smtp *smtp)
 {
+    GP__COUNT(errors);
     return smtp->session->errors = ++smtp->counts.errors;
 }
 
@@ -162,6 +164,8 @@ bool gp__command_in_sync(struct gp__smtp *smtp);
 /* ---- receive.c: the message while it comes in ---- */
 
 void gp__receive_begin(struct gp__smtp *smtp);
+/* Whether the message takes longer than one may; the session is closing then. */
+bool gp__receive_late(struct gp__smtp *smtp);
 /* Counts a run; whether the event is filled with it. */
 bool gp__receive_run(struct gp__smtp *smtp, struct gp_slice run, struct gp__smtp_event *event);
 /* n bytes of the wire were used up: looks at flaws and the drain budget. */

@@ -11,29 +11,34 @@
 #define PLAIN GP__VERB_PLAIN
 #define FREE GP__VERB_NO_LOGIN
 
+#define V(name_, flags_, check_)                                                                   \
+    {                                                                                              \
+        {#name_, sizeof #name_ - 1}, flags_, check_, GP__COUNTER(verb_##name_)                     \
+    }
+
 /* By how often they come. */
 static const struct gp__verb verbs[] = {
-    {{"RCPT", 4}, HELO, gp__rcpt_check},
-    {{"MAIL", 4}, HELO, gp__mail_check},
-    {{"DATA", 4}, SYNC | BARE | HELO | GP__VERB_CONTENT, gp__data_check},
-    {{"EHLO", 4}, SYNC | IDLE | PLAIN | FREE, gp__ehlo_check},
-    {{"QUIT", 4}, SYNC | BARE | GP__VERB_ALWAYS | PLAIN | FREE, gp__quit_check},
-    {{"RSET", 4}, IDLE | BARE | FREE, gp__rset_check},
-    {{"BDAT", 4}, GP__VERB_CHUNK, gp__bdat_check},
-    {{"LHLO", 4}, SYNC | IDLE | PLAIN | FREE, gp__lhlo_check},
-    {{"HELO", 4}, SYNC | IDLE | FREE, gp__helo_check},
-    {{"NOOP", 4}, SYNC | IDLE | PLAIN | FREE, gp__noop_check},
-    {{"VRFY", 4}, SYNC | IDLE, gp__vrfy_check},
-    {{"EXPN", 4}, SYNC | IDLE, gp__expn_check},
-    {{"HELP", 4}, IDLE | FREE, gp__help_check},
-    {{"STARTTLS", 8}, BARE | PLAIN | FREE, gp__starttls_check},
-    {{"AUTH", 4}, SYNC | FREE, gp__auth_check},
-    {{"XFORWARD", 8}, IDLE | FREE, gp__xforward_check},
-    {{"XCLIENT", 7}, SYNC | IDLE | FREE, gp__xclient_check},
-    {{"TURN", 4}, SYNC, gp__not_implemented_check}, /* RFC 5321 appendix F.1 and F.6 */
-    {{"SEND", 4}, 0, gp__not_implemented_check},
-    {{"SOML", 4}, 0, gp__not_implemented_check},
-    {{"SAML", 4}, 0, gp__not_implemented_check},
+    V(RCPT, HELO, gp__rcpt_check),
+    V(MAIL, HELO, gp__mail_check),
+    V(DATA, SYNC | BARE | HELO | GP__VERB_CONTENT, gp__data_check),
+    V(EHLO, SYNC | IDLE | PLAIN | FREE, gp__ehlo_check),
+    V(QUIT, SYNC | BARE | GP__VERB_ALWAYS | PLAIN | FREE, gp__quit_check),
+    V(RSET, IDLE | BARE | FREE, gp__rset_check),
+    V(BDAT, GP__VERB_CHUNK, gp__bdat_check),
+    V(LHLO, SYNC | IDLE | PLAIN | FREE, gp__lhlo_check),
+    V(HELO, SYNC | IDLE | FREE, gp__helo_check),
+    V(NOOP, SYNC | IDLE | PLAIN | FREE, gp__noop_check),
+    V(VRFY, SYNC | IDLE, gp__vrfy_check),
+    V(EXPN, SYNC | IDLE, gp__expn_check),
+    V(HELP, IDLE | FREE, gp__help_check),
+    V(STARTTLS, BARE | PLAIN | FREE, gp__starttls_check),
+    V(AUTH, SYNC | FREE, gp__auth_check),
+    V(XFORWARD, IDLE | FREE, gp__xforward_check),
+    V(XCLIENT, SYNC | IDLE | FREE, gp__xclient_check),
+    V(TURN, SYNC, gp__not_implemented_check), /* RFC 5321 appendix F.1 and F.6 */
+    V(SEND, 0, gp__not_implemented_check),
+    V(SOML, 0, gp__not_implemented_check),
+    V(SAML, 0, gp__not_implemented_check),
 };
 
 const struct gp__verb *gp__verb_find(struct gp_slice name)

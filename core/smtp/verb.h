@@ -4,6 +4,7 @@
 #define GP_SMTP_VERB_H
 
 #include <gatepost/slice.h>
+#include <stdint.h>
 
 struct gp__smtp;
 
@@ -23,6 +24,7 @@ struct gp__verb {
     struct gp_slice name;
     unsigned flags;
     void (*check)(struct gp__smtp *smtp, struct gp_slice argument);
+    uint16_t counter; /* core/base/counts.h */
 };
 
 /* A row by its name in any case, or NULL. */

@@ -2,6 +2,7 @@
 """The end point for Prometheus, of one process and of many."""
 
 import http.client
+import pathlib
 import re
 import socket
 import unittest
@@ -79,6 +80,8 @@ class Metrics(Processes):
         samples = self.scrape(server)
         self.assertEqual(self.one(samples, "sessions_total"), 4)
         self.assertEqual(self.one(samples, "sessions_open"), 1)
+        self.assertEqual(self.one(samples, "commands_total", verb="EHLO"), 4)  # as they come
+        self.assertEqual(self.one(samples, "limit_hits_total", limit="errors"), 0)
         self.assertEqual(self.one(samples, "messages_total", result="accepted"), 3)
         self.assertEqual(self.one(samples, "recipients_total", fate="delivered"), 3)
         self.assertEqual(self.one(samples, "message_bytes_total"), 3 * len(MESSAGE))
@@ -97,6 +100,21 @@ class Metrics(Processes):
               if name == "gatepost_process_up" and value == 1]
         self.assertEqual(sorted(up), ["console", "master", "worker", "worker"] if self.WORKERS
                          else ["server"])
+
+    def test_described(self):
+        """Operations has a row for each metric, with its labels."""
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs/operations.md").read_text()
+        rows = [line.split("|") for line in page.splitlines() if line.startswith("| `gatepost_")]
+        labels = {}
+        for _, names, words, *_ in rows:
+            where = {"chain", "instance", "hook"} if "the same" in words else set()
+            for name in re.findall(r"`(gatepost_\w+)`", names):
+                labels[name] = where | set(re.findall(r"`(\w+)`", words))
+        server = self.launch(self.text(chain="- early_talker: {wait: 10ms}\n"), listeners=2)
+        harness.submit(self.mx(server), MESSAGE)
+        for name, pairs in self.scrape(server):
+            name = re.sub(r"(hook_seconds)_(bucket|sum|count)$", r"\1", name)
+            self.assertEqual({label for label, _ in pairs} - {"le"}, labels.get(name), name)
 
     def test_counters_never_go_back(self):
         if not self.WORKERS:

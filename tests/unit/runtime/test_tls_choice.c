@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a TLS context chooses, asks for, resumes and refuses; mistakes of the operator. */
+#include "core/base/counts.h"
 #include "tls_side.h"
 
 #include <sys/stat.h>
@@ -332,6 +333,39 @@ static void test_resumption(void **state)
     }
 }
 
+/* ---- counters ---- */
+
+static void test_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_peer_options tls_1_2 = {.max_version = TLS1_2_VERSION}, tls_1_3 = {.max_version = 0};
+    struct tls_peer_options tls_1_1 = {.max_version = TLS1_1_VERSION};
+    struct tls_peer_options bad = {.max_version = TLS1_2_VERSION, .identity = &impostor};
+    struct gp__counts before = *gp__counts, after;
+    SSL_SESSION *session;
+
+    use(f, &ec, &rsa);
+    make_context(f, "mx");
+    shake(f, &tls_1_2);
+    part(f);
+    session = ticket_of(f, &tls_1_3);
+    assert_true(resumes(f, &tls_1_3, session));
+    SSL_SESSION_free(session);
+    fails_with(f, &tls_1_1, NO_VERSION);
+    gp__tls_context_free(&f->context);
+    f->settings.client_certificates = GP__TLS_CLIENT_REQUIRE;
+    f->settings.client_ca = gp_slice_of(ca.cert_pem);
+    make_context(f, "mx");
+    fails_with(f, &bad, "the client's certificate: unable to get local issuer certificate");
+    after = *gp__counts;
+    assert_int_equal(after.tls_1_2_success - before.tls_1_2_success, 1);
+    assert_int_equal(after.tls_1_2_failure - before.tls_1_2_failure, 1);
+    assert_int_equal(after.tls_1_3_success - before.tls_1_3_success, 2);
+    assert_int_equal(after.tls_1_3_failure - before.tls_1_3_failure, 0);
+    assert_int_equal(after.tls_none_failure - before.tls_none_failure, 1);
+    assert_int_equal(after.tls_resumed - before.tls_resumed, 1);
+}
+
 static void test_no_tickets(void **state)
 {
     struct fixture *f = *state;
@@ -537,15 +571,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_server_names),   TEST(test_given_names),
-        TEST(test_two_kinds),      TEST(test_alpn),
-        TEST(test_profiles),       TEST(test_ciphers),
-        TEST(test_renegotiation),  TEST(test_client_certificates),
-        TEST(test_subject),        TEST(test_resumption),
-        TEST(test_no_tickets),     TEST(test_rotation),
-        TEST(test_client_resumes), TEST(test_shared_state),
-        TEST(test_check),          TEST(test_bad_context),
-        TEST(test_self_sign),
+        TEST(test_server_names),  TEST(test_given_names),
+        TEST(test_two_kinds),     TEST(test_alpn),
+        TEST(test_profiles),      TEST(test_ciphers),
+        TEST(test_renegotiation), TEST(test_client_certificates),
+        TEST(test_subject),       TEST(test_resumption),
+        TEST(test_counted),       TEST(test_no_tickets),
+        TEST(test_rotation),      TEST(test_client_resumes),
+        TEST(test_shared_state),  TEST(test_check),
+        TEST(test_bad_context),   TEST(test_self_sign),
     };
 #undef TEST
     int result;

@@ -255,6 +255,35 @@ static void test_hook(void **state)
     world_free(&world);
 }
 
+/* By mechanism, and by what the client was told. */
+static void test_counted(void **state)
+{
+    struct world *world = start(ON(AUTH));
+
+    (void)state;
+    seen.fn[GP_HOOK_AUTH] = no_berta;
+    plain(world, "berta", "secret"); /* the hook says no */
+    assert_replies(world, 0, "535");
+    plain(world, "anna", "wrong");
+    assert_replies(world, 1000, "535");
+    plain(world, "temp", "secret");
+    assert_replies(world, 0, "454");
+    say(world, "AUTH LOGIN\r\n");
+    say(world, "*\r\n");
+    assert_replies(world, 0, "334 501");
+    say(world, "AUTH CRAM-MD5\r\n"); /* none of ours */
+    assert_replies(world, 0, "504");
+    say_auth(world, "XOAUTH2", GP_S("user=anna\1auth=Bearer token-anna\1\1"));
+    assert_replies(world, 0, "235");
+    assert_int_equal(counted(auth_PLAIN_success), 0);
+    assert_int_equal(counted(auth_PLAIN_failure), 2);
+    assert_int_equal(counted(auth_PLAIN_error), 1);
+    assert_int_equal(counted(auth_LOGIN_failure), 1);
+    assert_int_equal(counted(auth_XOAUTH2_success), 1);
+    assert_int_equal(counted(verb_AUTH), 6);
+    world_free(&world);
+}
+
 /* A refusal that waits for RCPT is cleared by a login (semantics B4). */
 static void test_clears_pending(void **state)
 {
@@ -494,10 +523,11 @@ int main(void)
         cmocka_unit_test(test_wrong),          cmocka_unit_test(test_backend_fails),
         cmocka_unit_test(test_scram),          cmocka_unit_test(test_token),
         cmocka_unit_test(test_decoy_key),      cmocka_unit_test(test_hook),
-        cmocka_unit_test(test_clears_pending), cmocka_unit_test(test_client_lock),
-        cmocka_unit_test(test_user_lock),      cmocka_unit_test(test_client_network),
-        cmocka_unit_test(test_bounded),        cmocka_unit_test(test_submission),
-        cmocka_unit_test(test_leave),          cmocka_unit_test(test_wiped),
+        cmocka_unit_test(test_counted),        cmocka_unit_test(test_clears_pending),
+        cmocka_unit_test(test_client_lock),    cmocka_unit_test(test_user_lock),
+        cmocka_unit_test(test_client_network), cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_submission),     cmocka_unit_test(test_leave),
+        cmocka_unit_test(test_wiped),
     };
 
     return cmocka_run_group_tests(tests, NULL, teardown);

@@ -209,7 +209,7 @@ static void test_sessions_of_a_network(void **state)
     assert_replies(world, 0, "220");
     world_connect_from(world, "192.0.2.2");
     assert_replies(world, 0, "220");
-    assert_int_equal(world->server.turned_away[GP__ADMIT_CLIENT_SESSIONS], 1);
+    assert_int_equal(counted(away_sessions_per_client), 1);
     assert_true(world_logged(world, "limit=sessions_per_client"));
     world_free(&world);
 }
@@ -244,8 +244,8 @@ static void test_connection_rates(void **state)
     gp__sim_advance(world->rt, 120000);
     world_connect_from(world, "192.0.2.1");
     assert_replies(world, 0, "220");
-    assert_int_equal(world->server.turned_away[GP__ADMIT_CLIENT_RATE], 2);
-    assert_int_equal(world->server.turned_away[GP__ADMIT_RATE], 1);
+    assert_int_equal(counted(away_connection_rate_per_client), 2);
+    assert_int_equal(counted(away_connection_rate), 1);
     world_free(&world);
 }
 
@@ -286,7 +286,7 @@ static void test_overload(void **state)
     say(world, MAIL);
     assert_replies(world, 0, "250");
     assert_true(world_logged(world, "overload.end"));
-    assert_int_equal(world->server.turned_away[GP__ADMIT_OVERLOAD], 1);
+    assert_int_equal(counted(away_overload), 1);
     world_free(&world);
 }
 

@@ -9,6 +9,7 @@
 #define GP_TEST_SERVER_WORLD_H
 
 #include "core/base/alloc.h"
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/message/content.h"
 #include "core/runtime/sim.h"
@@ -312,6 +313,8 @@ static void world_turn(struct gp__runtime *rt)
     gp__sim_advance(rt, 1);
 }
 
+static struct gp__counts world_counts; /* when the world was made */
+
 /* With a chain whose probe has the hooks of the set. */
 static struct world *world_create(const char *config, unsigned hooks)
 {
@@ -321,6 +324,7 @@ static struct world *world_create(const char *config, unsigned hooks)
     size_t n = 0;
 
     memset(&seen, 0, sizeof seen);
+    world_counts = *gp__counts;
     for (unsigned point = 0; point < GP_HOOK_COUNT; point++)
         if (hooks & 1u << point)
             probe_hooks[n++] = (struct gp_hook){(enum gp_hook_point)point, probe_on};
@@ -377,6 +381,9 @@ static void world_free(struct world **world_)
     gp__content_pool_free();
     gp__free(world);
 }
+
+/* How much a counter has grown since the world was made. */
+#define counted(member) (gp__counts->member - world_counts.member)
 
 static inline bool world_logged(const struct world *world, const char *text)
 {
