@@ -225,3 +225,23 @@ int gp__xtext_decode(struct gp__arena *arena, struct gp_slice text, struct gp_sl
     *bytes_r = gp_slice(out, (size_t)(to - out));
     return 0;
 }
+
+struct gp_slice gp__xtext_encode(struct gp__arena *arena, struct gp_slice bytes)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *out = gp__arena_bytes(arena, bytes.len * 3 + 1), *to = out;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.data[i];
+
+        if (c >= '!' && c <= '~' && c != '+' && c != '=') {
+            *to++ = (char)c;
+            continue;
+        }
+        *to++ = '+';
+        *to++ = hex[c >> 4];
+        *to++ = hex[c & 15];
+    }
+    *to = '\0';
+    return gp_slice(out, (size_t)(to - out));
+}

@@ -25,5 +25,6 @@ struct gp_slice gp__qp_encode(struct gp__arena *arena, struct gp_slice text);
 
 /* 0, or -1 when a byte or an escape is not allowed; hexadecimal digits are upper-case. */
 int gp__xtext_decode(struct gp__arena *arena, struct gp_slice text, struct gp_slice *bytes_r);
+struct gp_slice gp__xtext_encode(struct gp__arena *arena, struct gp_slice bytes);
 
 #endif

@@ -71,6 +71,7 @@ struct gp_dns_answer {
     size_t count;
     uint32_t ttl; /* seconds, the least of the records' */
     bool secure, nxdomain;
+    struct gp_slice canonical; /* where aliases led; absent: there were none */
 };
 
 /* ---- files: one blocking step, done by the file pool ---- */
@@ -152,8 +153,10 @@ enum gp__tls_failure {
 
 struct gp__stream_tls {
     enum gp__tls_failure failure;
-    bool verified;  /* as was wished, and not by ANYBODY */
-    char text[200]; /* why not; or "TLSv1.3, TLS_AES_256_GCM_SHA384" */
+    bool verified;        /* as was wished, and not by ANYBODY */
+    char text[200];       /* why not; or "TLSv1.3, TLS_AES_256_GCM_SHA384" */
+    uint8_t exporter[64]; /* channel binding (RFC 9266) */
+    size_t exporter_len;  /* 0: there is none */
 };
 
 /* ---- wakers ---- */

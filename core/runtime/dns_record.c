@@ -268,6 +268,7 @@ struct reader {
     unsigned n_records; /* of the answer section */
     size_t answers;     /* where it begins */
     struct name name;   /* looked for now: the question's, later a CNAME's target */
+    bool aliased;       /* a CNAME's target */
 };
 
 static void note_ttl(struct gp_dns_answer *answer, uint32_t ttl)
@@ -314,8 +315,10 @@ static bool pass(struct reader *reader, struct gp_dns_answer *answer)
             note_ttl(answer, record.ttl);
         }
     }
-    if (moved)
+    if (moved && answer->count == 0) {
         reader->name = target;
+        reader->aliased = true;
+    }
     return moved && answer->count == 0;
 }
 
@@ -361,6 +364,8 @@ int gp__dns_parse(struct gp__arena *arena, struct gp_slice packet, enum gp_dns_t
         return GP_ETEMP;
     if (answer->ttl == UINT32_MAX)
         answer->ttl = 0;
+    if (reader.aliased)
+        answer->canonical = gp__arena_dup(arena, name_slice(&reader.name));
     *answer_r = answer;
     return answer->count > 0 ? 0 : GP_ENOTFOUND;
 }

@@ -179,7 +179,7 @@ static int step(struct gp__sim *sim, struct gp__arena *arena, struct gp_slice *n
     alias = next_of_type(entry->records, GP_DNS_CNAME);
     if (!alias)
         return GP_ENOTFOUND;
-    *name = alias->data.text;
+    *name = answer->canonical = alias->data.text;
     return 1;
 }
 

@@ -34,7 +34,12 @@ static void fail(struct gp__live_stream *stream, enum gp__tls_failure failure, c
 static void succeed(struct gp__live_stream *stream)
 {
     struct gp__live_stream_tls *tls = tls_of(stream);
+    struct gp_slice exporter = gp__tls_dial_exporter(tls->dial);
 
+    if (exporter.len && exporter.len <= sizeof tls->facts.exporter) {
+        memcpy(tls->facts.exporter, exporter.data, exporter.len);
+        tls->facts.exporter_len = exporter.len;
+    }
     tls->done = true;
     tls->facts.verified = tls->wish.trust != GP__TLS_TRUST_ANYBODY;
     (void)snprintf(tls->facts.text, sizeof tls->facts.text, "%s", gp__tls_dial_text(tls->dial));

@@ -32,7 +32,8 @@ void gp__client_lose(struct gp__smtp_client *client, const char *why)
 
     if (client->state == GP__CLIENT_CLOSED)
         return;
-    gp__client_decide(client, GP__STAGE_CONNECT, true, &reply);
+    gp__client_decide(client, client->state == GP__CLIENT_FINAL ? GP__STAGE_END : GP__STAGE_CONNECT,
+                      true, &reply);
     client->error = why;
     client->state = GP__CLIENT_CLOSED;
     gp__buf_clear(&client->out);
@@ -98,23 +99,36 @@ static bool read_reply(struct gp__smtp_client *client)
 
 /* ---- time ---- */
 
-uint64_t gp__smtp_client_deadline(const struct gp__smtp_client *client)
+static uint64_t either(uint64_t given, uint64_t otherwise)
 {
+    return given ? given : otherwise;
+}
+
+static uint64_t patience(const struct gp__smtp_client *client)
+{
+    const struct gp__smtp_client_patience *given = &client->settings->patience;
+
     switch (client->state) {
     case GP__CLIENT_FINAL:
     case GP__CLIENT_DISCARD:
-        return client->mark + END_MS;
+        return either(given->end, END_MS);
     case GP__CLIENT_CONTENT:
-        return client->mark + BLOCK_MS;
-    case GP__CLIENT_READY:
-    case GP__CLIENT_CLOSED:
-        return UINT64_MAX;
+        return either(given->block, BLOCK_MS);
     case GP__CLIENT_ENVELOPE:
-        return client->mark +
-               (client->outgoing.answered > client->outgoing.n_order ? DATA_MS : COMMAND_MS);
+        if (client->outgoing.answered > client->outgoing.n_order)
+            return either(given->data, DATA_MS);
+        break;
     default:
-        return client->mark + COMMAND_MS;
+        break;
     }
+    return either(given->command, COMMAND_MS);
+}
+
+uint64_t gp__smtp_client_deadline(const struct gp__smtp_client *client)
+{
+    if (client->state == GP__CLIENT_READY || client->state == GP__CLIENT_CLOSED)
+        return UINT64_MAX;
+    return client->mark + patience(client);
 }
 
 static const char *gone(const struct gp__smtp_client *client)

@@ -31,10 +31,16 @@ enum gp__smtp_client_tls {
     GP__CLIENT_TLS_REQUIRED, /* or not at all */
 };
 
+/* Milliseconds that the server has; 0: what RFC 5321 4.5.3.2 says. */
+struct gp__smtp_client_patience {
+    uint64_t command, data, block, end;
+};
+
 /* Outlive the client. */
 struct gp__smtp_client_settings {
     enum gp__protocol protocol;
     struct gp_slice hostname; /* for EHLO: a name or an address literal */
+    struct gp__smtp_client_patience patience;
     enum gp__smtp_client_tls tls;
     bool encrypted;                  /* TLS from the start */
     struct gp_slice user;            /* absent: no AUTH */
@@ -50,6 +56,9 @@ struct gp__smtp_client_settings {
 /* What EHLO announced. */
 struct gp__capabilities {
     unsigned extensions; /* enum gp__extension */
+    unsigned xforward;   /* 1 << enum gp__attribute: what it takes */
+    size_t recipients;   /* LIMITS RCPTMAX (RFC 9422); 0: not said */
+    size_t mails;        /* LIMITS MAILMAX, of a session; 0: not said */
     bool starttls;
     unsigned auth; /* 1 << enum gp__sasl_name */
     uint64_t size; /* 0: no limit */
@@ -70,7 +79,8 @@ struct gp__smtp_client_mail {
     bool smtputf8;   /* its header fields do, or an address */
     bool requiretls; /* RFC 8689 */
     enum gp__dsn_ret ret;
-    struct gp_slice envid; /* in xtext; or absent */
+    struct gp_slice envid;                /* in xtext; or absent */
+    const struct gp__attributes *forward; /* for XFORWARD, where it is taken; or NULL */
 };
 
 enum gp__smtp_client_stage {
@@ -82,7 +92,8 @@ enum gp__smtp_client_stage {
     GP__STAGE_END, /* the reply to the message */
 };
 
-/* What became of a recipient. A reply of our own has no peer: local, or the connection was lost. */
+/* What became of a recipient. A reply of our own has no peer: local, or the connection was lost; at END
+ * that means that nobody knows whether the server has the message. */
 struct gp__smtp_outcome {
     enum gp__smtp_client_stage stage;
     bool own; /* the reply is ours, not the server's */

@@ -21,6 +21,33 @@ static const struct {
     {{"PRDR", 4}, GP__EXT_PRDR},
 };
 
+static void read_xforward(struct gp__capabilities *capabilities, struct gp_slice rest)
+{
+    while (gp_slice_present(rest)) {
+        struct gp_slice word = gp_slice_split(&rest, ' ');
+
+        for (unsigned i = 0; i < GP__ATTRIBUTE_COUNT; i++)
+            if (gp_slice_caseeq(word, gp__attribute_name((enum gp__attribute)i)))
+                capabilities->xforward |= 1u << i;
+    }
+}
+
+/* RFC 9422: what is not understood is ignored. */
+static void read_limits(struct gp__capabilities *capabilities, struct gp_slice rest)
+{
+    while (gp_slice_present(rest)) {
+        struct gp_slice value = gp_slice_split(&rest, ' '), name = gp_slice_split(&value, '=');
+        int64_t n;
+
+        if (!gp_slice_present(value) || gp_slice_to_int(value, 1, 999999, &n) < 0)
+            continue;
+        if (gp_slice_caseeq(name, GP_S("RCPTMAX")))
+            capabilities->recipients = (size_t)n;
+        if (gp_slice_caseeq(name, GP_S("MAILMAX")))
+            capabilities->mails = (size_t)n;
+    }
+}
+
 static void read_line(struct gp__capabilities *capabilities, struct gp_slice line)
 {
     struct gp_slice rest = line, keyword = gp_slice_split(&rest, ' ');
@@ -32,6 +59,10 @@ static void read_line(struct gp__capabilities *capabilities, struct gp_slice lin
     capabilities->starttls |= gp_slice_caseeq(keyword, GP_S("STARTTLS"));
     if (gp_slice_caseeq(keyword, GP_S("AUTH")))
         gp__client_read_auth(capabilities, rest);
+    if (gp_slice_caseeq(keyword, GP_S("XFORWARD")))
+        read_xforward(capabilities, rest);
+    if (gp_slice_caseeq(keyword, GP_S("LIMITS")))
+        read_limits(capabilities, rest);
     if (gp_slice_caseeq(keyword, GP_S("SIZE")) && gp_slice_to_int(rest, 0, INT64_MAX, &size) == 0)
         capabilities->size = (uint64_t)size;
 }

@@ -22,6 +22,7 @@
     X(HANDSHAKE, NULL)                                                                             \
     X(AUTH, gp__client_auth_answered)                                                              \
     X(READY, NULL)                                                                                 \
+    X(FORWARD, gp__client_forward_answered)                                                        \
     X(ENVELOPE, gp__client_envelope_answered)                                                      \
     X(CONTENT, gp__client_content_answered)                                                        \
     X(FINAL, gp__client_final_answered)                                                            \
@@ -71,9 +72,9 @@ struct gp__smtp_client {
 
 typedef void gp__client_answered_fn(struct gp__smtp_client *client, const struct gp__reply *reply);
 gp__client_answered_fn gp__client_greeted, gp__client_hello_answered, gp__client_helo_answered,
-    gp__client_starttls_answered, gp__client_auth_answered, gp__client_envelope_answered,
-    gp__client_content_answered, gp__client_final_answered, gp__client_discard_answered,
-    gp__client_reset_answered, gp__client_quit_answered;
+    gp__client_starttls_answered, gp__client_auth_answered, gp__client_forward_answered,
+    gp__client_envelope_answered, gp__client_content_answered, gp__client_final_answered,
+    gp__client_discard_answered, gp__client_reset_answered, gp__client_quit_answered;
 
 /* ---- client.c ---- */
 

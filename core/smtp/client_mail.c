@@ -6,6 +6,7 @@
 #include "core/smtp/client_internal.h"
 
 #include "core/base/ascii.h"
+#include "core/base/codec.h"
 
 /* ---- outcomes ---- */
 
@@ -220,6 +221,39 @@ static void plan(struct gp__smtp_client *client, const struct gp__smtp_client_ma
     outgoing->content.dots = !outgoing->bdat;
 }
 
+/* ---- XFORWARD ---- */
+
+/* What the server takes of it, in xtext. Whether there was anything to say. */
+static bool forward(struct gp__smtp_client *client, const struct gp__attributes *attributes)
+{
+    bool any = false;
+
+    for (unsigned i = 0; attributes && i < GP__ATTRIBUTE_COUNT; i++) {
+        struct gp_slice value = attributes->values[i];
+
+        if (!(client->capabilities.xforward & 1u << i) || !gp_slice_present(value))
+            continue;
+        gp__client_write(client, any ? GP_S(" ") : GP_S("XFORWARD "));
+        gp__client_write(client, gp__attribute_name((enum gp__attribute)i));
+        gp__client_write(client, GP_S("="));
+        gp__client_write(client, gp__xtext_encode(client->outgoing.arena, value));
+        any = true;
+    }
+    if (any) {
+        gp__client_write(client, GP_S("\r\n"));
+        gp__client_enter(client, GP__CLIENT_FORWARD);
+    }
+    return any;
+}
+
+/* It is for the other side's logs: a refusal changes nothing. */
+void gp__client_forward_answered(struct gp__smtp_client *client, const struct gp__reply *reply)
+{
+    (void)reply;
+    gp__client_enter(client, GP__CLIENT_ENVELOPE);
+    go_on(client);
+}
+
 void gp__smtp_client_send(struct gp__smtp_client *client, const struct gp__smtp_client_mail *mail)
 {
     struct gp__reply refusal;
@@ -234,6 +268,8 @@ void gp__smtp_client_send(struct gp__smtp_client *client, const struct gp__smtp_
         finish(client, false);
         return;
     }
+    if (forward(client, mail->forward))
+        return;
     gp__client_enter(client, GP__CLIENT_ENVELOPE);
     go_on(client);
 }

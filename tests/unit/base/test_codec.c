@@ -299,6 +299,8 @@ static void xtext(void **state)
 
     (void)state;
     check_strict(gp__xtext_decode, cases, COUNT(cases));
+    assert_slice(gp__xtext_encode(arena, GP_S("a+b=c d\xc3\xbc")), GP_S("a+2Bb+3Dc+20d+C3+BC"));
+    assert_slice(gp__xtext_encode(arena, GP_S("")), GP_S(""));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -43,6 +43,7 @@ enum flags {
     EOF_AT_END = 1 << 11,
     TWICE = 1 << 12,
     WHOLE_ONLY = 1 << 13, /* whose it is depends on when it comes */
+    FORWARD = 1 << 14,
 };
 
 struct script {
@@ -440,8 +441,50 @@ static const struct script scripts[] = {
      NULL,
      {"220 x\r\n", PIPE, "250 ok\r\n250 ok\r\n354 go\r\n", "354 more\r\n"},
      EHLO MAIL RCPT1 "DATA\r\n" BODY ".\r\n",
-     "C451!",
+     "E451!",
      "no sense"},
+    {"lost after the last byte: it may have it",
+     EOF_AT_END,
+     "r1@b.example",
+     NULL,
+     {"220 x\r\n", PIPE, "250 ok\r\n250 ok\r\n354 go\r\n"},
+     EHLO MAIL RCPT1 "DATA\r\n" BODY ".\r\n",
+     "E451!",
+     "closed"},
+    {"lost before it",
+     EOF_AT_END,
+     "r1@b.example",
+     NULL,
+     {"220 x\r\n", PIPE, "250 ok\r\n250 ok\r\n"},
+     EHLO MAIL RCPT1 "DATA\r\n",
+     "C451!",
+     "closed"},
+    {"XFORWARD: what it takes of what there is",
+     FORWARD,
+     "r1@b.example",
+     NULL,
+     {"220 x\r\n", "250-x\r\n250-PIPELINING\r\n250 XFORWARD NAME ADDR HELO PROTO FOO\r\n",
+      "250 thanks\r\n", "250 ok\r\n250 ok\r\n354 go\r\n", "250 kept\r\n", "221 bye\r\n"},
+     EHLO "XFORWARD ADDR=192.0.2.9 HELO=a+20b+2B\r\n" MAIL RCPT1 "DATA\r\n" BODY ".\r\nQUIT\r\n",
+     "E250",
+     NULL},
+    {"XFORWARD refused: it goes on",
+     FORWARD,
+     "r1@b.example",
+     NULL,
+     {"220 x\r\n", "250-x\r\n250-PIPELINING\r\n250 XFORWARD ADDR\r\n", "550 not you\r\n",
+      "250 ok\r\n250 ok\r\n354 go\r\n", "250 kept\r\n", "221 bye\r\n"},
+     EHLO "XFORWARD ADDR=192.0.2.9\r\n" MAIL RCPT1 "DATA\r\n" BODY ".\r\nQUIT\r\n",
+     "E250",
+     NULL},
+    {"XFORWARD is not offered",
+     FORWARD,
+     "r1@b.example",
+     NULL,
+     {"220 x\r\n", PIPE, "250 ok\r\n250 ok\r\n354 go\r\n", "250 kept\r\n", "221 bye\r\n"},
+     EHLO MAIL RCPT1 "DATA\r\n" BODY ".\r\nQUIT\r\n",
+     "E250",
+     NULL},
     {"421 in the envelope",
      0,
      NULL,
@@ -464,7 +507,7 @@ static const struct script scripts[] = {
      NULL,
      {"220 x\r\n", PIPE, "250 ok\r\n250 ok\r\n354 go\r\n"},
      EHLO MAIL RCPT1 "DATA\r\n" BODY ".\r\n",
-     "C451!",
+     "E451!",
      "closed the connection"},
     {"closes instead of 221",
      EOF_AT_END | NO_MAIL,
@@ -498,6 +541,10 @@ struct play {
     bool closed;
 };
 
+static const struct gp__attributes whose = {.values = {[GP__ATTRIBUTE_ADDR] = {"192.0.2.9", 9},
+                                                       [GP__ATTRIBUTE_HELO] = {"a b+", 4},
+                                                       [GP__ATTRIBUTE_IDENT] = {"x", 1}}};
+
 static void set_up(struct play *play, char *names)
 {
     unsigned flags = play->script->flags;
@@ -522,6 +569,8 @@ static void set_up(struct play *play, char *names)
                                                .smtputf8 = flags & UTF8};
     for (char *name = strtok(names, " "); name; name = strtok(NULL, " "))
         play->to[play->mail.n_recipients++].address = gp_slice_of(name);
+    if (flags & FORWARD)
+        play->mail.forward = &whose;
     if (!(flags & DSN))
         return;
     play->mail.size = 100;

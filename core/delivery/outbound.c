@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * <gatepost/smtp.h>. Recipients are taken by destination; its hosts are tried in order until each
+ * recipient has an outcome that no other host could better. What only says something about one host
+ * (no connection, a 4xx greeting, an extension it lacks) leads to the next; what a host says of a
+ * recipient or of the message stands. A message whose last byte was sent goes nowhere else until
+ * its server has answered: it may have it.
+ */
+#include "core/delivery/outbound.h"
+
+#include "core/base/alloc.h"
+
+#include <stdio.h>
+
+/* ---- outcomes ---- */
+
+static enum gp_outcome outcome_of(const struct gp__reply *reply)
+{
+    return reply->code / 100 == 2   ? GP_OUTCOME_DELIVERED
+           : reply->code / 100 == 5 ? GP_OUTCOME_FAILED
+                                    : GP_OUTCOME_DEFERRED;
+}
+
+/* It is not asked whether the reply is well-formed: the engine's are. */
+static void settle(struct gp__outbound_job *job, size_t index, const struct gp__reply *reply,
+                   struct gp_slice remote)
+{
+    struct gp_delivery *delivery = job->delivery;
+    struct gp__arena *arena = delivery->policy->transaction->arena;
+
+    delivery->outcomes[index] = outcome_of(reply);
+    delivery->replies[index] = *reply;
+    if (!reply->klass)
+        delivery->replies[index].klass = (uint8_t)(reply->code / 100);
+    delivery->replies[index].text = gp__arena_dup(arena, reply->text);
+    gp_delivery_remote(delivery, index, remote);
+    if (reply->code == 421 || (reply->code / 100 == 4 && reply->subject == 7))
+        gp_delivery_advise(delivery, GP_ADVICE_SLOWDOWN, 0);
+}
+
+static void settle_pending(struct gp__outbound_job *job)
+{
+    for (size_t i = 0; i < job->n_pending; i++)
+        settle(job, job->pending[i], &job->failure.reply, job->failure.remote);
+    gp_delivery_advise(job->delivery, job->failure.advice, 0);
+    job->n_pending = 0;
+}
+
+static void fail(struct gp__outbound_job *job, const struct gp__reply *reply)
+{
+    job->failure = (struct gp__outbound_failure){.reply = *reply};
+}
+
+/* ---- one transaction ---- */
+
+enum then {
+    THEN_SETTLED = 0,
+    THEN_AGAIN, /* the same host, in another transaction */
+    THEN_NEXT,  /* another host */
+};
+
+/* "Too many recipients": they go with the next transaction, if this one had some (RFC 5321
+ * 4.5.3.1.10, where 552 means the same). */
+static bool is_too_many(const struct gp__smtp_outcome *outcome)
+{
+    const struct gp__reply *reply = &outcome->reply;
+
+    return outcome->stage == GP__STAGE_RCPT &&
+           ((reply->code == 452 &&
+             (!reply->klass || (reply->subject == 5 && reply->detail == 3))) ||
+            (reply->code == 552 && !reply->klass));
+}
+
+static enum then judge(const struct gp__smtp_outcome *outcome, bool some_taken)
+{
+    if (is_too_many(outcome) && some_taken)
+        return THEN_AGAIN;
+    if (outcome->own && outcome->stage != GP__STAGE_END)
+        return THEN_NEXT;
+    if (outcome->stage == GP__STAGE_CONNECT) /* 421 in between */
+        return THEN_NEXT;
+    return THEN_SETTLED;
+}
+
+static void note_relayed(struct gp__outbound_job *job, const struct gp__outbound_session *session,
+                         size_t index)
+{
+    const struct gp_recipient *recipient = job->delivery->recipients[index];
+    const struct gp__capabilities *can = gp__smtp_client_capabilities(session->client);
+
+    if (!(can->extensions & GP__EXT_DSN) && !recipient->added &&
+        (recipient->given->notify & GP__NOTIFY_SUCCESS) && !job->pool->settings.lmtp)
+        gp_delivery_relayed(job->delivery, index);
+}
+
+static bool any_taken(const struct gp__outbound_session *session, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (gp__smtp_client_outcome(session->client, i)->stage == GP__STAGE_END)
+            return true;
+    return false;
+}
+
+static void remember(struct gp__outbound_job *job, const struct gp__outbound_session *session,
+                     const struct gp__smtp_outcome *outcome)
+{
+    job->failure = (struct gp__outbound_failure){
+        .reply = outcome->reply,
+        .remote = gp__arena_dup(job->arena, session->remote),
+        .advice = outcome->reply.code == 421 ? GP_ADVICE_SLOWDOWN : 0,
+    };
+    job->failure.reply.text = gp__arena_dup(job->arena, outcome->reply.text);
+}
+
+/* Takes the outcomes of the first n pending ones; those that have none yet move up. Returns how many
+ * of them are for this host again. */
+static size_t take_outcomes(struct gp__outbound_job *job,
+                            const struct gp__outbound_session *session, size_t n)
+{
+    bool some_taken = any_taken(session, n);
+    size_t kept = 0, again = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct gp__smtp_outcome *outcome = gp__smtp_client_outcome(session->client, i);
+        size_t index = job->pending[i];
+        enum then then = judge(outcome, some_taken);
+
+        if (then == THEN_SETTLED) {
+            settle(job, index, &outcome->reply, session->remote);
+            if (job->delivery->outcomes[index] == GP_OUTCOME_DELIVERED)
+                note_relayed(job, session, index);
+            continue;
+        }
+        remember(job, session, outcome);
+        again += then == THEN_AGAIN;
+        job->pending[kept++] = index;
+    }
+    memmove(job->pending + kept, job->pending + n, (job->n_pending - n) * sizeof *job->pending);
+    job->n_pending -= n - kept;
+    return again;
+}
+
+static size_t batch_of(const struct gp__outbound_job *job,
+                       const struct gp__outbound_session *session)
+{
+    size_t most = gp__smtp_client_capabilities(session->client)->recipients;
+    size_t n = (size_t)job->pool->settings.recipients;
+
+    if (most && most < n)
+        n = most;
+    return n < job->n_pending ? n : job->n_pending;
+}
+
+/* A connection that was kept may have ended while nobody looked: nothing was sent over it then. */
+static bool was_stale(const struct gp__outbound_session *session)
+{
+    const struct gp__smtp_outcome *first = gp__smtp_client_outcome(session->client, 0);
+
+    return session->reused && session->lost && first && first->stage == GP__STAGE_CONNECT;
+}
+
+enum sent {
+    SENT_ALL = 0, /* that this host can be sent */
+    SENT_NOTHING, /* the connection was stale */
+};
+
+/* Transaction after transaction, while there is somebody for this host. A sticky error is the
+ * call's. */
+static enum sent send_all(struct gp__outbound_job *job, struct gp__outbound_session *session)
+{
+    while (job->n_pending > 0) {
+        size_t n = batch_of(job, session), before = job->n_pending, again;
+        struct gp__smtp_client_mail *mail = gp__outbound_mail(job, job->pending, n);
+
+        if (gp__outbound_send(job, session, mail) != 0)
+            return SENT_ALL;
+        if (was_stale(session))
+            return SENT_NOTHING;
+        session->reused = false;
+        again = take_outcomes(job, session, n);
+        if (session->lost || (job->n_pending == before && n == before) ||
+            (before - job->n_pending < n && again == 0))
+            break; /* nobody moved, or the rest is for another host */
+        if (job->n_pending > 0 && !gp__outbound_ready(job, session))
+            break;
+    }
+    return SENT_ALL;
+}
+
+/* ---- one host ---- */
+
+/* One session. Whether it is worth another try with this host, as `fresh` and `policy` say then. */
+static bool try_session(struct gp__outbound_job *job, const struct gp__outbound_host *host,
+                        struct gp__tls_policy *policy, bool *fresh)
+{
+    struct gp__outbound_session *session;
+    int result = gp__outbound_acquire(job, host, policy, *fresh, &session);
+    bool again = false;
+
+    if (result == 0 && session->reused && !gp__outbound_ready(job, session)) {
+        *fresh = again = true;
+    } else if (result == 0) {
+        gp__outbound_worked(job->pool, host);
+        *fresh = again = send_all(job, session) == SENT_NOTHING;
+    } else if (result == 1) {
+        gp__outbound_failed(job->pool, host);
+        /* Plaintext is what it would have been without TLS (RFC 7435). */
+        again = session->tls_failed && policy->level == GP__TLS_LEVEL_OPPORTUNISTIC;
+        if (again)
+            policy->level = GP__TLS_LEVEL_NONE;
+    }
+    if (session)
+        gp__outbound_release(&session);
+    return again && !job->call->root->sticky;
+}
+
+static void try_host(struct gp__outbound_job *job, const struct gp__outbound_hosts *hosts,
+                     struct gp__outbound_host *host)
+{
+    struct gp__reply reply = {.code = 0};
+    struct gp__tls_policy policy;
+    bool fresh = false;
+
+    if (gp__outbound_addresses(job, host, &reply) != 0) {
+        fail(job, &reply);
+        return;
+    }
+    if (gp__outbound_tls(job, hosts, host, &policy) != 0)
+        return;
+    /* once more when it was stale, once more without TLS */
+    for (int i = 0; i < 3 && job->n_pending > 0; i++)
+        if (!try_session(job, host, &policy, &fresh))
+            break;
+}
+
+/* ---- one destination ---- */
+
+static void deliver_to(struct gp__outbound_job *job, struct gp_slice domain)
+{
+    struct gp__outbound_hosts hosts;
+    struct gp__reply reply = {.code = 0};
+    int result = gp__outbound_hosts(job, domain, &hosts, &reply);
+
+    if (result < 0)
+        return;
+    if (result == 1)
+        fail(job, &reply);
+    for (size_t i = 0; result == 0 && i < hosts.count && i < GP__OUTBOUND_TRIED_MAX; i++) {
+        if (job->n_pending == 0 || job->call->root->sticky)
+            break;
+        try_host(job, &hosts, &hosts.items[i]);
+    }
+    if (!job->call->root->sticky)
+        settle_pending(job);
+}
+
+/* Moves the recipients of the first one's domain from `left` to the pending ones; all of them where
+ * hosts are given. How many are left. */
+static size_t take_destination(struct gp__outbound_job *job, size_t *left, size_t n)
+{
+    struct gp_recipient *const *recipients = job->delivery->recipients;
+    struct gp_slice domain = recipients[left[0]]->address.domain;
+    size_t kept = 0;
+
+    job->n_pending = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (job->pool->n_hosts || gp_slice_caseeq(recipients[left[i]]->address.domain, domain))
+            job->pending[job->n_pending++] = left[i];
+        else
+            left[kept++] = left[i];
+    }
+    return kept;
+}
+
+int gp_smtp_deliver(struct gp_call *call, struct gp_smtp *smtp, struct gp_delivery *delivery)
+{
+    static const struct gp__reply binary = GP__REPLY_INIT(
+        554, 5, 6, 3, "The message is binary, and can't be converted");
+    struct gp__outbound_job job = {.call = call, .pool = smtp, .delivery = delivery};
+    size_t n = delivery->count, *left;
+
+    job.arena = gp__call_arena(call);
+    job.pending = GP__ARENA_ARRAY(job.arena, size_t, n);
+    left = GP__ARENA_ARRAY(job.arena, size_t, n);
+    for (size_t i = 0; i < n; i++)
+        left[i] = i;
+    gp__outbound_message(&job);
+    for (size_t i = 0; job.message.binary && i < n; i++)
+        settle(&job, i, &binary, gp_slice(NULL, 0));
+    while (n > 0 && !job.message.binary && !call->root->sticky) {
+        struct gp_slice domain = delivery->recipients[left[0]]->address.domain;
+
+        n = take_destination(&job, left, n);
+        fail(&job, &GP__REPLY(451, 4, 4, 1, "No host could be reached"));
+        deliver_to(&job, domain);
+    }
+    return call->root->sticky;
+}
+
+/* ---- life ---- */
+
+static int complain(struct gp_call *call, const char *what, struct gp_slice text)
+{
+    gp_log(call, GP_LOG_ERROR, "\"" GP_FMT "\" is no %s", GP_ARG(gp_slice_sub(text, 0, 200)), what);
+    return -1;
+}
+
+static int read_hosts(struct gp_call *call, struct gp_smtp *smtp)
+{
+    const struct gp_list *list = smtp->settings.hosts;
+    size_t n = gp_list_count(list);
+    int result = 0;
+
+    smtp->hosts = GP__ARENA_ARRAY(smtp->arena, struct gp__outbound_host, n);
+    for (; smtp->n_hosts < n; smtp->n_hosts++) {
+        struct gp_slice text = *(const struct gp_slice *)gp_list_at(list, smtp->n_hosts);
+
+        if (gp__outbound_host_read(smtp->arena, text, &smtp->hosts[smtp->n_hosts]) < 0)
+            result = complain(call, "address of a host (\"host:port\" or \"unix:/path\")", text);
+    }
+    if (list && n == 0)
+        gp_log(call, GP_LOG_ERROR, "there is no host in the list");
+    return list && n == 0 ? -1 : result;
+}
+
+static int read_sources(struct gp_call *call, struct gp_smtp *smtp)
+{
+    const struct gp_list *list = smtp->settings.sources;
+    size_t n = gp_list_count(list);
+    int result = 0;
+
+    smtp->sources = GP__ARENA_ARRAY(smtp->arena, struct gp__ip, n);
+    for (size_t i = 0; i < n; i++) {
+        struct gp_slice text = *(const struct gp_slice *)gp_list_at(list, i);
+
+        if (gp__ip_parse(text, &smtp->sources[smtp->n_sources++]) < 0)
+            result = complain(call, "IP address to connect from", text);
+    }
+    return result;
+}
+
+static int check_helo(struct gp_call *call, const struct gp_smtp *smtp)
+{
+    struct gp__ip literal;
+
+    if (!gp_slice_present(smtp->settings.helo) ||
+        gp__domain_parse(smtp->settings.helo, 0, &literal) == GP__ADDRESS_OK)
+        return 0;
+    return complain(call, "host name to greet with", smtp->settings.helo);
+}
+
+static void set_defaults(struct gp_smtp_settings *settings)
+{
+    settings->port = settings->port ? settings->port : 25;
+    settings->connections = settings->connections ? settings->connections : 20;
+    settings->messages = settings->messages ? settings->messages : 100;
+    settings->recipients = settings->recipients ? settings->recipients : 100;
+    settings->connect_ms = settings->connect_ms ? settings->connect_ms : 30000;
+}
+
+struct gp_smtp *gp_smtp_create(struct gp_call *call, const struct gp_smtp_settings *settings)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp_smtp *smtp = GP__ARENA_NEW(arena, struct gp_smtp);
+    size_t size = settings->size && settings->size < sizeof *settings ? settings->size
+                                                                      : sizeof *settings;
+
+    gp__arena_keep_secret(arena);
+    memcpy(&smtp->settings, settings, size);
+    smtp->arena = arena;
+    smtp->runtime = call->runtime;
+    set_defaults(&smtp->settings);
+    if (read_hosts(call, smtp) < 0 || read_sources(call, smtp) < 0 || check_helo(call, smtp) < 0)
+        gp_smtp_destroy(&smtp);
+    return smtp;
+}
+
+void gp_smtp_destroy(struct gp_smtp **smtp_)
+{
+    struct gp_smtp *smtp = *smtp_;
+    struct gp__arena *arena;
+
+    *smtp_ = NULL;
+    if (!smtp)
+        return;
+    smtp->runtime->ops->timer_stop(smtp->runtime, &smtp->timer);
+    while (smtp->idle) {
+        struct gp__outbound_session *session = smtp->idle;
+
+        smtp->idle = session->next;
+        gp__outbound_close(&session);
+    }
+    gp__outbound_peers_free(&smtp->peers);
+    arena = smtp->arena;
+    gp__arena_free(&arena);
+}

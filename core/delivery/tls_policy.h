@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How a connection to a host must be protected: what `tls: outbound:` says of the destination, else
+ * what the destination itself publishes (DANE, MTA-STS), else TLS if it can be had.
+ */
+#ifndef GP_DELIVERY_TLS_POLICY_H
+#define GP_DELIVERY_TLS_POLICY_H
+
+#include "core/hook/runtime.h"
+
+enum gp__tls_level {
+    GP__TLS_LEVEL_NONE = 0,
+    GP__TLS_LEVEL_OPPORTUNISTIC, /* if it can be had */
+    GP__TLS_LEVEL_ENCRYPTED,     /* with anybody */
+    GP__TLS_LEVEL_VERIFIED,      /* with the host, as CAs say */
+    GP__TLS_LEVEL_DANE,          /* with the host, as its TLSA records say */
+};
+
+struct gp__tls_policy {
+    enum gp__tls_level level;
+    const struct gp_slice *names; /* whom the certificate may be of, besides the host */
+    size_t n_names;
+    const struct gp_slice *tlsa;
+    size_t n_tlsa;
+};
+
+#endif
