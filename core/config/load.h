@@ -180,7 +180,7 @@ struct gp__process_raw {
     struct gp_slice workers, carriers, user, group;
     bool sandbox;
     struct gp__process_times {
-        uint64_t stop_within, reload_within, heartbeat;
+        uint64_t stop_within, reload_within, heartbeat, recheck;
         int64_t open_files;
         bool core_files;
         struct gp_slice pid_file;

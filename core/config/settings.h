@@ -274,6 +274,7 @@ struct gp__process_settings {
     bool sandbox;
     uint64_t stop_within, reload_within; /* ms that sessions have to end */
     uint64_t heartbeat;                  /* ms without a sign of life before a worker is replaced */
+    uint64_t recheck;                    /* ms between looks at files that change by themselves */
     int64_t open_files;                  /* of a worker */
     bool core_files;
     struct gp_slice pid_file; /* absent: none */

@@ -13,6 +13,8 @@ const struct gp_option gp__process_rows[] = {
         "How long sessions go on undisturbed with the configuration before a reload."),
     GP_OPTION_DURATION("heartbeat", struct gp__process_times, heartbeat, "30s", 1000, 600000,
                        "A worker without a sign of life for so long is ended and replaced."),
+    GP_OPTION_DURATION("recheck", struct gp__process_times, recheck, "1m", 1000, 86400000,
+                       "How often certificates, keys and files of secrets are looked at."),
     GP_OPTION_INTEGER("open_files", struct gp__process_times, open_files, "0", 0, 10000000,
                       "Most descriptors of a worker; 0: as many as the system lets it have."),
     GP_OPTION_BOOL("core_files", struct gp__process_times, core_files, "off",
@@ -103,6 +105,7 @@ void gp__load_process(struct gp__load *load, const struct gp__process_raw *raw)
     process->stop_within = raw->times.stop_within;
     process->reload_within = raw->times.reload_within;
     process->heartbeat = raw->times.heartbeat;
+    process->recheck = raw->times.recheck;
     process->open_files = raw->times.open_files;
     process->core_files = raw->times.core_files;
     process->pid_file = raw->times.pid_file;

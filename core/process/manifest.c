@@ -21,6 +21,7 @@ static const struct field {
     {NUMBER, offsetof(struct gp__manifest, stop_within)},
     {NUMBER, offsetof(struct gp__manifest, reload_within)},
     {NUMBER, offsetof(struct gp__manifest, heartbeat)},
+    {NUMBER, offsetof(struct gp__manifest, recheck)},
     {NUMBER, offsetof(struct gp__manifest, open_files)},
     {NUMBER, offsetof(struct gp__manifest, core_files)},
     {TEXT, offsetof(struct gp__manifest, pid_file)},
@@ -120,6 +121,7 @@ void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
         .stop_within = process->stop_within,
         .reload_within = process->reload_within,
         .heartbeat = process->heartbeat,
+        .recheck = process->recheck,
         .open_files = (uint64_t)process->open_files,
         .core_files = process->core_files,
         .pid_file = process->pid_file,
@@ -187,7 +189,7 @@ static bool is_sane(const struct gp__manifest *manifest)
     return manifest->workers <= GP__WORKERS_MAX && manifest->n_stats <= GP__STATS_MAX &&
            manifest->logins <= GP__LOGINS_MAX && manifest->log_format <= GP__LOG_JSON &&
            manifest->log_level <= GP_LOG_DEBUG && manifest->control_mode <= 0777 &&
-           manifest->heartbeat > 0;
+           manifest->heartbeat > 0 && manifest->recheck > 0;
 }
 
 int gp__manifest_read(struct gp__manifest *manifest, struct gp__arena *arena, struct gp_slice bytes)

@@ -23,7 +23,7 @@ struct gp__manifest_door {
 struct gp__manifest {
     uint64_t workers; /* 0: one process */
     struct gp_slice user, group;
-    uint64_t stop_within, reload_within, heartbeat; /* ms */
+    uint64_t stop_within, reload_within, heartbeat, recheck; /* ms */
     uint64_t open_files, core_files;
     struct gp_slice pid_file;
     struct gp_slice log_to;

@@ -14,7 +14,6 @@
 
 #define PULSE_MS 1000u
 #define LATE_MS 2000u        /* a pulse that came so late says nothing about others */
-#define WATCH_PULSES 60      /* files are looked at once a minute */
 #define STOP_GRACE_MS 10000u /* beyond what sessions have, before processes are killed */
 
 /* ---- starting ---- */
@@ -182,9 +181,12 @@ static void feed_watchdog(struct gp__master *master, uint64_t now)
     master->watchdog_at_ms = now + gp__manager_watchdog_ms() - PULSE_MS;
 }
 
-static void look_at_files(struct gp__master *master)
+static void look_at_files(struct gp__master *master, uint64_t now)
 {
-    if (!master->conf || !gp__loaded_changed(&master->conf->loaded))
+    if (!master->conf || now < master->looked_ms + master->conf->manifest.recheck)
+        return;
+    master->looked_ms = now;
+    if (!gp__loaded_changed(&master->conf->loaded))
         return;
     gp__log(&master->log, GP_LOG_NOTICE, "reload.file_changed",
             GP__F_I("generation", master->conf->generation));
@@ -201,8 +203,8 @@ static void on_pulse(struct gp__timer *timer)
     feed_watchdog(master, now);
     if (now < timer->at_ms + LATE_MS)
         gp__children_look(master);
-    if (++master->pulses % WATCH_PULSES == 0 && !master->stopping)
-        look_at_files(master);
+    if (!master->stopping)
+        look_at_files(master, now);
     if (master->stopping && now > master->stop_at_ms)
         gp__children_signal(master, SIGKILL);
     gp__master_look_around(master);

@@ -75,8 +75,8 @@ struct gp__master {
     struct gp__conf *conf; /* that is in force; NULL: none yet */
     uint64_t generations;
     struct gp__timer pulse;
-    uint64_t pulses, watchdog_at_ms;
-    uint64_t began_ms; /* steady */
+    uint64_t looked_ms, watchdog_at_ms; /* looked: at files that change by themselves */
+    uint64_t began_ms;                  /* steady */
     struct gp__control *control;
     struct gp__ask *asks;
     uint32_t n_asks;

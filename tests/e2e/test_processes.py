@@ -229,6 +229,25 @@ class Tls(Processes):
         self.reload(server)
         self.assertNotEqual(self.connect(server, context)[2], before)
 
+    def test_renewed_certificate_is_seen(self):
+        """Nobody has to say so. Half a pair, as when a file is replaced after the other, is no pair."""
+        cert, key = self.pair
+        server = self.launch(self.text(rest=(
+            f"tls: {{certificates: [{{cert: {cert}, key: {key}}}]}}\n"
+            "process: {recheck: 1s}\n")).replace('"127.0.0.1:0",', '"127.0.0.1:0", tls: implicit,'))
+        context = self.context()
+        before = self.connect(server, context)[2]
+        new = self.ca.issue("renewed", "DNS:localhost,IP:127.0.0.1", days=90)
+        for path in new:
+            os.chmod(path, 0o600)
+        os.replace(new[0], cert)
+        server.wait_log("reload.file_changed", seconds=30)
+        server.wait_log("reload.failed", seconds=30)
+        self.assertEqual(self.connect(server, context)[2], before)
+        os.replace(new[1], key)
+        server.wait_log("reload.done", seconds=30)
+        self.assertNotEqual(self.connect(server, context)[2], before)
+
 
 class Starting(Processes):
     """What can be wrong from the start."""

@@ -183,6 +183,7 @@ static struct gp__manifest whole(void)
         .stop_within = 30000,
         .reload_within = 600000,
         .heartbeat = 30000,
+        .recheck = 60000,
         .log_to = GP_S("stderr"),
         .log_format = GP__LOG_JSON,
         .log_level = GP_LOG_INFO,
