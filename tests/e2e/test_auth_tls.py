@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import smtplib
+import socket
 import ssl
 import unittest
 
@@ -25,7 +26,7 @@ targets: {{mailboxes: {{maildir: {{path: mail}}}}}}
 routes: [{{name: mailboxes, match: {{recipient: example.test}}, to: mailboxes, mode: direct}}]
 listeners:
   starttls: {{address: "127.0.0.1:0", tls: optional, auth: [staff]}}
-  smtps: {{address: "127.0.0.1:0", tls: implicit, auth: [staff]}}
+  smtps: {{address: "127.0.0.1:0", tls: implicit, auth: [staff], sessions_per_client: 20}}
   certified: {{address: "127.0.0.1:0", tls: implicit, auth_mechanisms: [EXTERNAL], auth_required: true}}
 log: {{to: stderr, format: json}}
 """
@@ -61,6 +62,8 @@ class Scram:
 
 
 class Tls(harness.TestCase):
+    SESSIONS = 20
+
     def setUp(self):
         super().setUp()
         self.ca = pki.Authority(self.directory)
@@ -132,6 +135,52 @@ class Tls(harness.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("the server refused the login", done.stderr)
         self.assertIn("535 5.7.8", done.stderr)
+
+    def test_break_in_the_middle(self):
+        """However and wherever a login breaks off: the session ends, is counted off, and nobody is in."""
+        message = plain("anna", "se cret")
+        steps = {
+            "after the mechanism": ("AUTH PLAIN", 334, b""),
+            "in the command": (None, None, b"AUTH PLAIN " + message[:9].encode()),
+            "in the response": ("AUTH PLAIN", 334, message[:9].encode()),
+            "behind the response": ("AUTH PLAIN", 334, message.encode() + b"\r"),
+            "in LOGIN": ("AUTH LOGIN", 334, b"YW5uYQ==\r\nc2U"),
+            "in SCRAM": ("AUTH SCRAM-SHA-256 " + base64.b64encode(b"n,,n=anna,r=abc").decode(), 334,
+                         b"Yz1ia"),
+        }
+        ends = {"reset": lambda tls: tls.reset(), "end": self.end_below, "close": self.close_notify}
+        for step, (line, code, rest) in steps.items():
+            for end, leave in ends.items():
+                with self.subTest(step=step, end=end):
+                    client = self.client("smtps")
+                    client.hello()
+                    if line:
+                        client.command(line, code)
+                    if rest:
+                        client.send(rest)
+                    leave(client)
+        count = len(steps) * len(ends)
+        closed = self.started.wait_log("session.close", count)
+        self.assertEqual(len({each["session"] for each in closed}), count)
+        self.assertEqual([each for each in self.started.log("auth.login")
+                          if each["result"] == "accepted"], [])
+        # As many as a client may have at once: none of those counts any more.
+        again = [self.client("smtps") for _ in range(self.SESSIONS)]
+        with self.assertRaises(OSError):  # there is no TLS to say 421 in
+            self.client("smtps")
+        again[-1].hello()
+        again[-1].command("AUTH PLAIN " + message, 235)
+
+    @staticmethod
+    def end_below(client):
+        """TCP ends, and TLS was not told."""
+        client.socket.shutdown(socket.SHUT_WR)
+        client.is_closed()
+        client.close()
+
+    @staticmethod
+    def close_notify(client):
+        client.plain().close()
 
     def test_bound_to_the_certificate(self):
         certificate = ssl.PEM_cert_to_DER_cert(self.cert.read_text())

@@ -2,10 +2,13 @@
 """Clients behind somebody else: HAProxy by the PROXY protocol, XCLIENT, XFORWARD, UNIX sockets."""
 
 import socket
+import ssl
+import struct
 import subprocess
 import unittest
 
 import harness
+import pki
 import postfix
 
 TEXT = b"Subject: x\r\n\r\nbody\r\n"
@@ -90,6 +93,79 @@ class HaProxy(harness.TestCase):
         # Anybody else is served, and not believed.
         with ClientFrom(server.address, "127.0.0.99") as client:
             client.command("PROXY TCP4 127.0.0.1 127.0.0.1 1 25", 554)
+
+
+@unittest.skipUnless(harness.has("openssl"), "openssl is not installed")
+class ProxyAndTls(harness.TestCase):
+    """The header comes in plaintext before a handshake that is there from the start."""
+
+    V1 = b"PROXY TCP4 203.0.113.9 127.0.0.1 4711 465\r\n"
+    V2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("203.0.113.9")
+          + socket.inet_aton("127.0.0.1") + struct.pack(">HH", 4711, 465))
+
+    def setUp(self):
+        super().setUp()
+        self.ca = pki.Authority(self.directory)
+        cert, key = self.ca.issue("localhost", "DNS:localhost,IP:127.0.0.1")
+        self.started = self.server(harness.config(
+            "proxy: [127.0.0.1], tls: implicit",
+            rest=f"tls: {{certificates: [{{cert: {cert}, key: {key}}}], handshake_timeout: 20s}}\n"))
+        self.context = ssl.create_default_context(cafile=str(self.ca.certificate))
+
+    def begin(self, header):
+        """A connection behind its header, and the two ends of a TLS client without one."""
+        client = harness.Client(self.started.address, greeting=False)
+        self.addCleanup(client.close)
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.context.wrap_bio(into, out, server_hostname="localhost")
+        with self.assertRaises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        return client, tls, into, out, header + out.read()
+
+    def finish(self, client, tls, into, out):
+        """The handshake, then what is said: until the server closes."""
+        said, todo = b"", [tls.do_handshake, lambda: tls.write(b"QUIT\r\n")]
+        while True:
+            try:
+                while todo:
+                    todo[0]()
+                    todo.pop(0)
+                part = tls.read(65536)
+                said += part
+                if not part:
+                    return said.decode()
+            except ssl.SSLWantReadError:
+                client.send(out.read())
+                got = client.socket.recv(65536)
+                self.assertTrue(got, said)
+                into.write(got)
+
+    def test_in_one_piece_and_in_many(self):
+        for header in (self.V1, self.V2):
+            for whole in (True, False):
+                with self.subTest(header=header, whole=whole):
+                    client, tls, into, out, first = self.begin(header)
+                    for piece in [first] if whole else [bytes([octet]) for octet in first]:
+                        client.send(piece)
+                    said = self.finish(client, tls, into, out)
+                    self.assertTrue(said.startswith("220 "), said)
+        opened = self.started.wait_log("session.open", 4)
+        self.assertEqual([(each["client"], each["proxy"]) for each in opened],
+                         [("203.0.113.9", "127.0.0.1")] * 4)
+        self.assertTrue(all(each["tls"] == "TLSv1.3"
+                            for each in self.started.wait_log("session.close", 4)))
+
+    def test_without_the_header(self):
+        """Its ClientHello is no header."""
+        client, _, _, _, first = self.begin(b"")
+        client.send(first)
+        self.assertTrue(client.is_closed())
+        self.assertEqual(self.started.wait_log("session.bad_proxy")[0]["proxy"], "127.0.0.1")
+
+    def test_plaintext_behind_the_header(self):
+        with harness.Client(self.started.address, greeting=False) as plain:
+            plain.send(self.V1 + b"EHLO client.example\r\n")
+            self.assertTrue(plain.is_closed())
 
 
 class Xclient(harness.TestCase):
