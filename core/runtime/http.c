@@ -34,11 +34,19 @@ struct transfer {
 
 /* ---- the end ---- */
 
+/* A field may be a password. What curl itself has copied is its own. */
+static void wipe_fields(struct curl_slist *fields)
+{
+    for (; fields; fields = fields->next)
+        explicit_bzero(fields->data, strlen(fields->data));
+}
+
 static void transfer_free(struct transfer *transfer)
 {
     gp__lookup_forget(&transfer->lookup);
     if (transfer->easy)
         curl_easy_cleanup(transfer->easy);
+    wipe_fields(transfer->fields);
     curl_slist_free_all(transfer->fields);
     curl_slist_free_all(transfer->resolve);
     gp__buf_free(&transfer->head);
@@ -212,7 +220,7 @@ static int add_line(struct curl_slist **list, const char *line)
 /* "Name;" is how curl is told of a field with an empty value. */
 static int set_fields(struct transfer *transfer)
 {
-    struct gp__buf line = {.limit = 0};
+    struct gp__buf line = {.limit = 0, .secret = true};
     int result = add_line(&transfer->fields, "Expect:");
 
     for (const struct gp__http_field *f = transfer->http->fields; f && !result; f = f->next) {
