@@ -234,11 +234,11 @@ class Modes(harness.TestCase):
         self.assertEqual(server.stop(), 0)
 
     def test_shadow_delays_nobody(self):
-        chain = "- early_talker: {wait: 5s}\n  mode: shadow\n  deadline: 10s"
+        chain = "- early_talker: {wait: 30s}\n  mode: shadow\n  deadline: 40s"
         server = self.server(harness.config(chain=chain))
         began = time.monotonic()
         harness.submit(server.address, GOOD)
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 20)
 
     def late(self, on_error, refuse_at="rcpt"):
         """An instance that takes longer than it may."""
@@ -287,7 +287,7 @@ class Modes(harness.TestCase):
         server.signal(harness.signal.SIGTERM)
         server.wait_log("process.stop")
         server.signal(harness.signal.SIGTERM)
-        self.assertEqual(server.wait(3), 0)
+        self.assertEqual(server.wait(15), 0)  # its drain takes longer
 
 
 class Statistics(harness.TestCase):
