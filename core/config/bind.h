@@ -16,6 +16,9 @@
 
 #include <gatepost/option.h>
 
+/* A flag of a row of ours: an object that is written as a value or a list stands for this row. */
+#define GP__OPTION_ALONE (1u << 16)
+
 struct gp__binder {
     struct gp__arena *arena;
     struct gp__diag *diag;

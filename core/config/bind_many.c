@@ -2,6 +2,26 @@
 /* Lists, maps, and structs within structs. */
 #include "core/config/bind_value.h"
 
+/* What is written as a value or a list is the one row that can be written so. */
+static const struct gp__node *spelt_out(const struct gp__bind_for *for_,
+                                        const struct gp__node *node)
+{
+    struct gp__arena *arena = for_->binder->arena;
+    struct gp_option row;
+    struct gp__node *map;
+
+    if (node->kind != GP__NODE_SCALAR && node->kind != GP__NODE_SEQUENCE)
+        return node;
+    for (size_t i = 0; gp__option_row(for_->row->rows, for_->stride, i, &row); i++) {
+        if (!(row.flags & GP__OPTION_ALONE))
+            continue;
+        map = gp__node_mapping(arena, 1, node);
+        gp__node_put(map, gp__node_scalar(arena, gp_slice_of(row.name), node), node);
+        return map;
+    }
+    return node;
+}
+
 int gp__bind_object(const struct gp__bind_for *for_, const struct gp__node *node, void *place,
                     const struct gp__node **shown_r)
 {
@@ -10,7 +30,7 @@ int gp__bind_object(const struct gp__bind_for *for_, const struct gp__node *node
     struct gp_slice what = gp__arena_printf(for_->binder->arena, "\"%s\" of " GP_FMT,
                                             for_->row->name, GP_ARG(for_->what));
 
-    return gp__bind(for_->binder, node, node, what, &rows, place, shown_r);
+    return gp__bind(for_->binder, spelt_out(for_, node), node, what, &rows, place, shown_r);
 }
 
 static int check_empty(const struct gp__bind_for *for_, const struct gp__node *node, size_t count)

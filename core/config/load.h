@@ -152,12 +152,26 @@ struct gp__raw_tls {
     bool tickets;
     uint64_t handshake_timeout;
     int64_t handshakes;
+    const struct gp_map *outbound; /* struct gp__raw_destination; of the global section only */
 };
 
 /* Reads what it names. `node` is where it was written, or NULL; `hostname` is for a certificate that
  * has to be made. */
 const struct gp__tls_settings *gp__load_tls(struct gp__load *load, const struct gp__raw_tls *raw,
                                             const struct gp__node *node, struct gp_slice hostname);
+
+/* ---- settings_outbound.c ---- */
+
+struct gp__raw_destination {
+    const struct gp_list *methods, *names;
+    int require;
+    struct gp_slice until;
+};
+
+/* `tls: outbound:`; `node` is the section `tls`, or NULL. */
+const struct gp__outbound_settings *gp__load_outbound(struct gp__load *load,
+                                                      const struct gp_map *map,
+                                                      const struct gp__node *node);
 
 /* ---- the other sections ---- */
 
@@ -170,7 +184,7 @@ void gp__load_check(struct gp__load *load);
 
 /* Rows that the schema needs too. */
 extern const struct gp_option gp__top_rows[], gp__listener_rows[], gp__use_rows[], gp__route_rows[],
-    gp__tls_rows[];
+    gp__tls_rows[], gp__tls_top_rows[], gp__destination_rows[];
 extern const char *const gp__top_own[], *const gp__listener_own[], *const gp__route_own[];
 
 /* ---- settings_process.c ---- */

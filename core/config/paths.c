@@ -79,6 +79,8 @@ void gp__settings_paths(const struct gp__settings *settings,
         found(arg, settings->spool.path);
     if (settings->hold_path.len)
         found(arg, settings->hold_path);
+    if (settings->dns.root_key.len)
+        found(arg, settings->dns.root_key);
     if (settings->memory.spill_to.len)
         found(arg, settings->memory.spill_to);
     if (settings->state)

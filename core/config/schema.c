@@ -24,6 +24,7 @@ struct maker {
 };
 
 static json_t *rows_schema(struct maker *m, const struct gp_option *rows, size_t stride, int depth);
+static json_t *object_schema(struct maker *m, const struct gp_option *of, size_t stride, int depth);
 
 static void set(json_t *object, const char *key, json_t *value)
 {
@@ -135,7 +136,7 @@ static json_t *value_schema(struct maker *m, enum gp_type type, const struct gp_
     case GP_TYPE_BUCKET:
         return typed("string");
     case GP_TYPE_OBJECT:
-        return rows_schema(m, row->rows, stride, depth + 1);
+        return object_schema(m, row, stride, depth + 1);
     case GP_TYPE_LIST:
     case GP_TYPE_MAP:
     case GP_TYPE_NONE:
@@ -235,6 +236,18 @@ static json_t *rows_schema(struct maker *m, const struct gp_option *rows, size_t
         set(schema, "required", required);
     else
         json_decref(required);
+    return schema;
+}
+
+/* Also as the one row that may stand for all of it. */
+static json_t *object_schema(struct maker *m, const struct gp_option *of, size_t stride, int depth)
+{
+    json_t *schema = rows_schema(m, of->rows, stride, depth);
+    struct gp_option row;
+
+    for (size_t i = 0; gp__option_row(of->rows, stride, i, &row); i++)
+        if (row.flags & GP__OPTION_ALONE)
+            return json_pack("{s:[o,o]}", "anyOf", schema, row_schema(m, &row, stride, depth));
     return schema;
 }
 

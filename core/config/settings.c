@@ -19,6 +19,7 @@ struct dns {
     const struct gp_list *resolvers;
     int dnssec;
     uint64_t timeout;
+    struct gp_slice root_key;
 };
 
 struct plugins {
@@ -91,6 +92,9 @@ static const struct gp_option dns_rows[] = {
                    "Whether answers are validated; auto: if the resolver lets us."),
     GP_OPTION_DURATION("timeout", struct dns, timeout, "10s", 100, 60000,
                        "How long one question may take."),
+    GP_OPTION_PATH(
+        "root_key", struct dns, root_key, GP_OPTIONAL,
+        "Trust anchors of DNSSEC, as unbound-anchor writes them; by default the system's."),
     GP_OPTIONS_END,
 };
 
@@ -170,7 +174,7 @@ const struct gp_option gp__top_rows[] = {
     GP_OPTION_OBJECT("log", struct top, log, log_rows, "{}", "Logging."),
     GP_OPTION_OBJECT("work", struct top, work, work_rows, "{}", "The pool of threads."),
     GP_OPTION_OBJECT("memory", struct top, memory, memory_rows, "{}", "Memory of messages."),
-    GP_OPTION_OBJECT("tls", struct top, tls, gp__tls_rows, "{}",
+    GP_OPTION_OBJECT("tls", struct top, tls, gp__tls_top_rows, "{}",
                      "Certificates and how TLS is spoken; listeners say where (`tls:`)."),
     GP_OPTION_OBJECT("auth_guard", struct top, auth_guard, guard_rows, "{}",
                      "What failed logins lead to."),
@@ -360,6 +364,8 @@ static void load_top(struct gp__load *load)
     settings->memory = top.memory;
     settings->tls = gp__load_tls(load, &top.tls, gp__node_get(load->root, GP_S("tls")),
                                  settings->hostname);
+    settings->outbound = gp__load_outbound(load, top.tls.outbound,
+                                           gp__node_get(load->root, GP_S("tls")));
     settings->auth_guard = top.auth_guard;
     settings->overload = top.overload;
     settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)
@@ -367,6 +373,7 @@ static void load_top(struct gp__load *load)
                                 : settings->hostname;
     settings->dns.dnssec = top.dns.dnssec;
     settings->dns.timeout = top.dns.timeout;
+    settings->dns.root_key = top.dns.root_key;
     set_resolvers(load, top.dns.resolvers);
     set_log(load, &top.log);
     set_hold(load, &top.hold);

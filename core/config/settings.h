@@ -21,6 +21,7 @@
 #include "core/config/endpoint.h"
 #include "core/config/files.h"
 #include "core/config/node.h"
+#include "core/config/outbound_settings.h"
 #include "core/config/tls_settings.h"
 #include "core/hook/policy.h"
 #include "core/hook/table.h"
@@ -227,8 +228,9 @@ struct gp__dns_settings {
     enum gp__resolvers resolvers;
     const struct gp__endpoint_text *list; /* IP addresses and ports */
     size_t n_list;
-    int dnssec;       /* auto, on, off: enum gp__dnssec of the runtime */
-    uint64_t timeout; /* ms */
+    int dnssec;               /* auto, on, off: enum gp__dnssec of the runtime */
+    uint64_t timeout;         /* ms */
+    struct gp_slice root_key; /* absent: where the system has it */
 };
 
 struct gp__log_settings {
@@ -300,6 +302,7 @@ struct gp__settings {
     struct gp__work_settings work;
     struct gp__memory_settings memory;
     const struct gp__tls_settings *tls;
+    const struct gp__outbound_settings *outbound; /* never NULL */
     struct gp__process_settings process;
     struct gp__shed_settings overload;
 

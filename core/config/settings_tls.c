@@ -31,22 +31,34 @@ static const struct gp_option certificate_rows[] = {
 static const char *const profile_names[] = {"intermediate", "modern", "old", NULL};
 static const char *const client_names[] = {"off", "request", "require", NULL};
 
-const struct gp_option gp__tls_rows[] = {
-    GP_OPTION_LIST("certificates", struct gp__raw_tls, certificates, GP_TYPE_OBJECT, "[]",
-                   "Chosen by the name that the client asks for; the first is for all others.",
-                   .rows = certificate_rows, .row_size = sizeof(struct raw_certificate)),
-    GP_OPTION_ENUM("profile", struct gp__raw_tls, profile, profile_names, "intermediate",
-                   "TLS 1.2 and 1.3 with good ciphers, only 1.3 (modern), or 1.0 and up (old)."),
-    GP_OPTION_ENUM("client_certificates", struct gp__raw_tls, client_certificates, client_names,
-                   "off", "Whether clients are asked for a certificate, and must have a good one."),
-    GP_OPTION_PATH("client_ca", struct gp__raw_tls, client_ca, GP_OPTIONAL,
-                   "CA certificates that vouch for clients, in PEM."),
-    GP_OPTION_BOOL("tickets", struct gp__raw_tls, tickets, "true",
-                   "Whether clients may resume sessions. Keys change every six hours."),
-    GP_OPTION_DURATION("handshake_timeout", struct gp__raw_tls, handshake_timeout, "30s", 1000,
-                       300000, "How long a handshake may take."),
-    GP_OPTION_INTEGER("handshakes", struct gp__raw_tls, handshakes, "1000", 1, 1000000,
-                      "Handshakes of a listener at once; STARTTLS gets 454 4.7.0 beyond."),
+/* Of the global section and of a listener's own. */
+#define TLS_ROWS                                                                                   \
+    GP_OPTION_LIST("certificates", struct gp__raw_tls, certificates, GP_TYPE_OBJECT, "[]",         \
+                   "Chosen by the name that the client asks for; the first is for all others.",    \
+                   .rows = certificate_rows, .row_size = sizeof(struct raw_certificate)),          \
+        GP_OPTION_ENUM(                                                                            \
+            "profile", struct gp__raw_tls, profile, profile_names, "intermediate",                 \
+            "TLS 1.2 and 1.3 with good ciphers, only 1.3 (modern), or 1.0 and up (old)."),         \
+        GP_OPTION_ENUM("client_certificates", struct gp__raw_tls, client_certificates,             \
+                       client_names, "off",                                                        \
+                       "Whether clients are asked for a certificate, and must have a good one."),  \
+        GP_OPTION_PATH("client_ca", struct gp__raw_tls, client_ca, GP_OPTIONAL,                    \
+                       "CA certificates that vouch for clients, in PEM."),                         \
+        GP_OPTION_BOOL("tickets", struct gp__raw_tls, tickets, "true",                             \
+                       "Whether clients may resume sessions. Keys change every six hours."),       \
+        GP_OPTION_DURATION("handshake_timeout", struct gp__raw_tls, handshake_timeout, "30s",      \
+                           1000, 300000, "How long a handshake may take."),                        \
+        GP_OPTION_INTEGER("handshakes", struct gp__raw_tls, handshakes, "1000", 1, 1000000,        \
+                          "Handshakes of a listener at once; STARTTLS gets 454 4.7.0 beyond.")
+
+const struct gp_option gp__tls_rows[] = {TLS_ROWS, GP_OPTIONS_END};
+
+const struct gp_option gp__tls_top_rows[] = {
+    TLS_ROWS,
+    GP_OPTION_MAP("outbound", struct gp__raw_tls, outbound, GP_TYPE_OBJECT, "{}",
+                  "TLS to other servers: by domain (.example.org: all below it), and `default` for "
+                  "all others.",
+                  .rows = gp__destination_rows, .row_size = sizeof(struct gp__raw_destination)),
     GP_OPTIONS_END,
 };
 

@@ -271,6 +271,7 @@ int gp__outbound_hosts(struct gp__outbound_job *job, struct gp_slice domain,
 
     *hosts_r = (struct gp__outbound_hosts){.by_domain = job->pool->n_hosts == 0};
     if (!hosts_r->by_domain) {
+        hosts_r->secure = true; /* the configuration says so */
         give_list(job, hosts_r);
         return 0;
     }

@@ -258,6 +258,7 @@ static void copy_policy(struct gp__arena *arena, struct gp__tls_policy *to,
     struct gp_slice *tlsa = GP__ARENA_ARRAY(arena, struct gp_slice, from->n_tlsa);
 
     *to = *from;
+    to->base = gp__arena_dup(arena, from->base);
     for (size_t i = 0; i < from->n_names; i++)
         names[i] = gp__arena_dup(arena, from->names[i]);
     for (size_t i = 0; i < from->n_tlsa; i++)

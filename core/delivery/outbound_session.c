@@ -104,7 +104,7 @@ static int secure(struct gp__outbound_job *job, struct gp__outbound_session *ses
     int error;
 
     session->wish = (struct gp__tls_wish){
-        .name = session->host,
+        .name = gp_slice_present(session->policy.base) ? session->policy.base : session->host,
         .names = session->policy.names,
         .n_names = session->policy.n_names,
         .trust = trust_of(&session->policy),

@@ -6,6 +6,8 @@
 #ifndef GP_DELIVERY_TLS_POLICY_H
 #define GP_DELIVERY_TLS_POLICY_H
 
+#include "core/config/outbound_settings.h"
+#include "core/delivery/mta_sts.h"
 #include "core/hook/runtime.h"
 
 enum gp__tls_level {
@@ -18,10 +20,17 @@ enum gp__tls_level {
 
 struct gp__tls_policy {
     enum gp__tls_level level;
+    struct gp_slice base; /* the host's name, where its TLSA records are; absent: as we know it */
     const struct gp_slice *names; /* whom the certificate may be of, besides the host */
     size_t n_names;
     const struct gp_slice *tlsa;
     size_t n_tlsa;
+};
+
+/* What a generation knows of how to reach others. */
+struct gp__outbound {
+    const struct gp__outbound_settings *settings;
+    struct gp__sts_cache sts;
 };
 
 #endif

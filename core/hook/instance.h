@@ -38,6 +38,7 @@ struct gp__counter {
 
 struct gp__shadow_job;
 struct gp__state;
+struct gp__outbound;
 
 struct gp__call_queue {
     struct gp_call *first, *last;
@@ -58,9 +59,10 @@ struct gp__instance {
     bool even_authenticated;
     const struct gp__when *when;
 
-    struct gp__state *state;    /* NULL: the configuration has none */
-    struct gp_slice state_name; /* namespace of its keys */
-    unsigned state_later;       /* changes under way that nobody waits for */
+    struct gp__state *state;       /* NULL: the configuration has none */
+    struct gp__outbound *outbound; /* of core/delivery; NULL: defaults */
+    struct gp_slice state_name;    /* namespace of its keys */
+    unsigned state_later;          /* changes under way that nobody waits for */
 
     bool busy;                     /* SERIAL: a call is under way */
     struct gp__call_queue waiting; /* SERIAL: those that wait for it */

@@ -129,6 +129,7 @@ static struct gp__instance *make(const struct gp__instance_settings *settings)
         .when = settings->when,
         .state = settings->state,
         .state_name = settings->state_name,
+        .outbound = settings->outbound,
     };
     if (plugin->instance_size) {
         instance->self = gp__alloc(plugin->instance_size);

@@ -27,6 +27,7 @@ struct gp__instance_settings {
     const struct gp__when *when; /* NULL: always */
     struct gp__state *state;     /* NULL: there is none */
     struct gp_slice state_name;
+    struct gp__outbound *outbound;
 };
 
 /*

@@ -100,6 +100,7 @@ static void dns_options(const struct gp__settings *settings, struct gp__dns_opti
     options->n_servers = dns->n_list;
     options->dnssec = (enum gp__dnssec)dns->dnssec;
     options->timeout_ms = dns->timeout;
+    options->root_key = dns->root_key;
     *servers_r = servers;
 }
 

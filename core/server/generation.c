@@ -117,6 +117,7 @@ static void open_targets(struct gp__generation *generation, struct gp__diag *dia
         const struct gp__service *service = &settings->targets[i]->service;
         struct gp__instance_settings one = of_service(service, generation->n_instances);
 
+        one.outbound = &generation->outbound;
         generation->targets[i].name = service->name;
         generation->targets[i].instance = remember(generation, &one, service->node, diag);
     }
@@ -367,6 +368,7 @@ static void destroy(struct gp__generation *generation)
         gp__instance_close(&generation->instances[--generation->n_instances]);
     for (size_t i = 0; generation->tls && i < generation->settings->n_listeners; i++)
         gp__tls_context_free(&generation->tls[i]);
+    gp__sts_cache_free(&generation->outbound.sts);
     gp__settings_free(&generation->settings);
     gp__arena_free(&generation->arena);
 }
@@ -382,6 +384,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
     generation->arena = arena;
     generation->settings = *settings_;
     generation->runtime = runtime;
+    generation->outbound.settings = settings->outbound;
     *settings_ = NULL;
     generation->instances = GP__ARENA_ARRAY(arena, struct gp__instance *,
                                             1 + settings->n_tables + settings->n_targets +

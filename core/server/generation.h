@@ -8,6 +8,7 @@
 #define GP_SERVER_GENERATION_H
 
 #include "core/config/settings.h"
+#include "core/delivery/tls_policy.h"
 #include "core/hook/state.h"
 #include "core/plugin/tick.h"
 #include "core/server/entrance.h"
@@ -24,6 +25,7 @@ struct gp__generation {
     size_t n_instances;
     struct gp__instance **targets_by_index; /* of settings->targets */
     struct gp__state state;                 /* no instance: there is none */
+    struct gp__outbound outbound;
     struct gp__target *targets;
     struct gp__instance **auths; /* of settings->auths */
     const struct gp__crypto *crypto;

@@ -537,6 +537,38 @@ static const struct report_case refused[] = {
      "F:6:57: error: \"*.*.b\" is not a host name\n"
      "      certificates: [{cert: good.pem, key: good.key, names: [a.example, \"*.*.b\"]}]\n"
      "                                                            ^\n"},
+    {"a destination that is none", true, "tls: {outbound: {\"bad..example\": {require: dane}}}\n",
+     "F:5:18: error: \"bad..example\" is not a domain\n"
+     "    tls: {outbound: {\"bad..example\": {require: dane}}}\n"
+     "                     ^\n"},
+    {"names without verified", true,
+     "tls: {outbound: {a.example: {require: dane, names: [mx.a.example]}}}\n",
+     "F:5:29: error: `names` only means something with \"require: verified\"\n"
+     "    tls: {outbound: {a.example: {require: dane, names: [mx.a.example]}}}\n"
+     "                                ^\n"},
+    {"methods and require", true,
+     "tls: {outbound: {a.example: {require: dane, methods: [dane]}}}\n",
+     "F:5:29: error: either `methods` or `require`: what is required does not depend on them\n"
+     "    tls: {outbound: {a.example: {require: dane, methods: [dane]}}}\n"
+     "                                ^\n"},
+    {"no such day", true, "tls: {outbound: {a.example: {require: none, until: 2030-02-30}}}\n",
+     "F:5:29: error: `until` is a day such as 2027-06-01\n"
+     "    tls: {outbound: {a.example: {require: none, until: 2030-02-30}}}\n"
+     "                                ^\n"},
+    {"default is a list", true, "tls: {outbound: {default: {require: dane}}}\n",
+     "F:5:27: error: `default` is a list of methods: dane, mta_sts, opportunistic\n"
+     "    tls: {outbound: {default: {require: dane}}}\n"
+     "                              ^\n"
+     "F:5:27: warning: without \"opportunistic\" mail to destinations that publish nothing goes in the clear\n"
+     "    tls: {outbound: {default: {require: dane}}}\n"
+     "                              ^\n"},
+    {"a method that is none", true, "tls: {outbound: {default: [dane, sts]}}\n",
+     "F:5:27: warning: without \"opportunistic\" mail to destinations that publish nothing goes in the clear\n"
+     "    tls: {outbound: {default: [dane, sts]}}\n"
+     "                              ^\n"
+     "F:5:34: error: \"methods\" in \"outbound\" of \"tls\" of the configuration must be dane, mta_sts or opportunistic, not \"sts\"\n"
+     "    tls: {outbound: {default: [dane, sts]}}\n"
+     "                                     ^\n"},
     {"client_ca is none", true, "tls: {client_certificates: request, client_ca: good.key}\n",
      "F:5:48: error: there is no CA certificate in PEM\n"
      "    tls: {client_certificates: request, client_ca: good.key}\n"
@@ -1027,6 +1059,23 @@ static const struct report_case accepted[] = {
      "      out: {smart: {to: [\"127.0.0.1:25\", \"127.0.0.1:26\", \"127.0.0.2:26\", "
      "\"unix:/s\", \"other:25\"]}}\n"
      "           ^\n"},
+    {"destinations", true,
+     "tls:\n"
+     "  outbound:\n"
+     "    default: [dane, opportunistic]\n"
+     "    bank.example: {require: verified, names: [mx.bank.example]}\n"
+     "    .part.example: {methods: [dane]}\n"
+     "    legacy.example: {require: none, until: 2999-12-31}\n"
+     "    short.example: [mta_sts]\n",
+     ""},
+    {"in the clear for ever", true, "tls: {outbound: {a.example: {require: none}}}\n",
+     "F:5:29: warning: mail to \"a.example\" goes in the clear, for ever: say `until`\n"
+     "    tls: {outbound: {a.example: {require: none}}}\n"
+     "                                ^\n"},
+    {"its time is over", true, "tls: {outbound: {a.example: {require: dane, until: 2020-01-01}}}\n",
+     "F:5:29: warning: what is said of \"a.example\" held until 2020-01-01 and no longer does\n"
+     "    tls: {outbound: {a.example: {require: dane, until: 2020-01-01}}}\n"
+     "                                ^\n"},
     {"no routes", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\"}}\n",
