@@ -9,4 +9,7 @@
 /* The checksum of what `crc` stands for (0: nothing) followed by the bytes. */
 uint32_t gp__crc32c(uint32_t crc, struct gp_slice bytes);
 
+/* The same where the processor has no instruction for it. */
+uint32_t gp__crc32c_table(uint32_t crc, struct gp_slice bytes);
+
 #endif

@@ -166,6 +166,17 @@ struct gp_waker {
     void (*fire)(struct gp_waker *waker); /* from any thread; frees it, sooner or later */
 };
 
+/* ---- lanes ---- */
+
+/* A thread of its own for one owner, whose work waits behind nobody else's. What every lane of an
+ * implementation begins with; the rest is its own. Made by lane_open(). */
+struct gp__lane {
+    struct gp__runtime *runtime;
+    void (*run)(void *arg);     /* on the thread, after a kick: does all that there is to do */
+    void (*collect)(void *arg); /* on the loop's stack, after a report */
+    void *arg;
+};
+
 /* ---- timers ---- */
 
 /* Owned by whoever embeds it; stop it before freeing. Resolution 1 ms. */
@@ -230,6 +241,15 @@ struct gp__runtime_ops {
     void (*stream_close)(struct gp__runtime *rt, struct gp_stream *stream);
     void (*wait_fd)(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
     struct gp_waker *(*waker)(struct gp__runtime *rt, struct gp_op *op);
+
+    /* NULL: no thread could be had. kick(): run() is called, once more if it is at work. report(),
+     * from run(): collect() is called, soon. close() lets run() do what it was kicked for, and ends
+     * the thread; collect() is not called any more. */
+    struct gp__lane *(*lane_open)(struct gp__runtime *rt, void (*run)(void *arg),
+                                  void (*collect)(void *arg), void *arg);
+    void (*lane_kick)(struct gp__lane *lane);
+    void (*lane_report)(struct gp__lane *lane);
+    void (*lane_close)(struct gp__lane **lane_);
 
     /* Fills in the answer; the request (core/hook/http.h) is sound and stands still until then. */
     void (*http)(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);

@@ -196,6 +196,10 @@ const struct gp__runtime_ops gp__live_ops = {
     .wait_fd = gp__live_wait_fd,
     .http = gp__live_http,
     .waker = gp__live_waker,
+    .lane_open = gp__live_lane_open,
+    .lane_kick = gp__live_lane_kick,
+    .lane_report = gp__live_lane_report,
+    .lane_close = gp__live_lane_close,
     .cancel = gp__job_cancel,
 };
 

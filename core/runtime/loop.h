@@ -92,6 +92,13 @@ void gp__live_work(struct gp__runtime *rt, struct gp_op *op, void (*fn)(void *bl
                    size_t size);
 struct gp_waker *gp__live_waker(struct gp__runtime *rt, struct gp_op *op);
 
+/* A lane's thread. */
+struct gp__lane *gp__live_lane_open(struct gp__runtime *rt, void (*run)(void *arg),
+                                    void (*collect)(void *arg), void *arg);
+void gp__live_lane_kick(struct gp__lane *lane);
+void gp__live_lane_report(struct gp__lane *lane);
+void gp__live_lane_close(struct gp__lane **lane_);
+
 /* Ends the operations whose wakers were fired. */
 void gp__live_collect(struct gp__live *live);
 

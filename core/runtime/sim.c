@@ -294,6 +294,10 @@ const struct gp__runtime_ops gp__sim_ops = {
     .wait_fd = op_wait_fd,
     .http = gp__sim_op_http,
     .waker = gp__sim_op_waker,
+    .lane_open = gp__sim_lane_open,
+    .lane_kick = gp__sim_lane_kick,
+    .lane_report = gp__sim_lane_report,
+    .lane_close = gp__sim_lane_close,
     .cancel = gp__job_cancel,
 };
 

@@ -76,5 +76,10 @@ void gp__sim_op_write(struct gp__runtime *rt, struct gp_op *op, struct gp_stream
 int64_t gp__sim_write_now(struct gp__runtime *rt, struct gp_stream *stream, struct gp_slice bytes);
 struct gp_waker *gp__sim_op_waker(struct gp__runtime *rt, struct gp_op *op);
 void gp__sim_op_close(struct gp__runtime *rt, struct gp_stream *stream);
+struct gp__lane *gp__sim_lane_open(struct gp__runtime *rt, void (*run)(void *arg),
+                                   void (*collect)(void *arg), void *arg);
+void gp__sim_lane_kick(struct gp__lane *lane);
+void gp__sim_lane_report(struct gp__lane *lane);
+void gp__sim_lane_close(struct gp__lane **lane_);
 
 #endif

@@ -41,7 +41,7 @@ struct gp__spool_settings {
 };
 
 /* Makes what is missing of the folder, readable for this user alone, and checks its version.
- * 0, or -1 with a text. Blocks. Opening a writer or the spool does it, too. */
+ * 0, or -1 with a text. Blocks. Opening a writer, or the spool as its owner, does it, too. */
 int gp__spool_prepare(const struct gp__spool_settings *settings, struct gp__buf *error_r);
 
 /* ---- writers: one a worker, one of the scheduler ---- */
@@ -84,7 +84,7 @@ void gp__spool_writer_close(struct gp__spool_writer **writer_);
 /* ---- reading ---- */
 
 enum gp__spool_mode {
-    GP__SPOOL_READ = 0, /* beside others */
+    GP__SPOOL_READ = 0, /* beside others: nothing is made, removed or locked */
     GP__SPOOL_OWN,      /* the only owner: the scheduler, or a tool on a stopped server */
 };
 
@@ -135,22 +135,22 @@ void gp__spool_wake_drain(int fd);
 
 /* ---- the journal of the owner: small opaque records ---- */
 
-struct gp__journal;
+struct gp__spool_journal;
 
 /* Reads what is there: record() for each, in order, before this returns. A torn tail is cut. NULL
  * with a text. Blocks. */
-struct gp__journal *gp__journal_open(struct gp__runtime *rt,
-                                     const struct gp__spool_settings *settings,
-                                     void (*record)(void *arg, struct gp_slice bytes), void *arg,
-                                     struct gp__buf *error_r);
+struct gp__spool_journal *gp__spool_journal_open(struct gp__runtime *rt,
+                                                 const struct gp__spool_settings *settings,
+                                                 void (*record)(void *arg, struct gp_slice bytes),
+                                                 void *arg, struct gp__buf *error_r);
 
 /*
  * Appends; done(arg, error) on the loop once it is durable, never from within this call; NULL: it
  * matters to nobody when. Those of one turn share a sync. At most 1 MiB. After GP_ENOSPC the next
  * append tries again; after GP_EIO all fail until a compaction has made a new file.
  */
-void gp__journal_append(struct gp__journal *journal, struct gp_slice bytes,
-                        void (*done)(void *arg, int error), void *arg);
+void gp__spool_journal_append(struct gp__spool_journal *journal, struct gp_slice bytes,
+                              void (*done)(void *arg, int error), void *arg);
 
 /*
  * Compaction: a new file that begins with what put() is given between begin and end, over as many
@@ -158,15 +158,15 @@ void gp__journal_append(struct gp__journal *journal, struct gp_slice bytes,
  * hold. After end the new one is synced and takes the old one's place; then done(). An error leaves
  * the old one in use. One at a time: begin is GP_EEXIST.
  */
-int gp__journal_compact_begin(struct gp__journal *journal);
-void gp__journal_compact_put(struct gp__journal *journal, struct gp_slice bytes);
-void gp__journal_compact_end(struct gp__journal *journal, void (*done)(void *arg, int error),
-                             void *arg);
+int gp__spool_journal_compact_begin(struct gp__spool_journal *journal);
+void gp__spool_journal_compact_put(struct gp__spool_journal *journal, struct gp_slice bytes);
+void gp__spool_journal_compact_end(struct gp__spool_journal *journal,
+                                   void (*done)(void *arg, int error), void *arg);
 
 /* Bytes of the file, by which its owner decides when to compact. */
-uint64_t gp__journal_size(const struct gp__journal *journal);
+uint64_t gp__spool_journal_size(const struct gp__spool_journal *journal);
 
 /* Finishes what was begun; a compaction that was not ended is dropped. */
-void gp__journal_close(struct gp__journal **journal_);
+void gp__spool_journal_close(struct gp__spool_journal **journal_);
 
 #endif

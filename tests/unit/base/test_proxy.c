@@ -234,6 +234,12 @@ static void crc32c(void **state)
     memset(bytes, 0xff, sizeof bytes);
     assert_int_equal(gp__crc32c(0, gp_slice(bytes, 32)), 0x62a8ab43);
     assert_int_equal(gp__crc32c(gp__crc32c(0, GP_S("1234")), GP_S("56789")), 0xe3069283);
+    assert_int_equal(gp__crc32c_table(0, GP_S("123456789")), 0xe3069283);
+    for (size_t len = 0; len < sizeof bytes; len++) {
+        bytes[len] = (char)(len * 7);
+        assert_int_equal(gp__crc32c(3, gp_slice(bytes, len)),
+                         gp__crc32c_table(3, gp_slice(bytes, len)));
+    }
 }
 
 int main(void)

@@ -440,6 +440,66 @@ static void test_signals(void **state)
     raise(SIGPIPE); /* ignored */
 }
 
+/* ---- lanes ---- */
+
+struct work {
+    struct gp__lane *lane;
+    atomic_int ran;
+    int collected, seen;
+    pthread_t loop;
+    bool close;
+};
+
+static void lane_run(void *arg)
+{
+    struct work *work = arg;
+
+    assert_false(pthread_equal(pthread_self(), work->loop));
+    atomic_fetch_add(&work->ran, 1);
+    work->lane->runtime->ops->lane_report(work->lane);
+}
+
+static void lane_collect(void *arg)
+{
+    struct work *work = arg;
+
+    assert_true(pthread_equal(pthread_self(), work->loop));
+    work->seen = atomic_load(&work->ran);
+    work->collected++;
+    if (work->close)
+        work->lane->runtime->ops->lane_close(&work->lane);
+}
+
+static void test_lane(void **state)
+{
+    struct gp__runtime *rt = *state;
+    struct work work = {.loop = pthread_self()};
+
+    work.lane = rt->ops->lane_open(rt, lane_run, lane_collect, &work);
+    assert_non_null(work.lane);
+    rt->ops->lane_kick(work.lane);
+    TURN_WHILE(rt, work.collected == 0);
+    assert_int_equal(work.seen, 1);
+    work.close = true;
+    rt->ops->lane_kick(work.lane);
+    TURN_WHILE(rt, work.lane);
+    assert_int_equal(work.seen, 2);
+}
+
+/* What it was kicked for is done before it ends; nobody is told any more. */
+static void test_lane_close(void **state)
+{
+    struct gp__runtime *rt = *state;
+    struct work work = {.loop = pthread_self()};
+
+    work.lane = rt->ops->lane_open(rt, lane_run, lane_collect, &work);
+    rt->ops->lane_kick(work.lane);
+    rt->ops->lane_close(&work.lane);
+    assert_null(work.lane);
+    assert_int_equal(work.ran, 1);
+    assert_int_equal(work.collected, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -457,6 +517,8 @@ int main(void)
         TEST(test_wait_fd_cancelled_after_close),
         TEST(test_resources),
         TEST(test_wakers),
+        TEST(test_lane),
+        TEST(test_lane_close),
         TEST(test_clocks),
         TEST(test_wakeup_and_before_wait),
         TEST(test_run_until_stop),

@@ -483,6 +483,45 @@ static void test_open_connections_are_closed_at_the_end(void **state)
     assert_int_equal(session.closed, 1);
 }
 
+/* ---- lanes ---- */
+
+struct work {
+    struct gp__lane *lane;
+    char trace[16];
+};
+
+static void lane_run(void *arg)
+{
+    struct work *work = arg;
+
+    strcat(work->trace, "r");
+    if (work->lane) /* not while it is closed */
+        work->lane->runtime->ops->lane_report(work->lane);
+}
+
+static void lane_collect(void *arg)
+{
+    strcat(((struct work *)arg)->trace, "c");
+}
+
+static void test_lane(void **state)
+{
+    struct gp__runtime *rt = *state;
+    struct work work = {.trace = ""};
+
+    work.lane = rt->ops->lane_open(rt, lane_run, lane_collect, &work);
+    rt->ops->lane_kick(work.lane);
+    rt->ops->lane_kick(work.lane);
+    assert_string_equal(work.trace, "");
+    gp__sim_settle(rt);
+    assert_string_equal(work.trace, "rc");
+    rt->ops->lane_kick(work.lane);
+    rt->ops->lane_close(&work.lane);
+    assert_string_equal(work.trace, "rcr");
+    gp__sim_settle(rt);
+    assert_string_equal(work.trace, "rcr");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -491,6 +530,7 @@ int main(void)
         TEST(test_chance_is_seeded),
         TEST(test_fiber_sleeps),
         TEST(test_work_and_descriptors),
+        TEST(test_lane),
         TEST(test_dns),
         TEST(test_dns_trouble),
         TEST(test_peer),

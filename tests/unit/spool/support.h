@@ -13,7 +13,10 @@
 
 #include "core/base/alloc.h"
 #include "core/message/notes.h"
-#include "core/spool/spool.h"
+#include "core/spool/engine.h"
+
+#include <ftw.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -111,6 +114,27 @@ static inline struct gp__entry small_entry(struct gp_slice id, struct gp_slice b
         .recipients = recipients,
         .n_recipients = 1,
     };
+}
+
+/* ---- a folder of its own ---- */
+
+static inline void dir_make(char dir[64])
+{
+    strcpy(dir, "/tmp/gatepost-spool-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+}
+
+static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static inline void dir_remove(const char *dir)
+{
+    assert_int_equal(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 /* The same in all that is written down, and the base. */

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The folder of a spool: what is where in it, making it, and whose it is. */
+#ifndef GP_SPOOL_LAYOUT_H
+#define GP_SPOOL_LAYOUT_H
+
+#include "core/spool/append.h"
+#include "core/spool/spool.h"
+
+struct gp__layout {
+    const struct gp__disk *disk;
+    char *root, *segments, *marks, *messages, *journal, *owner, *wake;
+};
+
+/* Paths, nothing is touched. */
+void gp__layout_init(struct gp__layout *layout, const struct gp__spool_settings *settings);
+void gp__layout_free(struct gp__layout *layout);
+
+/* As gp__spool_prepare(); the same for one that must be there. */
+int gp__layout_prepare(const struct gp__layout *layout, struct gp__buf *error_r);
+int gp__layout_check(const struct gp__layout *layout, struct gp__buf *error_r);
+
+/* Takes the owner's lock: a descriptor that holds it, or -1 with a text. */
+int gp__layout_own(const struct gp__layout *layout, struct gp__buf *error_r);
+
+/* A number for a new segment that is larger than all that are, or ever were as far as is known. */
+uint64_t gp__layout_next_segment(const struct gp__layout *layout);
+
+/* The largest number of a log file in a directory; 0: none. */
+uint64_t gp__layout_last(const struct gp__layout *layout, const char *directory);
+
+/* The file of a large message; false: the id can't be one. */
+bool gp__layout_message(const struct gp__layout *layout, struct gp_slice id,
+                        char path[GP__LOG_PATH_MAX]);
+
+/* What a mark says. */
+static inline uint64_t gp__mark_segment(uint64_t mark)
+{
+    return mark >> 32;
+}
+
+static inline uint64_t gp__mark_durable(uint64_t mark)
+{
+    return (mark & UINT32_MAX) * GP__BLOCK;
+}
+
+static inline uint64_t gp__mark_of(uint64_t segment, uint64_t durable)
+{
+    return segment << 32 | durable / GP__BLOCK;
+}
+
+#endif

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The log as an engine: opening it, and what concerns its folder as a whole. */
+#include "core/spool/log_engine.h"
+
+#include "core/base/alloc.h"
+
+#include <errno.h>
+#include <gatepost/types.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SWEEP_AGE_S 3600
+
+static int log_prepare(const struct gp__spool_settings *settings, struct gp__buf *error_r)
+{
+    struct gp__layout layout;
+    int done;
+
+    gp__layout_init(&layout, settings);
+    done = gp__layout_prepare(&layout, error_r);
+    gp__layout_free(&layout);
+    return done;
+}
+
+struct gp__spool *gp__log_open(struct gp__runtime *rt, const struct gp__spool_settings *settings,
+                               enum gp__spool_mode mode, struct gp__buf *error_r)
+{
+    struct gp__log_spool *spool = gp__alloc(sizeof *spool);
+    int done;
+
+    (void)rt;
+    gp__layout_init(&spool->layout, settings);
+    spool->log = settings->log;
+    spool->mode = mode;
+    spool->owner_fd = -1;
+    if (mode == GP__SPOOL_OWN)
+        done = gp__layout_prepare(&spool->layout, error_r);
+    else
+        done = gp__layout_check(&spool->layout, error_r);
+    if (done == 0 && mode == GP__SPOOL_OWN)
+        spool->owner_fd = gp__layout_own(&spool->layout, error_r);
+    if (done == 0 && (mode != GP__SPOOL_OWN || spool->owner_fd >= 0))
+        return &spool->base;
+    gp__log_close(&spool->base);
+    return NULL;
+}
+
+/* ---- files of large messages ---- */
+
+int gp__log_remove_large(struct gp__spool *base, struct gp_slice id)
+{
+    const struct gp__log_spool *spool = (const struct gp__log_spool *)base;
+    const struct gp__disk *disk = spool->layout.disk;
+    char path[GP__LOG_PATH_MAX];
+    int error;
+
+    if (spool->owner_fd < 0 || !gp__layout_message(&spool->layout, id, path))
+        return GP_EINVAL;
+    error = disk->unlink(disk->arg, path);
+    return error == 0 || error == -ENOENT ? 0 : GP_EIO;
+}
+
+struct sweep {
+    struct gp__log_spool *spool;
+    bool (*alive)(void *arg, struct gp_slice id);
+    void *arg;
+    char **names;
+    size_t n, cap;
+};
+
+/* Collected first: a directory that is read while it changes may show a name twice or never. */
+static void note_orphan(void *arg, const char *name)
+{
+    struct sweep *sweep = arg;
+    const struct gp__layout *layout = &sweep->spool->layout;
+    char path[GP__LOG_PATH_MAX];
+
+    if (!gp__layout_message(layout, gp_slice_of(name), path) ||
+        layout->disk->age(layout->disk->arg, path) < SWEEP_AGE_S ||
+        sweep->alive(sweep->arg, gp_slice_of(name)))
+        return;
+    GP__GROW(sweep->names, sweep->cap, sweep->n + 1);
+    sweep->names[sweep->n++] = gp__strdup(name);
+}
+
+int gp__log_sweep(struct gp__spool *base, bool (*alive)(void *arg, struct gp_slice id), void *arg)
+{
+    struct sweep sweep = {.spool = (struct gp__log_spool *)base, .alive = alive, .arg = arg};
+    const struct gp__layout *layout = &sweep.spool->layout;
+    int error = 0, count = 0;
+
+    if (sweep.spool->owner_fd < 0)
+        return GP_EINVAL;
+    if (layout->disk->list(layout->disk->arg, layout->messages, note_orphan, &sweep) < 0)
+        error = GP_EIO;
+    for (size_t i = 0; i < sweep.n; i++) {
+        if (!error)
+            error = gp__log_remove_large(base, gp_slice_of(sweep.names[i]));
+        count += !error;
+        gp__free(sweep.names[i]);
+    }
+    gp__free(sweep.names);
+    return error ? error : count;
+}
+
+/* ---- waking ---- */
+
+static int bind_wake(const char *path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
+
+    if (fd < 0)
+        return -errno;
+    memcpy(to.sun_path, path, strlen(path) + 1);
+    (void)unlink(path); /* of an owner that is no more: there is only one */
+    if (bind(fd, (const struct sockaddr *)&to, sizeof to) == 0)
+        return fd;
+    error = -errno;
+    (void)close(fd); /* nothing came through it */
+    return error;
+}
+
+int gp__log_wake_open(struct gp__spool *base, struct gp__buf *error_r)
+{
+    const char *path = ((const struct gp__log_spool *)base)->layout.wake;
+    bool fits = strlen(path) < sizeof((struct sockaddr_un *)NULL)->sun_path;
+    int fd = fits ? bind_wake(path) : -ENAMETOOLONG;
+
+    if (fd < 0)
+        gp__buf_printf(error_r, "%s: %s", path, strerror(-fd));
+    return fd < 0 ? -1 : fd;
+}
+
+const struct gp__spool_engine gp__spool_log = {
+    .name = "log",
+    .prepare = log_prepare,
+    .writer_open = gp__log_writer_open,
+    .commit = gp__log_writer_commit,
+    .rewrite = gp__log_writer_rewrite,
+    .writer_close = gp__log_writer_close,
+    .open = gp__log_open,
+    .close = gp__log_close,
+    .read = gp__log_read,
+    .tail = gp__log_tail,
+    .segments = gp__log_segments,
+    .remove = gp__log_remove,
+    .remove_large = gp__log_remove_large,
+    .sweep = gp__log_sweep,
+    .wake_open = gp__log_wake_open,
+    .journal_open = gp__log_journal_open,
+    .journal_append = gp__log_journal_append,
+    .compact_begin = gp__log_compact_begin,
+    .compact_put = gp__log_compact_put,
+    .compact_end = gp__log_compact_end,
+    .journal_size = gp__log_journal_size,
+    .journal_close = gp__log_journal_close,
+};

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the log: what its files have of each other. The functions are those of the engine. */
+#ifndef GP_SPOOL_LOG_ENGINE_H
+#define GP_SPOOL_LOG_ENGINE_H
+
+#include "core/spool/engine.h"
+#include "core/spool/layout.h"
+#include "core/spool/scan.h"
+
+/* ---- writers ---- */
+
+struct gp__spool_writer *gp__log_writer_open(struct gp__runtime *rt,
+                                             const struct gp__spool_settings *settings,
+                                             struct gp_slice name, struct gp__buf *error_r);
+void gp__log_writer_commit(struct gp__spool_writer *base, const struct gp__entry *const *entries,
+                           size_t n,
+                           void (*done)(void *arg, int error, const struct gp__place *places),
+                           void *arg);
+void gp__log_writer_rewrite(struct gp__spool_writer *base, struct gp__spool *spool,
+                            struct gp__place from,
+                            void (*done)(void *arg, int error, const struct gp__place *places),
+                            void *arg);
+void gp__log_writer_close(struct gp__spool_writer *base);
+
+/* ---- reading ---- */
+
+#define GP__LOG_CACHED 16
+
+struct gp__log_segment {
+    uint64_t number;
+    struct gp__scan scan; /* its fd: -1 when it is sealed, or could not be opened */
+    int mark_fd;
+    _Atomic uint64_t *mark; /* of its writer; or NULL */
+    uint64_t entries;
+    bool sealed;
+};
+
+struct gp__log_spool {
+    struct gp__spool base;
+    struct gp__layout layout;
+    struct gp__log *log;
+    enum gp__spool_mode mode;
+    int owner_fd;                      /* -1: not the owner */
+    struct gp__log_segment **segments; /* by number */
+    size_t n, cap;
+    struct {
+        uint64_t number, salt, used;
+        int fd;
+    } cached[GP__LOG_CACHED]; /* of those that were read from last */
+    uint64_t uses;
+};
+
+struct gp__spool *gp__log_open(struct gp__runtime *rt, const struct gp__spool_settings *settings,
+                               enum gp__spool_mode mode, struct gp__buf *error_r);
+void gp__log_close(struct gp__spool *base);
+int gp__log_read(struct gp__spool *base, struct gp__place place, struct gp__arena *arena,
+                 struct gp__entry *entry_r);
+int gp__log_tail(struct gp__spool *base, size_t max,
+                 void (*found)(void *arg, struct gp__place place, const struct gp__entry *entry),
+                 void *arg);
+void gp__log_segments(struct gp__spool *base,
+                      void (*each)(void *arg, const struct gp__spool_segment *segment), void *arg);
+int gp__log_remove(struct gp__spool *base, uint64_t segment);
+int gp__log_remove_large(struct gp__spool *base, struct gp_slice id);
+int gp__log_sweep(struct gp__spool *base, bool (*alive)(void *arg, struct gp_slice id), void *arg);
+int gp__log_wake_open(struct gp__spool *base, struct gp__buf *error_r);
+
+/* A record with its head, checked, into an empty buffer. 0, GP_ENOTFOUND, GP_EIO. */
+int gp__log_read_record(struct gp__spool *base, struct gp__place place, struct gp__buf *record_r,
+                        struct gp__record_head *head_r);
+
+/* Closes what is cached of a segment; 0: of all. */
+void gp__log_uncache(struct gp__log_spool *spool, uint64_t segment);
+
+/* ---- the journal ---- */
+
+struct gp__spool_journal *gp__log_journal_open(struct gp__runtime *rt,
+                                               const struct gp__spool_settings *settings,
+                                               void (*record)(void *arg, struct gp_slice bytes),
+                                               void *arg, struct gp__buf *error_r);
+void gp__log_journal_append(struct gp__spool_journal *base, struct gp_slice bytes,
+                            void (*done)(void *arg, int error), void *arg);
+int gp__log_compact_begin(struct gp__spool_journal *base);
+void gp__log_compact_put(struct gp__spool_journal *base, struct gp_slice bytes);
+void gp__log_compact_end(struct gp__spool_journal *base, void (*done)(void *arg, int error),
+                         void *arg);
+uint64_t gp__log_journal_size(const struct gp__spool_journal *base);
+void gp__log_journal_close(struct gp__spool_journal *base);
+
+#endif
