@@ -154,14 +154,15 @@ int gp__layout_check(const struct gp__layout *layout, struct gp__buf *error_r)
     return done > 0 ? 0 : -1;
 }
 
-/* Synced in any case: whoever made it may not have come to that yet. */
+/* What says that a spool is there comes last. Synced in any case: whoever made it may not have come
+ * to that yet. */
 int gp__layout_prepare(const struct gp__layout *layout, struct gp__buf *error_r)
 {
     char *path = join(layout->root, "format");
     int done = check_format(layout, path, error_r), error = 0;
 
     if (done == 0) {
-        done = make_dirs(layout, error_r);
+        done = make_dirs(layout, error_r) == 0 ? sync_dir(layout, layout->root, error_r) : -1;
         error = done == 0 ? write_format(layout, path) : 0;
     }
     if (error)
