@@ -14,6 +14,8 @@ static const struct gp__command *running;
     "\n\nAsks the server on its control socket: --socket, or `control: {path: …}` of the\n"      \
     "configuration, or /run/gatepost/control.sock. --json prints the answer as it is.\n"
 
+#define SPOOL "\n\nThe spool is the one of the configuration, or the one at --path.\n"
+
 const struct gp__command gp__commands[] = {
     {"serve", "[--config FILE]", "receive mail",
      "Reads the configuration, listens and serves until SIGTERM or SIGINT. Sessions under way\n"
@@ -69,6 +71,29 @@ const struct gp__command gp__commands[] = {
     {"plugin test", "DIR|FILE... [--filter TEXT] [--verbose] [--plugins DIR]", "run scenario files",
      "Runs plugins in simulated sessions: no network, no waiting. See docs/plugins/testing.md.\n",
      gp__cmd_plugin_test},
+    {"spool verify", "[--path DIR] [--config FILE]", "read the whole spool and say what is damaged",
+     "Every record, message and file of a large message is read and its checksum compared. A line\n"
+     "for each problem, and sums; exit code 1 when there is a problem. Changes nothing, and may run\n"
+     "beside a server." SPOOL,
+     gp__cmd_spool_verify},
+    {"spool list", "[--path DIR] [--config FILE] [--json] [ID...]", "what is in the spool's files",
+     "Id, date, size, number of recipients and sender. Also what is done with and whose segment is\n"
+     "still there: what is still to be delivered is told by `gatepost queue list`." SPOOL,
+     gp__cmd_spool_list},
+    {"spool show", "[--path DIR] [--config FILE] [--message | --copy NAME] ID",
+     "print an entry of the spool",
+     "Its envelope, facts and notes as JSON; with --message the message as it came in, with --copy\n"
+     "one of its copies as it is sent." SPOOL,
+     gp__cmd_spool_show},
+    {"spool export", "--to DIR [--path DIR] [--config FILE] [ID...]",
+     "write entries of the spool to files",
+     "ID.eml, the message as it came in, and ID.json, all that is known of it; never over files\n"
+     "that are there. All entries, or those named. They stay in the spool." SPOOL,
+     gp__cmd_spool_export},
+    {"spool import", "[--path DIR] [--config FILE] FILE.json...", "take exported entries back",
+     "Each FILE.json with its FILE.eml becomes an entry again, durably. A server that has the spool\n"
+     "delivers it, unless it knows the id. Started by root it becomes the spool's user." SPOOL,
+     gp__cmd_spool_import},
     {"user add", "--file FILE USER", "add a user to a file for auth_file",
      "Asks for the password twice on a terminal, or takes the first line of standard input. Writes\n"
      "a yescrypt hash and a SCRAM-SHA-256 secret. The file is made if it is not there (0600) and\n"

@@ -105,7 +105,6 @@ void gp__live_lane_close(struct gp__lane **lane_)
 {
     struct lane *lane = (struct lane *)*lane_;
 
-    *lane_ = NULL;
     if (!lane)
         return;
     pthread_mutex_lock(&lane->lock);
@@ -113,5 +112,6 @@ void gp__live_lane_close(struct gp__lane **lane_)
     pthread_cond_signal(&lane->kicked);
     pthread_mutex_unlock(&lane->lock);
     (void)pthread_join(lane->thread, NULL);
+    *lane_ = NULL; /* until here the thread had it */
     uv_close((uv_handle_t *)&lane->report, on_closed);
 }

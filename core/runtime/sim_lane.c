@@ -82,10 +82,10 @@ void gp__sim_lane_close(struct gp__lane **lane_)
 {
     struct lane *lane = (struct lane *)*lane_;
 
-    *lane_ = NULL;
     if (!lane)
         return;
     lane->closed = true;
-    run(lane);
+    run(lane); /* it still has it */
+    *lane_ = NULL;
     unref(lane);
 }

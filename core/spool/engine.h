@@ -50,6 +50,9 @@ struct gp__spool_engine {
                 void *arg);
     void (*segments)(struct gp__spool *spool,
                      void (*each)(void *arg, const struct gp__spool_segment *segment), void *arg);
+    int (*verify)(struct gp__spool *spool,
+                  void (*problem)(void *arg, const char *path, uint64_t offset, const char *what),
+                  void *arg, struct gp__spool_sums *sums_r);
     int (*remove)(struct gp__spool *spool, uint64_t segment);
     int (*remove_large)(struct gp__spool *spool, struct gp_slice id);
     int (*sweep)(struct gp__spool *spool, bool (*alive)(void *arg, struct gp_slice id), void *arg);

@@ -103,6 +103,14 @@ int gp__entry_write(const struct gp__entry *entry, struct gp__buf *head_r);
  * alone. 0, or GP_EINVAL: damaged, or of a later version that says things this one must not miss. */
 int gp__entry_read(struct gp__entry *entry_r, struct gp__arena *arena, struct gp_slice head);
 
+/* The same as JSON, for people and for taking it elsewhere: a member a field, texts that are not
+ * UTF-8 as {"base64": "..."}. Appends it. 0, or GP_EINVAL. */
+int gp__entry_json_write(const struct gp__entry *entry, struct gp__buf *json_r);
+
+/* Back, into the arena. 0, or GP_EINVAL with a text. */
+int gp__entry_json_read(struct gp__entry *entry_r, struct gp__arena *arena, struct gp_slice json,
+                        struct gp__buf *error_r);
+
 /* Whether it may name a message: what is a file name, too. */
 bool gp__entry_id_fits(struct gp_slice id);
 

@@ -7,12 +7,14 @@
 
 #define FIELD(number, what, type, member)                                                          \
     {                                                                                              \
-        .tag = (number), .kind = GP__FIELD_##what, .offset = offsetof(struct type, member)         \
+        .name = #member, .tag = (number), .kind = GP__FIELD_##what,                                \
+        .offset = offsetof(struct type, member)                                                    \
     }
 #define ITEMS(number, type, member, of, most)                                                      \
     {                                                                                              \
-        .tag = (number), .kind = GP__FIELD_ITEMS, .offset = offsetof(struct type, member),         \
-        .shape = &(of), .count_offset = offsetof(struct type, n_##member), .max = (most)           \
+        .name = #member, .tag = (number), .kind = GP__FIELD_ITEMS,                                 \
+        .offset = offsetof(struct type, member), .shape = &(of),                                   \
+        .count_offset = offsetof(struct type, n_##member), .max = (most)                           \
     }
 #define SHAPE(type, rows)                                                                          \
     {                                                                                              \

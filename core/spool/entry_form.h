@@ -24,6 +24,7 @@ enum gp__field_kind {
 };
 
 struct gp__form_field {
+    const char *name; /* in JSON */
     uint8_t tag;
     enum gp__field_kind kind;
     size_t offset;

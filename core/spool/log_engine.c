@@ -146,6 +146,7 @@ const struct gp__spool_engine gp__spool_log = {
     .read = gp__log_read,
     .tail = gp__log_tail,
     .segments = gp__log_segments,
+    .verify = gp__log_verify,
     .remove = gp__log_remove,
     .remove_large = gp__log_remove_large,
     .sweep = gp__log_sweep,

@@ -33,6 +33,8 @@ struct gp__log_segment {
     _Atomic uint64_t *mark; /* of its writer; or NULL */
     uint64_t entries;
     bool sealed;
+    bool unreadable; /* and sealed therefore */
+    bool salvaged;   /* its head is damaged, its batches can be read */
 };
 
 struct gp__log_spool {
@@ -60,10 +62,17 @@ int gp__log_tail(struct gp__spool *base, size_t max,
                  void *arg);
 void gp__log_segments(struct gp__spool *base,
                       void (*each)(void *arg, const struct gp__spool_segment *segment), void *arg);
+int gp__log_verify(struct gp__spool *base,
+                   void (*told)(void *arg, const char *path, uint64_t offset, const char *what),
+                   void *arg, struct gp__spool_sums *sums_r);
 int gp__log_remove(struct gp__spool *base, uint64_t segment);
 int gp__log_remove_large(struct gp__spool *base, struct gp_slice id);
 int gp__log_sweep(struct gp__spool *base, bool (*alive)(void *arg, struct gp_slice id), void *arg);
 int gp__log_wake_open(struct gp__spool *base, struct gp__buf *error_r);
+
+/* Looks for new segments; finds out how far a segment may be read now. 0, or GP_EIO. */
+int gp__log_refresh(struct gp__log_spool *spool);
+int gp__log_look(struct gp__log_spool *spool, struct gp__log_segment *segment);
 
 /* A record with its head, checked, into an empty buffer. 0, GP_ENOTFOUND, GP_EIO. */
 int gp__log_read_record(struct gp__spool *base, struct gp__place place, struct gp__buf *record_r,

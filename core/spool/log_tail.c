@@ -78,8 +78,9 @@ static void open_segment(struct gp__log_spool *spool, struct gp__log_segment *se
     fd = disk->open(disk->arg, path, GP__DISK_READ);
     segment->scan.fd = fd;
     if (fd < 0) {
-        segment->sealed = true; /* its owner removed it just now, or it can't be read */
-        if (fd != -ENOENT)
+        segment->sealed = true;              /* nothing will be read from it */
+        segment->unreadable = fd != -ENOENT; /* or its owner removed it just now */
+        if (segment->unreadable)
             corrupt(spool, segment->number, 0, strerror(-fd));
         return;
     }
@@ -88,9 +89,10 @@ static void open_segment(struct gp__log_spool *spool, struct gp__log_segment *se
         corrupt(spool, segment->number, 0,
                 error == GP_ENOTALLOWED ? "it is of a later version" : "its head is damaged");
     if (error < 0) {
-        segment->sealed = true;
+        segment->sealed = segment->unreadable = true;
         let_go(spool, segment);
     } else {
+        segment->salvaged = error > 0;
         map_mark(spool, segment);
     }
 }
@@ -114,7 +116,7 @@ static void add_segment(void *arg, const char *name)
     open_segment(spool, segment);
 }
 
-static int refresh(struct gp__log_spool *spool)
+int gp__log_refresh(struct gp__log_spool *spool)
 {
     const struct gp__disk *disk = spool->layout.disk;
     int error = disk->list(disk->arg, spool->layout.segments, add_segment, spool);
@@ -134,8 +136,7 @@ static const struct gp__log_segment *successor(const struct gp__log_spool *spool
 
 /* ---- one segment ---- */
 
-/* How far it may be read now. 0, or GP_EIO. */
-static int look(struct gp__log_spool *spool, struct gp__log_segment *segment)
+int gp__log_look(struct gp__log_spool *spool, struct gp__log_segment *segment)
 {
     const struct gp__disk *disk = spool->layout.disk;
     struct gp__scan *scan = &segment->scan;
@@ -150,7 +151,7 @@ static int look(struct gp__log_spool *spool, struct gp__log_segment *segment)
     if (locked || scan->ended)
         return 0;
     /* Who has moved on has named the next one before. */
-    if (refresh(spool) < 0)
+    if (gp__log_refresh(spool) < 0)
         return GP_EIO;
     next = successor(spool, segment->number);
     if (next)
@@ -226,7 +227,7 @@ static int tail_segment(struct tailing *tailing, size_t max)
 {
     struct gp__log_segment *segment = tailing->segment;
     struct gp__scan *scan = &segment->scan;
-    int error = look(tailing->spool, segment);
+    int error = gp__log_look(tailing->spool, segment);
 
     if (error)
         return error;
@@ -249,7 +250,7 @@ int gp__log_tail(struct gp__spool *base, size_t max,
 {
     struct gp__log_spool *spool = (struct gp__log_spool *)base;
     struct tailing tailing = {.spool = spool, .found = found, .arg = arg};
-    int error = refresh(spool);
+    int error = gp__log_refresh(spool);
 
     if (error)
         return error;

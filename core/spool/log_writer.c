@@ -416,8 +416,12 @@ static void free_writer(struct writer *writer)
 {
     const struct gp__disk *disk = writer->layout.disk;
 
-    if (writer->segment.fd >= 0)
+    if (writer->segment.fd >= 0) {
+        /* A batch of nothing after the last one says that that was durable. */
+        if (!writer->retired)
+            (void)gp__append_batch(&writer->segment, NULL, 0);
         gp__append_close(&writer->segment);
+    }
     if (writer->mark)
         disk->unmap_mark(disk->arg, writer->mark);
     if (writer->mark_fd >= 0)

@@ -128,6 +128,14 @@ void gp__spool_segments(struct gp__spool *spool,
     spool->engine->segments(spool, each, arg);
 }
 
+int gp__spool_verify(struct gp__spool *spool,
+                     void (*problem)(void *arg, const char *path, uint64_t offset,
+                                     const char *what),
+                     void *arg, struct gp__spool_sums *sums_r)
+{
+    return spool->engine->verify(spool, problem, arg, sums_r);
+}
+
 int gp__spool_remove(struct gp__spool *spool, uint64_t segment)
 {
     return spool->engine->remove(spool, segment);

@@ -118,6 +118,21 @@ void gp__spool_segments(struct gp__spool *spool,
                         void (*each)(void *arg, const struct gp__spool_segment *segment),
                         void *arg);
 
+/*
+ * Reads everything, messages too, and tells what is not as it was written. Of a spool that was just
+ * opened. 0, or GP_EIO: it could not be read at all.
+ */
+struct gp__spool_sums {
+    uint64_t segments, entries, bytes; /* bytes: of messages */
+    uint64_t journal_records;
+    uint64_t torn;     /* bytes of batches that a stop interrupted: nobody was promised them */
+    uint64_t problems; /* that were told */
+};
+int gp__spool_verify(struct gp__spool *spool,
+                     void (*problem)(void *arg, const char *path, uint64_t offset,
+                                     const char *what),
+                     void *arg, struct gp__spool_sums *sums_r);
+
 /* Removes a sealed segment, durably (so a journal need not remember it any more); the file of a
  * large message. 0, GP_EINVAL: not sealed, GP_EIO. Owner only. Block for a few milliseconds. */
 int gp__spool_remove(struct gp__spool *spool, uint64_t segment);

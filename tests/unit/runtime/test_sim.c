@@ -495,8 +495,7 @@ static void lane_run(void *arg)
     struct work *work = arg;
 
     strcat(work->trace, "r");
-    if (work->lane) /* not while it is closed */
-        work->lane->runtime->ops->lane_report(work->lane);
+    work->lane->runtime->ops->lane_report(work->lane);
 }
 
 static void lane_collect(void *arg)

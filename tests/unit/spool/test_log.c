@@ -9,9 +9,8 @@
 #include "core/runtime/sim.h"
 #include "core/runtime/spill.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #define FOUND_MAX 64
 
@@ -202,10 +201,352 @@ static void test_commit_and_read(void **state)
     assert_false(logged(f, "spool."));
 }
 
+static void on_segment(void *arg, const struct gp__spool_segment *segment)
+{
+    struct gp__spool_segment *segments = arg;
+
+    while (segments->number)
+        segments++;
+    *segments = *segment;
+}
+
+static void test_segments(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    struct gp__spool *spool = spool_open(f, GP__SPOOL_OWN);
+    struct gp__spool_segment segments[8] = {{0}};
+    char base[15000] = "", id[8];
+
+    for (int i = 0; i < 9; i++) {
+        (void)snprintf(id, sizeof id, "m%d", i);
+        assert_int_equal(commit(f, writer, id, gp_slice(base, sizeof base)), 0);
+    }
+    assert_string_equal(tail(f, spool), "m0 m1 m2 m3 m4 m5 m6 m7 m8");
+    gp__spool_segments(spool, on_segment, segments);
+    assert_true(segments[0].sealed && segments[1].sealed && !segments[2].sealed);
+    assert_int_equal(segments[0].entries, 3);
+    assert_int_equal(segments[3].number, 0);
+    assert_int_equal(gp__spool_remove(spool, segments[2].number), GP_EINVAL);
+    assert_int_equal(gp__spool_remove(spool, segments[0].number), 0);
+    assert_int_equal(gp__spool_remove(spool, segments[0].number), GP_EINVAL);
+    assert_int_equal(gp__spool_read(spool, f->found[0], f->arena, &(struct gp__entry){0}),
+                     GP_ENOTFOUND);
+    gp__spool_close(&spool);
+    spool = spool_open(f, GP__SPOOL_READ);
+    assert_string_equal(tail(f, spool), "m3 m4 m5 m6 m7 m8");
+    assert_int_equal(gp__spool_remove(spool, segments[1].number), GP_EINVAL);
+    gp__spool_close(&spool);
+    gp__spool_writer_close(&writer);
+}
+
+/* A tail that is to find so many stops there, and goes on the next time. */
+static void test_tail_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    struct gp__spool *spool = spool_open(f, GP__SPOOL_OWN);
+
+    assert_int_equal(commit(f, writer, "a", GP_S("1")), 0);
+    assert_int_equal(commit(f, writer, "b", GP_S("2")), 0);
+    f->n_found = 0;
+    assert_int_equal(gp__spool_tail(spool, 1, on_found, f), 1);
+    assert_int_equal(f->n_found, 1);
+    assert_string_equal(tail(f, spool), "b");
+    gp__spool_close(&spool);
+    gp__spool_writer_close(&writer);
+}
+
+static void test_rewrite(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0"), *own = writer_open(f, "s");
+    struct gp__spool *spool = spool_open(f, GP__SPOOL_OWN);
+    struct gp__entry full = full_entry();
+    const struct gp__entry *one = &full;
+    struct gp__place from, to;
+
+    assert_int_equal(commit_all(f, writer, &one, 1), 0);
+    from = f->places[0];
+    gp__spool_rewrite_start(own, spool, from, on_done, f);
+    gp__sim_settle(f->rt);
+    assert_int_equal(f->result, 0);
+    to = f->places[0];
+    assert_int_not_equal(to.segment, from.segment);
+    assert_read(f, spool, to, &full);
+    from.offset += 8;
+    gp__spool_rewrite_start(own, spool, from, on_done, f);
+    gp__sim_settle(f->rt);
+    assert_int_equal(f->result, GP_ENOTFOUND);
+    gp__spool_close(&spool);
+    gp__spool_writer_close(&writer);
+    gp__spool_writer_close(&own);
+}
+
+struct fiber {
+    struct fixture *f;
+    struct gp__spool_writer *writer;
+    int result;
+    struct gp__place place;
+    bool ended;
+};
+
+static void on_fiber(void *arg)
+{
+    struct fiber *fiber = arg;
+    struct gp__entry entry = small_entry(GP_S("x"), GP_S("y"));
+    const struct gp__entry *one = &entry;
+    struct gp_call call;
+
+    gp__call_init(&call, fiber->f->rt, NULL, GP_HOOK_MESSAGE, UINT64_MAX);
+    call.sticky = GP_ECANCELED; /* the client left: it is committed all the same */
+    fiber->result = gp__spool_commit(&call, fiber->writer, &one, 1, &fiber->place);
+    fiber->ended = true;
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void test_commit_on_a_fiber(void **state)
+{
+    struct fixture *f = *state;
+    struct fiber fiber = {.f = f, .writer = writer_open(f, "w0"), .result = 1};
+
+    assert_int_equal(f->rt->ops->run(f->rt, on_fiber, nothing, &fiber, 0), 0);
+    assert_false(fiber.ended);
+    gp__sim_settle(f->rt);
+    assert_true(fiber.ended);
+    assert_int_equal(fiber.result, 0);
+    assert_true(fiber.place.segment > 0);
+    gp__spool_writer_close(&fiber.writer);
+}
+
+/* What was begun is done when the writer is closed. */
+static void test_close_finishes(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    struct gp__entry entry = small_entry(GP_S("x"), GP_S("y"));
+    const struct gp__entry *one = &entry;
+
+    f->n_places = 1;
+    gp__spool_commit_start(writer, &one, 1, on_done, f);
+    gp__spool_writer_close(&writer);
+    assert_int_equal(f->done, 1);
+    assert_int_equal(f->result, 0);
+    gp__sim_settle(f->rt);
+}
+
+/* ---- what can't be ---- */
+
+static void test_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer;
+
+    f->settings.keep_free = UINT64_MAX;
+    writer = writer_open(f, "w0");
+    assert_int_equal(commit(f, writer, "a/b", GP_S("")), GP_EINVAL);
+    assert_int_equal(commit_all(f, writer, NULL, 0), GP_EINVAL);
+    assert_false(logged(f, "spool.failed"));
+    assert_int_equal(commit(f, writer, "a", GP_S("")), GP_ENOSPC);
+    assert_true(logged(f, "spool.failed"));
+    gp__spool_writer_close(&writer);
+    assert_null(gp__spool_writer_open(f->rt, &f->settings, GP_S("../w"), &f->error));
+    assert_true(gp_slice_ends(gp__buf_slice(&f->error), GP_S("can't name a writer")));
+}
+
+static void test_one_owner(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool *spool = NULL, *other;
+
+    assert_null(gp__spool_open(f->rt, &f->settings, GP__SPOOL_READ, &f->error));
+    assert_true(gp_slice_ends(gp__buf_slice(&f->error), GP_S(": no spool is there")));
+    gp__buf_clear(&f->error);
+    spool = spool_open(f, GP__SPOOL_OWN);
+    assert_null(gp__spool_open(f->rt, &f->settings, GP__SPOOL_OWN, &f->error));
+    assert_true(gp_slice_search(gp__buf_slice(&f->error), GP_S("in use")) < f->error.len);
+    other = spool_open(f, GP__SPOOL_READ);
+    gp__spool_close(&other);
+    gp__spool_close(&spool);
+    spool = spool_open(f, GP__SPOOL_OWN);
+    gp__spool_close(&spool);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_version(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+
+    assert_int_equal(gp__spool_prepare(&f->settings, &f->error), 0);
+    (void)snprintf(path, sizeof path, "%s/format", f->path);
+    write_file(path, "gatepost spool 2\n");
+    assert_null(gp__spool_open(f->rt, &f->settings, GP__SPOOL_READ, &f->error));
+    assert_null(gp__spool_writer_open(f->rt, &f->settings, GP_S("w0"), &f->error));
+    assert_true(gp_slice_search(gp__buf_slice(&f->error), GP_S("\"gatepost spool 2\" is not")) <
+                f->error.len);
+}
+
+/* The worker before still ends its sessions: both have marks of their own. */
+static void test_same_name(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *old = writer_open(f, "w0"), *new = writer_open(f, "w0");
+    struct gp__spool *spool = spool_open(f, GP__SPOOL_OWN);
+    char path[128];
+
+    assert_int_equal(commit(f, old, "a", GP_S("1")), 0);
+    assert_int_equal(commit(f, new, "b", GP_S("2")), 0);
+    assert_int_equal(commit(f, old, "c", GP_S("3")), 0);
+    assert_string_equal(tail(f, spool), "a c b");
+    (void)snprintf(path, sizeof path, "%s/marks/w0.2", f->path);
+    assert_int_equal(access(path, F_OK), 0);
+    gp__spool_writer_close(&old);
+    gp__spool_writer_close(&new);
+    gp__spool_close(&spool);
+}
+
+static void test_wake(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    struct gp__spool *spool = spool_open(f, GP__SPOOL_OWN);
+    int fd = gp__spool_wake_open(spool, &f->error);
+    char byte;
+
+    assert_true(fd >= 0);
+    assert_int_equal(commit(f, writer, "a", GP_S("1")), 0);
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 1);
+    assert_int_equal(commit(f, writer, "b", GP_S("1")), 0);
+    gp__spool_wake_drain(fd);
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(commit(f, writer, "c", GP_S("1")), 0);
+    gp__spool_writer_close(&writer);
+    gp__spool_close(&spool);
+}
+
+/* ---- large messages ---- */
+
+static void message_path(struct fixture *f, const char *id, char path[128])
+{
+    (void)snprintf(path, 128, "%s/messages/%s", f->path, id);
+}
+
+static struct gp__spill *spill_of(struct fixture *f, struct gp_slice bytes, struct gp_slice *base_r)
+{
+    struct gp__file_job job = {.kind = GP__FILE_SPILL,
+                               .path = gp_slice_of(f->path),
+                               .pieces = &bytes,
+                               .n_pieces = 1,
+                               .spill = gp__spill_create()};
+    struct gp__file_result result;
+
+    gp__file_execute(&job, &result);
+    assert_int_equal(result.error, 0);
+    assert_int_equal(gp__spill_map(job.spill, base_r), 0);
+    return job.spill;
+}
+
+static void test_large(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    struct gp__spool *spool = spool_open(f, GP__SPOOL_OWN);
+    static char bytes[30000];
+    struct gp__entry copied = small_entry(GP_S("copied"), gp_slice(bytes, sizeof bytes));
+    struct gp__entry spilled = small_entry(GP_S("spilled"), gp_slice(NULL, 0));
+    const struct gp__entry *entries[] = {&copied, &spilled};
+    struct stat named, nameless;
+    char path[128];
+
+    memset(bytes, 'x', sizeof bytes);
+    spilled.spill = spill_of(f, GP_S("short"), &spilled.base);
+    assert_int_equal(fstat(spilled.spill->fd, &nameless), 0);
+    assert_int_equal(commit_all(f, writer, entries, 2), 0);
+    message_path(f, "spilled", path);
+    assert_int_equal(stat(path, &named), 0);
+    assert_int_equal(named.st_ino, nameless.st_ino); /* not a second copy */
+    assert_string_equal(tail(f, spool), "copied spilled");
+    copied.large = spilled.large = true;
+    copied.base_size = sizeof bytes;
+    spilled.base_size = 5;
+    assert_read(f, spool, f->found[0], &copied);
+    assert_read(f, spool, f->found[1], &spilled);
+    /* A second one of that id takes its place. */
+    assert_int_equal(commit_all(f, writer, entries, 1), 0);
+    assert_read(f, spool, f->places[0], &copied);
+    gp__spill_unref(&spilled.spill);
+    gp__spool_writer_close(&writer);
+    gp__spool_close(&spool);
+}
+
+static bool is_alive(void *arg, struct gp_slice id)
+{
+    (void)arg;
+    return gp_slice_eq(id, GP_S("alive"));
+}
+
+/* Files change after they were written, vanish, are left over. */
+static void test_large_trouble(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    struct gp__spool *spool = spool_open(f, GP__SPOOL_OWN);
+    static char bytes[20000];
+    struct gp__entry entry;
+    char path[128];
+
+    assert_int_equal(commit(f, writer, "big", gp_slice(bytes, sizeof bytes)), 0);
+    assert_int_equal(gp__spool_read(spool, f->places[0], f->arena, &entry), 0);
+    message_path(f, "big", path);
+    bytes[100] = 1;
+    write_file(path, bytes);
+    assert_int_equal(gp__spool_read(spool, f->places[0], f->arena, &entry), GP_EIO);
+    assert_int_equal(truncate(path, sizeof bytes), 0);
+    assert_int_equal(gp__spool_read(spool, f->places[0], f->arena, &entry), 0);
+    write_file(path, "y");
+    assert_int_equal(truncate(path, sizeof bytes), 0);
+    assert_int_equal(gp__spool_read(spool, f->places[0], f->arena, &entry), GP_EIO);
+    assert_int_equal(gp__spool_remove_large(spool, GP_S("big")), 0);
+    assert_int_equal(gp__spool_remove_large(spool, GP_S("big")), 0);
+    assert_int_equal(gp__spool_remove_large(spool, GP_S("../format")), GP_EINVAL);
+    assert_int_equal(gp__spool_read(spool, f->places[0], f->arena, &entry), GP_EIO);
+    write_file(path, "too young");
+    assert_int_equal(gp__spool_sweep(spool, is_alive, NULL), 0);
+    gp__spool_writer_close(&writer);
+    gp__spool_close(&spool);
+}
+
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_commit_and_read, setup, teardown),
+        TEST(test_commit_and_read),
+        TEST(test_segments),
+        TEST(test_tail_in_parts),
+        TEST(test_rewrite),
+        TEST(test_commit_on_a_fiber),
+        TEST(test_close_finishes),
+        TEST(test_refused),
+        TEST(test_one_owner),
+        TEST(test_version),
+        TEST(test_same_name),
+        TEST(test_wake),
+        TEST(test_large),
+        TEST(test_large_trouble),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gatepost spool`: entries go in, are listed, shown, verified, and come out as they went in."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from harness import GATEPOST
+
+MESSAGE = b"From: a@example.org\r\nSubject: =?x?=\r\n\r\n\x80 body\r\n"
+
+
+def envelope(ident, message=MESSAGE):
+    received = "Received: here\r\n"
+    return {
+        "id": ident,
+        "received_ms": 1767225600123,
+        "client_ip": "192.0.2.1",
+        "helo": {"base64": "gAA="},
+        "smtputf8": True,
+        "base_size": len(message),
+        "notes": [{"instance": "spf", "key": "result", "text": "pass"}],
+        "copies": [{"id": "a", "sender": "a@example.org", "size": len(received) + len(message),
+                    "pieces": [{"bytes": received}, {"len": len(message)}]}],
+        "recipients": [{"address": "b@example.net", "route": "out"}],
+    }
+
+
+class Spool(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="gatepost-")
+        self.addCleanup(self.folder.cleanup)
+        self.root = pathlib.Path(self.folder.name)
+        self.path = self.root / "spool"
+
+    def spool(self, command, *arguments, code=0):
+        result = subprocess.run(
+            [GATEPOST, "spool", command, "--path", self.path, *arguments],
+            capture_output=True, timeout=60, check=False)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return (result.stdout if code == 0 else result.stdout + result.stderr).decode(
+            "utf-8", "surrogateescape")
+
+    def write(self, ident, message=MESSAGE, **changes):
+        file = self.root / f"{ident}.json"
+        file.write_text(json.dumps(envelope(ident, message) | changes))
+        file.with_suffix(".eml").write_bytes(message)
+        return file
+
+    def test_round_trip(self):
+        large = b"x" * 3000000
+        self.assertIn("2 imported", self.spool("import", self.write("M1"), self.write("M2", large)))
+        lines = [json.loads(x) for x in self.spool("list", "--json").splitlines()]
+        self.assertEqual([(x["id"], x["size"], x["recipients"], x["sender"]) for x in lines],
+                         [("M1", len(MESSAGE), 1, "a@example.org"),
+                          ("M2", len(large), 1, "a@example.org")])
+        self.assertRegex(self.spool("list", "M1"), r'^M1  .* 2026 .*"a@example\.org"\n$')
+        self.assertTrue((self.path / "messages" / "M2").is_file())
+        self.assertEqual(json.loads(self.spool("show", "M1")), envelope("M1"))
+        for how, expected in ((["--message"], MESSAGE),
+                              (["--copy", "a"], b"Received: here\r\n" + MESSAGE)):
+            shown = self.spool("show", *how, "M1").encode("utf-8", "surrogateescape")
+            self.assertEqual(shown, expected)
+        self.assertIn("\n0 problems\n", self.spool("verify"))
+
+        out = self.root / "out"
+        self.assertIn("2 exported", self.spool("export", "--to", out))
+        self.assertEqual((out / "M2.eml").read_bytes(), large)
+        self.assertIn("exists", self.spool("export", "--to", out, "M1", code=1))
+        self.path = self.root / "other"
+        self.spool("import", out / "M1.json", out / "M2.json")
+        self.assertEqual(json.loads(self.spool("show", "M1")), envelope("M1"))
+        self.assertEqual(json.loads(self.spool("show", "M2")), envelope("M2", large) | {"large": True})
+
+    def damage(self, file, text):
+        content = bytearray(file.read_bytes())
+        at = content.index(text)
+        content[at] ^= 1
+        file.write_bytes(content)
+        return at
+
+    def test_damage_is_told(self):
+        self.spool("import", self.write("M1"), self.write("M2", b"y" * 2000000))
+        self.spool("import", self.write("M3", b"Subject: other\r\n\r\nthird\r\n"))
+        first, second = sorted((self.path / "segments").iterdir())
+        self.damage(first, b" body")
+        said = self.spool("verify", code=1)
+        self.assertIn("a message is damaged", said)
+        self.assertIn("\n1 problems\n", said)
+        os.truncate(self.path / "messages" / "M2", 1999999)
+        self.assertIn("has another size", self.spool("verify", code=1))
+        os.unlink(self.path / "messages" / "M2")
+        self.assertIn("is missing", self.spool("verify", code=1))
+        self.damage(second, b"GPSPOOL")
+        said = self.spool("verify", code=1)
+        self.assertIn(f"{second}: at 0: the head of the segment is damaged", said)
+        self.assertEqual(self.spool("show", "--message", "M3").splitlines()[-1], "third")
+
+    def test_errors(self):
+        self.assertIn("no spool is there", self.spool("list", code=1))
+        self.assertIn("ends with .json", self.spool("import", "x", code=1))
+        cases = ({"surprise": 1}, {"id": "../x"}, {"recipients": [{"copy": 1}]}, {"helo": 5},
+                 {"base_size": 1, "copies": [], "recipients": []})
+        for changes in cases:
+            said = self.spool("import", self.write("M1", **changes), code=1)
+            self.assertIn("M1.json" if "base_size" not in changes else "M1.eml", said)
+        self.assertFalse(self.path.exists())
+        self.spool("import", self.write("M1"))
+        self.assertIn("none of these", self.spool("show", "M7", code=1))
+        self.assertIn("no copy", self.spool("show", "--copy", "z", "M1", code=1))
+        (self.path / "format").write_text("gatepost spool 2\n")
+        self.assertIn('"gatepost spool 2" is not a spool that this version reads',
+                      self.spool("list", code=1))
+
+    def test_usage(self):
+        for arguments in (["show"], ["import"], ["export"], ["list", "--nonsense"]):
+            self.spool(*arguments, code=2)
+
+
+if __name__ == "__main__":
+    unittest.main()
