@@ -117,6 +117,15 @@
     GP__ROW(fate_bounced, "recipients", "fate=\"bounced\"", "Recipients by what became of them")   \
     GP__ROW(fate_rejected, "recipients", "fate=\"rejected\"", "Recipients by what became of them") \
     GP__ROW(fate_deferred, "recipients", "fate=\"deferred\"", "Recipients by what became of them") \
+    GP__ROW(queue_delivered, "queue_recipients", "outcome=\"delivered\"",                          \
+            "Recipients of queued mail by what an attempt came to")                                \
+    GP__ROW(queue_deferred, "queue_recipients", "outcome=\"deferred\"",                            \
+            "Recipients of queued mail by what an attempt came to")                                \
+    GP__ROW(queue_failed, "queue_recipients", "outcome=\"failed\"",                                \
+            "Recipients of queued mail by what an attempt came to")                                \
+    GP__ROW(queue_expired, "queue_recipients", "outcome=\"expired\"",                              \
+            "Recipients of queued mail by what an attempt came to")                                \
+    GP__ROW(bounces, "notifications", "", "Delivery status notifications that were made")          \
     GP__ROW(doubled, "deliveries_doubled", "", "Recipients that get a message twice")
 
 struct gp__counts {

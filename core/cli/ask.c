@@ -64,7 +64,7 @@ static void find_socket(const struct gp__ask_options *options, char out[108])
     gp__arena_free(&arena);
 }
 
-static int connect_to(const char *path)
+static int connect_to(const char *path, int quiet)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -72,25 +72,25 @@ static int connect_to(const char *path)
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
         return fd;
-    fprintf(stderr, "gatepost: %s: %s%s\n", path, strerror(errno),
-            errno == ENOENT || errno == ECONNREFUSED
-                ? ": no server with `control:` is running there"
-                : "");
+    if (!quiet)
+        fprintf(stderr, "gatepost: %s: %s%s\n", path, strerror(errno),
+                errno == ENOENT || errno == ECONNREFUSED
+                    ? ": no server with `control:` is running there"
+                    : "");
     if (fd >= 0)
         (void)close(fd); /* nothing was sent */
     return -1;
 }
 
-static int send_request(int fd, const struct gp__ask_options *options, const char *what)
+/* Both fit into the socket's buffer. */
+static int send_line(int fd, const char *line)
 {
-    char line[128];
-    int len = options->limit
-                  ? snprintf(line, sizeof line, "{\"v\":%d,\"do\":\"%s\",\"limit\":%llu}\n",
-                             GP__CONTROL_VERSION, what, (unsigned long long)options->limit)
-                  : snprintf(line, sizeof line, "{\"v\":%d,\"do\":\"%s\"}\n", GP__CONTROL_VERSION,
-                             what);
+    size_t len = strlen(line);
 
-    return send(fd, line, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -1;
+    return send(fd, line, len, MSG_NOSIGNAL | MSG_MORE) == (ssize_t)len &&
+                   send(fd, "\n", 1, MSG_NOSIGNAL) == 1
+               ? 0
+               : -1;
 }
 
 /* Up to the end of the line, or of the connection. */
@@ -109,7 +109,16 @@ static void receive(int fd, struct gp__buf *in, int until_end)
              (n > 0 && (until_end || !gp_slice_ends(gp__buf_slice(in), GP_S("\n")))));
 }
 
-static json_t *result_of(struct gp_slice line)
+static void complain(const char *error)
+{
+    if (error)
+        fprintf(stderr, "%s%s%s", strchr(error, '\n') ? "" : "gatepost: ", error,
+                error[0] && error[strlen(error) - 1] == '\n' ? "" : "\n");
+    else
+        fprintf(stderr, "gatepost: the server gave no answer\n");
+}
+
+static json_t *result_of(struct gp_slice line, int quiet)
 {
     json_t *root = json_loadb(line.data, gp_slice_find(line, '\n'), 0, NULL);
     json_t *result = json_object_get(root, "result");
@@ -120,16 +129,25 @@ static json_t *result_of(struct gp_slice line)
         json_decref(root);
         return result;
     }
-    if (error)
-        fprintf(stderr, "%s%s%s", strchr(error, '\n') ? "" : "gatepost: ", error,
-                error[0] && error[strlen(error) - 1] == '\n' ? "" : "\n");
-    else
-        fprintf(stderr, "gatepost: the server gave no answer\n");
+    if (!quiet)
+        complain(error);
     json_decref(root);
     return NULL;
 }
 
 json_t *gp__ask(const struct gp__ask_options *options, const char *what, int until_end)
+{
+    char line[128];
+
+    if (options->limit)
+        snprintf(line, sizeof line, "{\"v\":%d,\"do\":\"%s\",\"limit\":%llu}", GP__CONTROL_VERSION,
+                 what, (unsigned long long)options->limit);
+    else
+        snprintf(line, sizeof line, "{\"v\":%d,\"do\":\"%s\"}", GP__CONTROL_VERSION, what);
+    return gp__ask_line(options, line, until_end);
+}
+
+json_t *gp__ask_line(const struct gp__ask_options *options, const char *line, int until_end)
 {
     struct gp__buf in = {.limit = GP__CONTROL_ANSWER_MAX + 8192};
     json_t *result = NULL;
@@ -137,13 +155,13 @@ json_t *gp__ask(const struct gp__ask_options *options, const char *what, int unt
     int fd;
 
     find_socket(options, path);
-    fd = connect_to(path);
+    fd = connect_to(path, options->quiet);
     if (fd < 0)
         return NULL;
     /* A peer that may not ask is told so and cut off: that answer can be there already. */
-    (void)send_request(fd, options, what);
+    (void)send_line(fd, line);
     receive(fd, &in, until_end);
-    result = result_of(gp__buf_slice(&in));
+    result = result_of(gp__buf_slice(&in), options->quiet);
     gp__buf_free(&in);
     (void)close(fd); /* nothing more is expected */
     return result;

@@ -11,6 +11,7 @@ struct gp__ask_options {
     const char *config;
     int as_json;
     uint64_t limit; /* 0: not said */
+    int quiet;      /* that there is no server, or no answer, is not said */
 };
 
 /* Reads --socket PATH, --json, --config FILE, --help, and --limit N if it may be given. 0, or -1 with
@@ -21,6 +22,9 @@ int gp__ask_read_options(struct gp__ask_options *options, int argc, char **argv,
 /* Asks; the result as an object of the caller's, or NULL after a line on standard error. With
  * `until_end` it waits until the server closes the connection: until it is gone. */
 json_t *gp__ask(const struct gp__ask_options *options, const char *what, int until_end);
+
+/* The same with a request of the caller's: a line of JSON, without its end. */
+json_t *gp__ask_line(const struct gp__ask_options *options, const char *line, int until_end);
 
 /* A command that asks one question: reads its options, asks, prints the answer as JSON or by print().
  * The exit code. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/cli/command.h"
+#include "core/cli/queue.h"
 #include "core/runtime/live.h"
 #include "core/server/generation.h"
 
@@ -56,12 +57,48 @@ static void try(struct gp__settings **settings_, struct gp__diag *diag)
     gp__live_free(&rt);
 }
 
+static bool has_route(const struct gp__settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->n_routes; i++)
+        if (gp_slice_eq(settings->routes[i]->name, gp_slice_of(name)))
+            return true;
+    return false;
+}
+
+/* Mail that is in the queue of the running server and names a route that this configuration does
+ * not have. */
+static void check_queue(const struct gp__settings *settings, const char *config,
+                        struct gp__diag *diag)
+{
+    struct gp__queue_options options = {.ask = {.config = config, .quiet = 1}};
+    json_t *result;
+    const json_t *one;
+    size_t i;
+
+    if (!settings->spool.path.len)
+        return;
+    result = gp__queue_ask(&options, "routes", NULL, 0);
+    json_array_foreach(json_object_get(result, "routes"), i, one)
+    {
+        const char *name = gp__ask_text(one, "route");
+
+        if (!has_route(settings, name))
+            gp__diag_add(diag, GP__WARNING, NULL,
+                         "there is no route \"%s\", but %lld messages in the queue name it: they "
+                         "are routed again, and held if no route owns them",
+                         name, (long long)gp__ask_number(one, "messages"));
+    }
+    json_decref(result);
+}
+
 static int check(struct gp__config_source *source, const struct how *how)
 {
     struct gp__diag *diag = gp__diag_create();
     struct gp__settings *settings = gp__config_load(source, how->config, diag);
     int code;
 
+    if (settings)
+        check_queue(settings, how->config, diag);
     if (settings && how->create)
         try(&settings, diag);
     code = gp__diag_count(diag, GP__ERROR) ? GP__EXIT_FAILED : GP__EXIT_OK;

@@ -50,11 +50,32 @@ static void print_totals(const json_t *totals)
         printf("%-24s %lld\n", name, (long long)json_integer_value(value));
 }
 
+static void print_queue(const json_t *queue)
+{
+    json_int_t oldest = gp__ask_number(queue, "oldest");
+    char age[32];
+
+    if (!queue)
+        return;
+    printf("\nqueue: %lld messages%s; groups: %lld waiting, %lld ready, %lld trying, %lld held, "
+           "%lld paused\n",
+           (long long)gp__ask_number(queue, "messages"),
+           json_is_true(json_object_get(queue, "complete")) ? "" : " so far, it is being read",
+           (long long)gp__ask_number(queue, "waiting"), (long long)gp__ask_number(queue, "ready"),
+           (long long)gp__ask_number(queue, "trying"), (long long)gp__ask_number(queue, "held"),
+           (long long)gp__ask_number(queue, "paused"));
+    if (oldest)
+        printf("oldest: %s; destinations: %lld\n",
+               gp__ask_age((gp__ask_number(queue, "now") - oldest) / 1000, age),
+               (long long)gp__ask_number(queue, "destinations"));
+}
+
 static void print(const json_t *result)
 {
     print_head(result);
     print_processes(json_object_get(result, "processes"));
     print_listeners(json_object_get(result, "listeners"));
+    print_queue(json_object_get(result, "queue"));
     print_totals(json_object_get(result, "totals"));
 }
 

@@ -15,6 +15,14 @@ static const struct gp__command *running;
     "configuration, or /run/gatepost/control.sock. --json prints the answer as it is.\n"
 
 #define SPOOL "\n\nThe spool is the one of the configuration, or the one at --path.\n"
+#define FILTERS                                                                                    \
+    "[ID...] [--sender ADDRESS] [--domain DOMAIN] [--destination TARGET[/DOMAIN]]\n"               \
+    "                     [--route NAME] [--bucket NAME] [--state STATE] [--older DURATION] "      \
+    "[--all]"
+
+#define WHICH                                                                                         \
+    "\n\nAll filters must hold. --sender \"<>\": the null sender. STATE is waiting, ready, trying,\n" \
+    "held or paused. Without any filter, --all is asked for where mail is changed."
 
 const struct gp__command gp__commands[] = {
     {"serve", "[--config FILE]", "receive mail",
@@ -94,6 +102,44 @@ const struct gp__command gp__commands[] = {
      "Each FILE.json with its FILE.eml becomes an entry again, durably. A server that has the spool\n"
      "delivers it, unless it knows the id. Started by root it becomes the spool's user." SPOOL,
      gp__cmd_spool_import},
+    {"queue list", FILTERS " [--limit N] [--json]", "what is in the queue",
+     "Messages with their recipients: state, route, tries, what was said last, when it is tried\n"
+     "next. --json prints one object a line. Asks page by page: it may be as long as it likes." WHICH
+         ASKS,
+     gp__cmd_queue_list},
+    {"queue show", "ID [--json]", "all about a message in the queue",
+     "As `queue list`, with all of its recipients." ASKS, gp__cmd_queue_show},
+    {"queue stats", "[--json]", "how long the queue is, and for whom",
+     "Messages by state, pauses, and a line for each destination: what waits, how many attempts are\n"
+     "made at once, and until when it is left alone." ASKS,
+     gp__cmd_queue_stats},
+    {"queue watch", "[--limit N] [--json]", "`queue stats` every two seconds",
+     "N times, or until it is interrupted." ASKS, gp__cmd_queue_watch},
+    {"queue export", "--into DIRECTORY " FILTERS, "copy mail out of the queue",
+     "ID.eml is the message as its first copy has it, ID.json its envelope and how it stands. Files\n"
+     "that are there already are not replaced. Reads the spool, which is the server's user's." WHICH
+         ASKS,
+     gp__cmd_queue_export},
+    {"queue hold", FILTERS, "put mail aside until it is released",
+     "Into the bucket \"hold\", where it stays without end." WHICH ASKS, gp__cmd_queue_hold},
+    {"queue release", FILTERS, "let held mail go",
+     "Out of any bucket; it is tried at once." WHICH ASKS, gp__cmd_queue_release},
+    {"queue retry", FILTERS, "try mail now",
+     "Does not wait for its time, nor for that of its destination." WHICH ASKS,
+     gp__cmd_queue_retry},
+    {"queue delete", FILTERS, "take mail out of the queue", "Nobody is told." WHICH ASKS,
+     gp__cmd_queue_delete},
+    {"queue bounce", FILTERS, "return mail to its sender",
+     "As if its time were over: by the rules of `bounces:`." WHICH ASKS, gp__cmd_queue_bounce},
+    {"queue reroute", "[--to ROUTE] " FILTERS, "send mail another way",
+     "By the route ROUTE, or by the one that owns each recipient now." WHICH ASKS,
+     gp__cmd_queue_reroute},
+    {"queue pause", FILTERS, "try nothing of what matches",
+     "Until `queue resume` with the same filters; also what comes later, also after a restart. What\n"
+     "is paused does not expire." WHICH ASKS,
+     gp__cmd_queue_pause},
+    {"queue resume", FILTERS, "go on with what was paused", "`queue stats` lists pauses." ASKS,
+     gp__cmd_queue_resume},
     {"user add", "--file FILE USER", "add a user to a file for auth_file",
      "Asks for the password twice on a terminal, or takes the first line of standard input. Writes\n"
      "a yescrypt hash and a SCRAM-SHA-256 secret. The file is made if it is not there (0600) and\n"

@@ -197,7 +197,8 @@ static int start(struct gp__alone *alone)
         open_service(alone) < 0 || catch_signals(alone) < 0 || gp__alone_open_control(alone) < 0 ||
         gp__alone_open_metrics(alone) < 0)
         return -1;
-    if (open_doors(alone) < 0 || give_up_rights(alone) < 0)
+    /* The spool is the user's: whoever comes back with `workers` must be able to open it. */
+    if (open_doors(alone) < 0 || give_up_rights(alone) < 0 || gp__alone_open_queue(alone) < 0)
         return -1;
     close_unused_sockets(alone);
     gp__manager_tell("READY=1");
@@ -218,6 +219,7 @@ int gp__serve_alone(const struct gp__serve_options *options)
         gp__signals_stop(&alone.signals);
     gp__http_close(&alone.metrics);
     gp__control_close(&alone.control);
+    gp__alone_close_queue(&alone);
     gp__reception_close(&alone.reception);
     gp__config_source_done(&alone.source);
     return failed ? 1 : 0;

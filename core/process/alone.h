@@ -4,6 +4,7 @@
 #define GP_PROCESS_ALONE_H
 
 #include "core/console/http.h"
+#include "core/delivery/scheduler.h"
 #include "core/process/config_host.h"
 #include "core/process/control.h"
 #include "core/process/reception.h"
@@ -16,9 +17,16 @@ struct gp__alone {
     struct gp__signals *signals;
     struct gp__control *control;
     struct gp__http *metrics;
+    struct gp__scheduler *scheduler; /* NULL: there is no spool */
+    int wake;                        /* its socket; and the watch on it */
+    struct gp__watch *wake_watch;
     uint64_t began_ms;
     struct gp__timer watchdog; /* of the service manager */
 };
+
+/* The scheduler, if the configuration has a spool. 0, or -1 after a line on standard error. */
+int gp__alone_open_queue(struct gp__alone *alone);
+void gp__alone_close_queue(struct gp__alone *alone);
 
 /* The control socket, if the configuration has one. 0, or -1 after a line on standard error. */
 int gp__alone_open_control(struct gp__alone *alone);

@@ -9,6 +9,7 @@
 
 #include "core/base/counts.h"
 #include "core/hook/instance.h"
+#include "core/process/queue_control.h"
 #include "core/runtime/crash.h"
 
 struct gp__generation;
@@ -26,7 +27,8 @@ struct gp__board {
     uint64_t heartbeat; /* steady clock, ms; 0: none yet */
     struct gp__last_words words;
     struct gp__counts counts;
-    uint64_t n_stats; /* filled */
+    struct gp__queue_figures queue; /* of the scheduler */
+    uint64_t n_stats;               /* filled */
     struct gp__board_stats stats[];
 };
 

@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/crypto.h"
 #include "core/base/pack.h"
+#include "core/process/scheduling.h"
 #include "core/process/shared_memory.h"
 #include "core/process/spawn.h"
 #include "core/runtime/tls.h"
@@ -52,6 +53,8 @@ static void on_message(void *arg, struct gp__message *message)
     } else if (message->type == GP__MSG_FAILED) {
         gp__buf_clear(&child->failure);
         gp__buf_append(&child->failure, gp__unpack_text(&in));
+    } else if (message->type == GP__MSG_ANSWER && gp__roles[child->role].wants_scheduling) {
+        gp__queue_answered(child, message);
     } else if (message->type == GP__MSG_ANSWER) {
         gp__child_answered(child, message);
     } else if (message->type == GP__MSG_ASK && child->role == GP__ROLE_CONSOLE) {
@@ -86,26 +89,32 @@ static void add_secrets(const struct gp__master *master, struct gp__buf *body)
 static int send_start(struct gp__child *child, int board)
 {
     const struct gp__conf *conf = child->conf;
+    const struct gp__role *role = &gp__roles[child->role];
     struct gp__message start = {.type = GP__MSG_START, .fds = {board}, .n_fds = 1};
     struct gp__buf body = {.limit = 0};
-    int result;
+    int result, scheduling = -1;
 
     gp__pack_number(&body, GP__PROTOCOL_VERSION);
     gp__pack_number(&body, child->slot);
     gp__pack_number(&body, conf->manifest.sandbox);
     gp__pack_text(&body, gp_slice_of(child->master->options->config));
-    if (gp__roles[child->role].wants_bundle) {
+    if (role->wants_bundle) {
         add_secrets(child->master, &body);
         gp__pack_number(&body, child->page);
     }
     start.body = gp__buf_slice(&body);
-    if (gp__roles[child->role].wants_bundle)
+    if (role->wants_bundle)
         start.fds[start.n_fds++] = conf->loaded.bundle;
-    if (gp__roles[child->role].wants_bundle)
+    if (role->wants_bundle)
         start.fds[start.n_fds++] = child->master->census_fd;
-    if (gp__roles[child->role].wants_bundle && conf->log_file >= 0)
+    if (role->wants_scheduling)
+        start.fds[start.n_fds++] = scheduling = gp__scheduling_memory(conf->manifest.scheduling);
+    if ((role->wants_bundle || role->wants_scheduling) && conf->log_file >= 0)
         start.fds[start.n_fds++] = conf->log_file;
-    result = gp__channel_send(child->channel, &start);
+    result = role->wants_scheduling && scheduling < 0 ? -1
+                                                      : gp__channel_send(child->channel, &start);
+    if (scheduling >= 0)
+        (void)close(scheduling); /* the other end has its own */
     explicit_bzero(body.data, body.cap);
     gp__buf_free(&body);
     return result;
@@ -194,6 +203,8 @@ static void clear(struct gp__child *child)
 {
     disarm(child);
     gp__child_answers_no_more(child);
+    if (gp__roles[child->role].wants_scheduling)
+        gp__queue_answers_no_more(child->master);
     if (child->board)
         gp__totals_add(&child->master->totals, child->board, child->board_room);
     gp__board_unmap(&child->board, child->board_room);
@@ -202,6 +213,7 @@ static void clear(struct gp__child *child)
     gp__channel_close(&child->channel);
     child->pid = 0;
     child->n_held = 0;
+    child->line_to = 0;
 }
 
 static void on_timer(struct gp__timer *timer)

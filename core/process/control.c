@@ -184,6 +184,7 @@ static void ask(struct client *client, struct gp_slice line)
         (void)say(client, false, gp_slice_of(problem));
         return;
     }
+    request.line = line;
     client->call = gp__alloc(sizeof *client->call);
     client->call->client = client;
     gp__watch_for(client->watch, 0);

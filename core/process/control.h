@@ -29,7 +29,8 @@ struct gp__runtime;
 
 struct gp__control_request {
     char what[32];
-    uint64_t limit; /* most items; a default when it is not said */
+    uint64_t limit;       /* most items; a default when it is not said */
+    struct gp_slice line; /* all of it, during the call */
 };
 
 struct gp__control_options {

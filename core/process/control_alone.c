@@ -42,6 +42,7 @@ static struct gp__report_process describe(const struct gp__alone *alone)
 static void status(struct gp__alone *alone, struct gp__control_call *call, struct gp__buf *out)
 {
     struct gp__report_process process = describe(alone);
+    struct gp__queue_figures figures;
 
     gp__report_begin(out);
     gp__report_text(out, "version", GP_S(GP_VERSION));
@@ -52,6 +53,10 @@ static void status(struct gp__alone *alone, struct gp__control_call *call, struc
     gp__report_text(out, "config", gp_slice_of(alone->options->config));
     listeners(out, alone->reception.generation->settings);
     gp__report_processes(out, &process, 1);
+    if (alone->scheduler) {
+        gp__queue_figures(alone->scheduler, &figures);
+        gp__report_queue(out, &figures);
+    }
     gp__report_totals(out, gp__counts);
     gp__report_end(out);
     gp__control_answer(&call, gp__buf_slice(out));
@@ -106,6 +111,16 @@ static void sessions(struct gp__alone *alone, struct gp__control_call *call, str
     gp__control_answer(&call, gp__buf_slice(out));
 }
 
+static void queue(struct gp__alone *alone, struct gp__control_call *call,
+                  const struct gp__control_request *request, struct gp__buf *out)
+{
+    if (alone->scheduler)
+        gp__queue_control(alone->scheduler, request->line, out);
+    else
+        gp__buf_append(out, GP_S("!there is no queue without `spool:`"));
+    gp__queue_answer_control(&call, gp__buf_slice(out));
+}
+
 static void on_request(void *arg, struct gp__control_call *call,
                        const struct gp__control_request *request)
 {
@@ -118,6 +133,8 @@ static void on_request(void *arg, struct gp__control_call *call,
         hooks(alone, call, &out);
     else if (strcmp(request->what, "sessions") == 0)
         sessions(alone, call, &out, request->limit);
+    else if (strcmp(request->what, "queue") == 0)
+        queue(alone, call, request, &out);
     else if (strcmp(request->what, "reload") == 0)
         gp__control_refuse(&call, GP_S("one process cannot reload: set `workers`, or restart it"));
     else if (strcmp(request->what, "stop") == 0) {
@@ -167,8 +184,13 @@ static void on_metrics(void *arg, struct gp__http_page *page)
                                   .generation = 1,
                                   .seconds = process.seconds};
     struct gp__buf out = {.limit = GP__CONTROL_ANSWER_MAX};
+    struct gp__queue_figures figures;
 
     add_totals(alone, &totals);
+    if (alone->scheduler) {
+        gp__queue_figures(alone->scheduler, &figures);
+        metrics.queue = &figures;
+    }
     gp__metrics_write(&metrics, &out);
     gp__http_give(&page, gp__buf_slice(&out));
     gp__buf_free(&out);

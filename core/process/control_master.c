@@ -204,12 +204,21 @@ static void processes(const struct gp__master *master, struct gp__buf *out)
     gp__free(list);
 }
 
+/* Of a scheduler that is there; else NULL. */
+static const struct gp__queue_figures *queue_figures(const struct gp__master *master)
+{
+    const struct gp__child *child = gp__scheduler_child(master);
+
+    return child && child->board ? &child->board->queue : NULL;
+}
+
 /* ---- metrics ---- */
 
 static void write_metrics(const struct gp__master *master, struct gp__buf *out)
 {
     struct gp__totals totals = {.counts = {0}};
     struct gp__metrics metrics = {.totals = &totals,
+                                  .queue = queue_figures(master),
                                   .generation = master->conf->generation,
                                   .seconds = seconds_since(master, master->began_ms)};
     struct gp__report_process *list = list_processes(master, &metrics.n_processes);
@@ -267,6 +276,8 @@ static void status(struct gp__master *master, struct gp__control_call *call,
     gp__report_text(&out, "config", gp_slice_of(master->options->config));
     listeners(master, &out);
     processes(master, &out);
+    if (queue_figures(master))
+        gp__report_queue(&out, queue_figures(master));
     gp__report_totals(&out, &totals.counts);
     gp__report_end(&out);
     gp__control_answer(&call, gp__buf_slice(&out));
@@ -339,7 +350,7 @@ static const struct {
                 const struct gp__control_request *request);
 } commands[] = {
     {"status", status}, {"hooks", hooks}, {"sessions", sessions},
-    {"reload", reload}, {"stop", stop},
+    {"reload", reload}, {"stop", stop},   {"queue", gp__master_ask_queue},
 };
 
 static void on_request(void *arg, struct gp__control_call *call,
@@ -396,5 +407,6 @@ void gp__master_close_control(struct gp__master *master)
 {
     while (master->asks)
         conclude(master->asks);
+    gp__queue_answers_no_more(master);
     gp__control_close(&master->control);
 }

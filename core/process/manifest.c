@@ -3,6 +3,7 @@
 
 #include "core/base/pack.h"
 #include "core/process/roles.h"
+#include "core/process/scheduling.h"
 
 #include <unistd.h>
 
@@ -12,7 +13,7 @@
 
 /* One row a field: written and read in this order. */
 static const struct field {
-    enum { NUMBER, TEXT } type;
+    enum { NUMBER, TEXT, BYTES } type;
     size_t offset;
 } fields[] = {
     {NUMBER, offsetof(struct gp__manifest, workers)},
@@ -35,6 +36,7 @@ static const struct field {
     {NUMBER, offsetof(struct gp__manifest, sandbox)},
     {NUMBER, offsetof(struct gp__manifest, n_stats)},
     {NUMBER, offsetof(struct gp__manifest, logins)},
+    {BYTES, offsetof(struct gp__manifest, scheduling)},
 };
 
 static const struct field door_fields[] = {
@@ -109,6 +111,17 @@ static void doors_of(struct gp__manifest *manifest, struct gp__arena *arena,
             };
 }
 
+static struct gp_slice scheduling_of(struct gp__arena *arena, const struct gp__settings *settings)
+{
+    struct gp__buf bytes = {.limit = 0};
+    struct gp_slice copy;
+
+    gp__scheduling_write(&bytes, settings);
+    copy = gp__arena_dup(arena, gp__buf_slice(&bytes));
+    gp__buf_free(&bytes);
+    return copy;
+}
+
 void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
                      const struct gp__settings *settings)
 {
@@ -135,6 +148,7 @@ void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
         .sandbox = process->sandbox,
         .n_stats = count_stats(settings),
         .logins = (uint64_t)settings->auth_guard.remembered,
+        .scheduling = scheduling_of(arena, settings),
     };
     doors_of(manifest, arena, settings);
 }
@@ -161,6 +175,14 @@ void gp__manifest_write(const struct gp__manifest *manifest, struct gp__buf *out
         write_fields(out, door_fields, COUNT(door_fields), &manifest->doors[i]);
 }
 
+static struct gp_slice read_bytes(struct gp__unpack *in, struct gp__arena *arena)
+{
+    struct gp_slice bytes = gp__unpack_text(in);
+
+    in->bad |= bytes.len > GP__SCHEDULING_MAX;
+    return in->bad ? GP_S("") : gp__arena_dup(arena, bytes);
+}
+
 /* A NUL inside would make another path of it. */
 static struct gp_slice read_text(struct gp__unpack *in, struct gp__arena *arena)
 {
@@ -180,7 +202,8 @@ static void read_fields(struct gp__unpack *in, struct gp__arena *arena, const st
         if (rows[i].type == NUMBER)
             *(uint64_t *)(void *)place = gp__unpack_number(in);
         else
-            *(struct gp_slice *)(void *)place = read_text(in, arena);
+            *(struct gp_slice *)(void *)place = rows[i].type == TEXT ? read_text(in, arena)
+                                                                     : read_bytes(in, arena);
     }
 }
 

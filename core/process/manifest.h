@@ -33,7 +33,8 @@ struct gp__manifest {
     struct gp_slice metrics;
     uint64_t sandbox;
     uint64_t n_stats;
-    uint64_t logins; /* addresses and users that auth_guard remembers */
+    uint64_t logins;            /* addresses and users that auth_guard remembers */
+    struct gp_slice scheduling; /* scheduling.h; empty: there is no spool */
     struct gp__manifest_door *doors;
     size_t n_doors;
 };

@@ -42,6 +42,7 @@ struct gp__child {
     struct gp__buf failure; /* why it said it cannot be */
     uint32_t asked;         /* id of the question it has not answered; 0: none */
     bool answering;
+    pid_t line_to;  /* of the scheduler that it has a line to; 0: none */
     uint64_t *held; /* ids of the sockets it accepts from */
     size_t n_held, held_cap;
 };
@@ -79,6 +80,7 @@ struct gp__master {
     uint64_t began_ms;                  /* steady */
     struct gp__control *control;
     struct gp__ask *asks;
+    struct gp__queue_ask *queue_asks;
     uint32_t n_asks;
     struct gp__totals totals; /* of processes that left */
     struct gp__census census; /* of workers; made with the first one */
@@ -128,6 +130,21 @@ void gp__children_send(struct gp__master *master, const struct gp__message *mess
 void gp__children_share(struct gp__master *master);
 void gp__children_free(struct gp__master *master);
 
+/* ---- lines.c ---- */
+
+/* Each process that carries gets a line to the scheduler, as soon as both serve. */
+void gp__lines_make(struct gp__master *master);
+
+/* The process of the scheduler, or the place of one that waits to be started again; NULL: none. */
+struct gp__child *gp__scheduler_child(const struct gp__master *master);
+
+/* The scheduler stays, and belongs to this configuration now. */
+void gp__scheduler_adopt(struct gp__master *master, struct gp__conf *conf);
+
+/* What a running scheduler cannot be told. 0, or -1 and what. */
+int gp__scheduler_fits(const struct gp__master *master, const struct gp__conf *conf,
+                       struct gp__buf *error_r);
+
 /* ---- control_master.c ---- */
 
 /* Opens the control socket of the configuration in force, unless that of the old one is the same. 0,
@@ -142,6 +159,16 @@ void gp__child_answers_no_more(struct gp__child *child);
 
 /* The console asked. */
 void gp__child_wants_metrics(struct gp__child *child, uint32_t id);
+
+/* ---- control_queue.c ---- */
+
+/* Asks the scheduler. */
+void gp__master_ask_queue(struct gp__master *master, struct gp__control_call *call,
+                          const struct gp__control_request *request);
+
+/* A part of its answer; and that there will be none. */
+void gp__queue_answered(struct gp__child *child, struct gp__message *message);
+void gp__queue_answers_no_more(struct gp__master *master);
 
 /* ---- conf.c ---- */
 

@@ -39,7 +39,20 @@ enum gp__message_type {
     /* master to all: nothing; the log's new file */
     GP__MSG_LOG,
 
-    /* master to worker: how many sessions to list. Console to master: all numbers, please. Answers
+    /* master to scheduler: nothing; an end of a line to a carrier. Master to carrier: nothing; an
+     * end of a line to the scheduler, the last one counts */
+    GP__MSG_CARRIER,
+    GP__MSG_SCHEDULER,
+    /* master to scheduler: nothing; what it needs of a new configuration (scheduling.h), and the
+     * log's file if there is one */
+    GP__MSG_PLAN,
+    /* carrier to scheduler: how many attempts at a time, 0: no new ones */
+    GP__MSG_ROOM,
+    /* scheduler to carrier, and back: as core/delivery/attempt.h packs them */
+    GP__MSG_ATTEMPT,
+    GP__MSG_ATTEMPTED,
+
+    /* Master to worker: how many sessions to list. Master to scheduler: the request. Console to master: all numbers, please. Answers
      * with the same id: 1 if more follow, text */
     GP__MSG_ASK,
     GP__MSG_ANSWER,

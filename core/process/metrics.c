@@ -159,6 +159,29 @@ static void processes(const struct gp__metrics *metrics, struct gp__buf *out)
     }
 }
 
+/* ---- the queue ---- */
+
+static void queue(const struct gp__queue_figures *figures, struct gp__buf *out)
+{
+    uint64_t age = figures->oldest_ms && figures->now_ms > figures->oldest_ms
+                       ? (figures->now_ms - figures->oldest_ms) / 1000
+                       : 0;
+
+    gauge(out, "queue_messages", "Messages in the queue", figures->messages);
+    head(out, "queue_groups", "gauge", "Groups of recipients in the queue by how they are");
+    for (int i = 0; i < GP__GROUP_STATES; i++) {
+        gp__buf_append(out, GP_S("gatepost_queue_groups{"));
+        label(out, "state", gp__group_state_name((enum gp__group_state)i));
+        gp__buf_printf(out, "} %llu\n", (unsigned long long)figures->by_state[i]);
+    }
+    gauge(out, "queue_destinations", "Destinations that mail waits for", figures->destinations);
+    gauge(out, "queue_destinations_waiting", "Destinations that are not to be tried just now",
+          figures->down);
+    gauge(out, "queue_oldest_seconds", "Age of the oldest message in the queue", age);
+    gauge(out, "queue_segments", "Segments of the spool with mail in them", figures->segments);
+    gauge(out, "queue_memory_bytes", "Memory that the schedule takes", figures->bytes);
+}
+
 void gp__metrics_write(const struct gp__metrics *metrics, struct gp__buf *out)
 {
     const struct gp__counts *counts = &metrics->totals->counts;
@@ -167,6 +190,8 @@ void gp__metrics_write(const struct gp__metrics *metrics, struct gp__buf *out)
     gauge(out, "uptime_seconds", "Since the start", metrics->seconds);
     gauge(out, "sessions_open", "Connections now", counts->sessions - counts->sessions_ended);
     processes(metrics, out);
+    if (metrics->queue)
+        queue(metrics->queue, out);
     counters(counts, out);
     hooks(metrics->totals, out);
 }

@@ -14,6 +14,7 @@ struct gp__metrics {
     const struct gp__report_process *processes;
     size_t n_processes;
     uint64_t generation, seconds;
+    const struct gp__queue_figures *queue; /* NULL: there is none */
 };
 
 void gp__metrics_write(const struct gp__metrics *metrics, struct gp__buf *out);

@@ -107,6 +107,7 @@ static void commit(struct gp__master *master)
     if (gp__sockets_commit(&master->sockets, &conf->manifest) < 0)
         gp__log(&master->log, GP_LOG_ERROR, "listener.failed", GP__F_C("error", strerror(errno)));
     gp__children_tell(master, conf, GP__CHILD_COMMIT);
+    gp__scheduler_adopt(master, conf);
     if (old)
         gp__children_tell(master, old, GP__CHILD_RETIRE);
     gp__children_share(master);
@@ -136,6 +137,9 @@ static void try_conf(struct gp__master *master)
     for (int role = 0; role < GP__ROLE_COUNT; role++) {
         uint64_t n = gp__roles[role].count(&conf->manifest);
 
+        if (gp__roles[role].wants_scheduling && gp__scheduler_child(master))
+            continue; /* it stays */
+
         /* One that cannot be started ends the attempt. */
         for (uint32_t slot = 0; slot < n && master->candidate == conf; slot++)
             gp__child_create(master, conf, (enum gp__role_id)role, slot);
@@ -153,8 +157,9 @@ static void on_loaded(void *arg, struct gp__loaded *loaded)
     else
         gp__buf_append(&why, gp__buf_slice(&loaded->text));
     gp__loaded_free(loaded);
-    if (!master->candidate || gp__sockets_prepare(&master->sockets, &master->candidate->manifest,
-                                                  &master->candidate->identity, &why) < 0)
+    if (!master->candidate || gp__scheduler_fits(master, master->candidate, &why) < 0 ||
+        gp__sockets_prepare(&master->sockets, &master->candidate->manifest,
+                            &master->candidate->identity, &why) < 0)
         gp__reload_failed(master, gp__buf_slice(&why));
     else
         try_conf(master);

@@ -77,6 +77,21 @@ void gp__report_processes(struct gp__buf *out, const struct gp__report_process *
     gp__buf_append(out, GP_S("]"));
 }
 
+void gp__report_queue(struct gp__buf *out, const struct gp__queue_figures *figures)
+{
+    gp__report_raw(out, "queue", GP_S("{"));
+    gp__report_raw(out, "complete", figures->ready ? GP_S("true") : GP_S("false"));
+    gp__report_number(out, "messages", figures->messages);
+    for (int i = 0; i < GP__GROUP_STATES; i++)
+        gp__report_number(out, gp__group_state_name((enum gp__group_state)i), figures->by_state[i]);
+    gp__report_number(out, "destinations", figures->destinations);
+    if (figures->oldest_ms)
+        gp__report_number(out, "oldest", figures->oldest_ms);
+    gp__report_number(out, "now", figures->now_ms);
+    gp__report_number(out, "bytes", figures->bytes);
+    gp__buf_append(out, GP_S("}"));
+}
+
 /* messages{result="accepted"} is messages_accepted here. */
 static void name_of(const struct gp__count_row *row, char *name, size_t size)
 {

@@ -5,6 +5,7 @@
 #define GP_PROCESS_REPORT_H
 
 #include "core/base/buf.h"
+#include "core/process/queue_control.h"
 #include "core/process/totals.h"
 
 struct gp__server;
@@ -26,6 +27,9 @@ void gp__report_end(struct gp__buf *out);
 
 /* "processes":[…] of an object that is begun. */
 void gp__report_processes(struct gp__buf *out, const struct gp__report_process *list, size_t n);
+
+/* "queue":{…}: how long it is, by state. */
+void gp__report_queue(struct gp__buf *out, const struct gp__queue_figures *figures);
 
 /* "totals":{…}: every counter by its name, or its name and label. */
 void gp__report_totals(struct gp__buf *out, const struct gp__counts *counts);

@@ -18,19 +18,25 @@ static uint64_t console_count(const struct gp__manifest *manifest)
     return manifest->metrics.len > 0;
 }
 
+static uint64_t scheduler_count(const struct gp__manifest *manifest)
+{
+    return manifest->scheduling.len > 0;
+}
+
 const struct gp__role gp__roles[GP__ROLE_COUNT] = {
-    [GP__ROLE_WORKER] = {"worker", worker_count, true},
-    [GP__ROLE_CONSOLE] = {"console", console_count, false},
+    [GP__ROLE_WORKER] = {.name = "worker", .count = worker_count, .wants_bundle = true},
+    [GP__ROLE_CONSOLE] = {.name = "console", .count = console_count},
+    [GP__ROLE_SCHEDULER] = {.name = "scheduler",
+                            .count = scheduler_count,
+                            .wants_scheduling = true},
 };
 
 static const struct {
     const char *name;
     int (*run)(int channel);
 } mains[] = {
-    {"loader", gp__loader_main},
-    {"peek", gp__peek_main},
-    {"worker", gp__worker_main},
-    {"console", gp__console_main},
+    {"loader", gp__loader_main},   {"peek", gp__peek_main},           {"worker", gp__worker_main},
+    {"console", gp__console_main}, {"scheduler", gp__scheduler_main},
 };
 
 int gp__process_main(const char *role)

@@ -102,4 +102,5 @@ void gp__children_share(struct gp__master *master)
     for (struct gp__child *child = master->children; child; child = child->next)
         if (child->conf == master->conf && child->state == GP__CHILD_SERVING && child->channel)
             share_with(master, child);
+    gp__lines_make(master);
 }

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/* gatepost queue: what is done to what is in it. */
+#include "core/cli/command.h"
+#include "core/cli/queue.h"
+
+struct sum {
+    json_int_t messages, recipients, busy;
+};
+
+static bool add_page(void *arg, const json_t *page)
+{
+    struct sum *sum = arg;
+
+    sum->messages += gp__ask_number(page, "messages");
+    sum->recipients += gp__ask_number(page, "recipients");
+    sum->busy += gp__ask_number(page, "busy");
+    return true;
+}
+
+static void print(const struct gp__queue_options *options, const struct sum *sum)
+{
+    if (options->ask.as_json)
+        printf("{\"messages\":%lld,\"recipients\":%lld,\"busy\":%lld}\n", (long long)sum->messages,
+               (long long)sum->recipients, (long long)sum->busy);
+    else
+        printf("%lld messages, %lld recipients\n", (long long)sum->messages,
+               (long long)sum->recipients);
+    if (sum->busy && !options->ask.as_json)
+        printf("%lld groups are being tried just now and were left alone: ask again\n",
+               (long long)sum->busy);
+}
+
+/* Exit code 1 when nothing matched: a script that meant something else should notice. */
+static int order(const struct gp__queue_options *options, const char *what)
+{
+    struct sum sum = {0};
+
+    if (options->filter.len == 0)
+        return gp__command_usage("say which mail: a message, a filter, or --all");
+    if (gp__queue_pages(options, what, add_page, &sum) < 0)
+        return GP__EXIT_FAILED;
+    print(options, &sum);
+    return sum.messages ? GP__EXIT_OK : GP__EXIT_FAILED;
+}
+
+static int run(int argc, char **argv, const char *what,
+               int (*command)(const struct gp__queue_options *options, const char *what))
+{
+    struct gp__queue_options options;
+    int code = GP__EXIT_OK;
+
+    if (gp__queue_read_options(&options, argc, argv, &code) == 0)
+        code = command(&options, what);
+    gp__queue_options_free(&options);
+    return code;
+}
+
+int gp__cmd_queue_hold(int argc, char **argv)
+{
+    return run(argc, argv, "hold", order);
+}
+
+int gp__cmd_queue_release(int argc, char **argv)
+{
+    return run(argc, argv, "release", order);
+}
+
+int gp__cmd_queue_retry(int argc, char **argv)
+{
+    return run(argc, argv, "retry", order);
+}
+
+int gp__cmd_queue_delete(int argc, char **argv)
+{
+    return run(argc, argv, "delete", order);
+}
+
+int gp__cmd_queue_bounce(int argc, char **argv)
+{
+    return run(argc, argv, "bounce", order);
+}
+
+int gp__cmd_queue_reroute(int argc, char **argv)
+{
+    return run(argc, argv, "reroute", order);
+}
+
+/* ---- pauses ---- */
+
+static int pause_or_resume(const struct gp__queue_options *options, const char *what)
+{
+    json_t *result;
+
+    if (options->filter.len == 0)
+        return gp__command_usage("say which mail: --sender, --domain, --destination or --route");
+    result = gp__queue_ask(options, what, NULL, 0);
+    if (!result)
+        return GP__EXIT_FAILED;
+    json_decref(result);
+    return GP__EXIT_OK;
+}
+
+int gp__cmd_queue_pause(int argc, char **argv)
+{
+    return run(argc, argv, "pause", pause_or_resume);
+}
+
+int gp__cmd_queue_resume(int argc, char **argv)
+{
+    return run(argc, argv, "resume", pause_or_resume);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Asking about the queue, page by page: what the commands `gatepost queue …` share. */
+#ifndef GP_CLI_QUEUE_H
+#define GP_CLI_QUEUE_H
+
+#include "core/base/buf.h"
+#include "core/cli/ask.h"
+
+struct gp__queue_options {
+    struct gp__ask_options ask;
+    struct gp__buf filter; /* "sender=a@b state=held" */
+    const char *route;     /* reroute: --to */
+    const char *into;      /* export: --into */
+    uint64_t limit;        /* 0: no end */
+};
+
+/* Reads --message, --sender, --domain, --destination, --route, --bucket, --state, --older, --all and
+ * those of gp__ask_read_options(). An argument that is no option is a message. 0, or -1 with the exit
+ * code in *exit_r. */
+int gp__queue_read_options(struct gp__queue_options *options, int argc, char **argv, int *exit_r);
+void gp__queue_options_free(struct gp__queue_options *options);
+
+/* Asks once: `after` is where the page begins (NULL: at the beginning), limit 0: as many as the
+ * server likes. NULL after a line on standard error. */
+json_t *gp__queue_ask(const struct gp__queue_options *options, const char *what, const char *after,
+                      uint64_t limit);
+
+/* Asks for all pages; each(arg, page) until it returns false. 0, or -1 after a line on standard
+ * error. */
+int gp__queue_pages(const struct gp__queue_options *options, const char *what,
+                    bool (*each)(void *arg, const json_t *page), void *arg);
+
+#endif

@@ -1,0 +1,854 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The scheduler over a spool in memory, with a carrier that does what a test says, in virtual time:
+ * what is delivered, put off, given up and told; what a restart knows after a crash at any place;
+ * housekeeping; operators.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "core/base/arena.h"
+#include "core/delivery/mark.h"
+#include "core/delivery/scheduler.h"
+#include "core/runtime/sim.h"
+#include "tests/unit/delivery/memory_spool.h"
+
+#define MINUTE UINT64_C(60000)
+#define HOUR (60 * MINUTE)
+
+static const uint64_t waits[] = {10 * MINUTE};
+static const struct gp__plan_queue policy = {.name = {"default", 7},
+                                             .retry = {[GP__RETRY_OTHER] = {waits, 1}},
+                                             .expire_ms = 48 * HOUR,
+                                             .warn_ms = 4 * HOUR,
+                                             .attempt_ms = HOUR,
+                                             .connections = 20};
+static const struct gp__plan_route routes[] = {
+    {.name = {"world", 5}, .target = {"internet", 8}, .per_domain = true},
+    {.name = {"inside", 6}, .target = {"exchange", 8}},
+};
+static const struct gp__plan_bucket buckets[] = {
+    {.name = {"spam", 4}, .expire_ms = 24 * HOUR},
+    {.name = {"back", 4}, .expire_ms = 24 * HOUR, .then = GP__THEN_BOUNCE},
+    {.name = {"on", 2}, .expire_ms = 24 * HOUR, .then = GP__THEN_DELIVER},
+};
+static const struct gp__plan plan = {.hostname = {"mx.example.org", 14},
+                                     .daemon = {"MAILER-DAEMON@mx.example.org", 28},
+                                     .bounce_bucket = {"spam", 4},
+                                     .queues = &policy,
+                                     .n_queues = 1,
+                                     .routes = routes,
+                                     .n_routes = 2,
+                                     .buckets = buckets,
+                                     .n_buckets = 3};
+
+/* ---- a carrier that remembers what it was asked ---- */
+
+#define ASKED_MAX 64
+
+struct asked {
+    uint64_t number;
+    enum gp__attempt_kind kind;
+    struct gp__place place;
+    char message[65], route[32];
+    uint32_t recipients[GP__ATTEMPT_RECIPIENTS_MAX];
+    size_t n;
+    uint32_t tries;
+};
+
+static struct asked asked[ASKED_MAX];
+static size_t n_asked;
+
+static void on_send(void *arg, const struct gp__attempt *attempt)
+{
+    struct asked *one = &asked[n_asked++];
+
+    (void)arg;
+    assert_true(n_asked <= ASKED_MAX);
+    *one = (struct asked){.number = attempt->number,
+                          .kind = attempt->kind,
+                          .place = attempt->place,
+                          .n = attempt->n,
+                          .tries = attempt->tries};
+    snprintf(one->message, sizeof one->message, GP_FMT, GP_ARG(attempt->message));
+    snprintf(one->route, sizeof one->route, GP_FMT, GP_ARG(attempt->route));
+    memcpy(one->recipients, attempt->recipients, attempt->n * sizeof *attempt->recipients);
+}
+
+/* ---- the world ---- */
+
+static struct gp__runtime *rt;
+static struct gp__scheduler *scheduler;
+
+static void start(void)
+{
+    struct gp__spool_settings spool = {.engine = &memory_engine};
+    struct gp__buf bytes = {.limit = 0}, error = {.limit = 0};
+    struct gp__scheduler_options options = {.runtime = rt, .spool = &spool};
+
+    memory_rewind();
+    gp__plan_pack(&bytes, &plan);
+    options.plan = gp__buf_slice(&bytes);
+    scheduler = gp__scheduler_open(&options, &error);
+    assert_non_null(scheduler);
+    gp__buf_free(&bytes);
+    n_asked = 0;
+    gp__scheduler_carrier(scheduler, 0, 32, on_send, NULL);
+    gp__sim_settle(rt);
+    assert_true(gp__scheduler_is_ready(scheduler));
+}
+
+static void stop(void)
+{
+    gp__scheduler_close(&scheduler);
+    gp__sim_settle(rt); /* what the engine owes is dropped or called */
+}
+
+static void restart(void)
+{
+    stop();
+    start();
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    rt = gp__sim_create(1, NULL);
+    start();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stop();
+    gp__sim_free(&rt);
+    memory_free();
+    return 0;
+}
+
+/* ---- mail ---- */
+
+struct mail {
+    const char *id, *sender, *route, *bucket, *notify;
+    const char *to[4];
+    bool stranger; /* nobody vouches for its sender */
+};
+
+static void put(const struct mail *mail)
+{
+    static const char content[] = "Subject: hello\r\n\r\nworld\r\n";
+    struct gp__entry_piece piece = {.len = sizeof content - 1};
+    struct gp__entry_copy copy = {
+        .id = GP_S("c"),
+        .sender = gp_slice_of(mail->sender ? mail->sender : "s@example.com"),
+        .pieces = &piece,
+        .n_pieces = 1,
+        .size = sizeof content - 1};
+    struct gp__entry_recipient recipients[4];
+    struct gp__entry entry = {.id = gp_slice_of(mail->id),
+                              .received_ms = rt->ops->wall_ms(rt),
+                              .user = gp_slice_of(mail->stranger ? NULL : "s"),
+                              .base = gp_slice(content, sizeof content - 1),
+                              .base_size = sizeof content - 1,
+                              .copies = &copy,
+                              .n_copies = 1,
+                              .recipients = recipients};
+
+    for (; entry.n_recipients < 4 && mail->to[entry.n_recipients]; entry.n_recipients++)
+        recipients[entry.n_recipients] = (struct gp__entry_recipient){
+            .address = gp_slice_of(mail->to[entry.n_recipients]),
+            .route = gp_slice_of(mail->route ? mail->route : "world"),
+            .bucket = gp_slice_of(mail->bucket),
+            .notify = gp_slice_of(mail->notify)};
+    (void)memory_put(&entry);
+    gp__scheduler_look(scheduler);
+    gp__sim_settle(rt);
+}
+
+/* Answers an attempt; outcomes by recipient: 'd'elivered, 't'emporary, 'f'ailed, 'w'orld, 'i'nside,
+ * 'n'owhere. */
+static void answer(size_t i, const char *outcomes)
+{
+    static const struct {
+        char letter;
+        enum gp_outcome outcome;
+        struct gp__reply reply;
+        const char *route;
+    } kinds[] = {
+        {'d', GP_OUTCOME_DELIVERED, {250, 2, 0, 0, {"ok", 2}}, NULL},
+        {'t', GP_OUTCOME_DEFERRED, {450, 4, 2, 0, {"busy", 4}}, NULL},
+        {'f', GP_OUTCOME_FAILED, {550, 5, 1, 1, {"nobody", 6}}, NULL},
+        {'w', GP_OUTCOME_NONE, {0}, "world"},
+        {'i', GP_OUTCOME_NONE, {0}, "inside"},
+        {'n', GP_OUTCOME_NONE, {0}, NULL},
+    };
+    struct gp__attempt_result results[4] = {{.outcome = GP_OUTCOME_NONE}};
+    struct gp__attempt_answer said = {
+        .number = asked[i].number, .results = results, .n = strlen(outcomes)};
+
+    for (size_t r = 0; r < said.n; r++) {
+        size_t k = 0;
+
+        while (kinds[k].letter != outcomes[r])
+            k++;
+        results[r].outcome = kinds[k].outcome;
+        results[r].reply = kinds[k].reply;
+        results[r].route = gp_slice_of(kinds[k].route);
+        if (kinds[k].reply.code)
+            results[r].remote = GP_S("mx.example.net [192.0.2.1]");
+    }
+    gp__scheduler_answer(scheduler, 0, &said);
+    gp__sim_settle(rt);
+}
+
+static struct gp__queue_stats stats(void)
+{
+    struct gp__queue_stats now;
+
+    gp__queue_stats(gp__scheduler_queue(scheduler), &now);
+    return now;
+}
+
+static void assert_empty(void)
+{
+    assert_int_equal(stats().messages, 0);
+    restart();
+    assert_int_equal(stats().messages, 0);
+    assert_int_equal(n_asked, 0);
+}
+
+/* The text of the newest entry. */
+static struct gp_slice newest(struct gp__entry *entry, struct gp__arena *arena)
+{
+    struct memory_segment *segment = &memory.segments[memory.n - 1];
+    struct memory_entry *last = &segment->entries[segment->n - 1];
+
+    assert_int_equal(gp__entry_read(entry, arena, gp__buf_slice(&last->head)), 0);
+    return gp__buf_slice(&last->base);
+}
+
+static bool has(struct gp_slice text, const char *what)
+{
+    return gp_slice_search(text, gp_slice_of(what)) < text.len;
+}
+
+/* ---- attempts ---- */
+
+static void test_delivered(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example", "b@two.example", "c@one.example"}});
+    assert_int_equal(n_asked, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(asked[i].message, "m1");
+        assert_string_equal(asked[i].route, "world");
+        assert_int_equal(asked[i].kind, GP__ATTEMPT_DELIVER);
+        assert_int_equal(asked[i].place.segment, 1);
+    }
+    answer(asked[0].n == 2 ? 0 : 1, "dd");
+    assert_int_equal(stats().messages, 1);
+    answer(asked[0].n == 2 ? 1 : 0, "d");
+    assert_empty();
+}
+
+static void test_mixed(void **state)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__entry entry;
+    struct gp_slice text;
+
+    (void)state;
+    put(&(struct mail){
+        .id = "m1", .route = "inside", .to = {"a@one.example", "b@two.example", "c@one.example"}});
+    answer(0, "dtf");
+    /* The sender is told of c, b is tried again. */
+    text = newest(&entry, arena);
+    assert_true(gp_slice_eq(entry.id, GP_S("m1-f2")));
+    assert_true(gp_slice_eq(entry.parent, GP_S("m1")));
+    assert_int_equal(entry.copies[0].sender.len, 0);
+    assert_true(gp_slice_eq(entry.recipients[0].address, GP_S("s@example.com")));
+    assert_true(has(text, "c@one.example") && !has(text, "b@two.example"));
+    assert_true(has(text, "Status: 5.1.1"));
+    assert_int_equal(n_asked, 2);
+    assert_int_equal(asked[1].kind, GP__ATTEMPT_ROUTE); /* of the notification */
+    assert_string_equal(asked[1].message, "m1-f2");
+    answer(1, "w");
+    assert_int_equal(n_asked, 3);
+    assert_string_equal(asked[2].route, "world");
+    answer(2, "d");
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    restart();
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    gp__sim_advance(rt, 12 * MINUTE);
+    assert_int_equal(n_asked, 1);
+    assert_int_equal(asked[0].n, 1);
+    assert_int_equal(asked[0].recipients[0], 1);
+    assert_int_equal(asked[0].tries, 1);
+    answer(0, "d");
+    assert_empty();
+    gp__arena_free(&arena);
+}
+
+static void test_lost_carrier(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    gp__scheduler_carrier_lost(scheduler, 0);
+    gp__sim_settle(rt);
+    gp__scheduler_carrier(scheduler, 0, 8, on_send, NULL);
+    gp__sim_advance(rt, 900);
+    assert_int_equal(n_asked, 1);
+    gp__sim_advance(rt, 1500);
+    assert_int_equal(n_asked, 2);
+    /* Late and foreign answers find nothing. */
+    answer(0, "d");
+    assert_int_equal(stats().by_state[GP__GROUP_TAKEN], 1);
+    /* One with too many results is as good as none. */
+    answer(1, "dd");
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    gp__sim_advance(rt, 4000);
+    assert_int_equal(n_asked, 3);
+    /* And a carrier that says nothing at all is not waited for. */
+    gp__sim_advance(rt, 62 * MINUTE);
+    assert_int_equal(n_asked, 4);
+    answer(3, "d");
+    assert_empty();
+}
+
+static void test_ending_carrier(void **state)
+{
+    (void)state;
+    gp__scheduler_carrier_ends(scheduler, 0);
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    assert_int_equal(n_asked, 0);
+    gp__scheduler_carrier(scheduler, 1, 8, on_send, NULL);
+    gp__sim_settle(rt);
+    assert_int_equal(n_asked, 1);
+}
+
+static bool drained;
+
+static void on_drained(void *arg)
+{
+    (void)arg;
+    drained = true;
+}
+
+static void test_drain(void **state)
+{
+    (void)state;
+    drained = false;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    gp__scheduler_drain(scheduler, on_drained, NULL);
+    put(&(struct mail){.id = "m2", .to = {"a@two.example"}});
+    assert_int_equal(n_asked, 1); /* nothing new is begun */
+    assert_false(drained);
+    answer(0, "f");
+    assert_true(drained);
+    restart();
+    assert_int_equal(n_asked, 2); /* the other, and the notification */
+}
+
+/* ---- routes that are gone ---- */
+
+static void test_route_gone(void **state)
+{
+    (void)state;
+    put(&(struct mail){
+        .id = "m1", .route = "old", .to = {"a@one.example", "b@two.example", "c@one.example"}});
+    assert_int_equal(n_asked, 1);
+    assert_int_equal(asked[0].kind, GP__ATTEMPT_ROUTE);
+    answer(0, "win");
+    assert_int_equal(n_asked, 3);
+    assert_int_equal(stats().by_state[GP__GROUP_HELD], 1);
+    restart();
+    assert_int_equal(n_asked, 2);
+    answer(0, "d");
+    answer(1, "d");
+    gp__sim_advance(rt, 1000 * HOUR);
+    assert_int_equal(stats().by_state[GP__GROUP_HELD], 1); /* never given up */
+}
+
+static void test_route_table_fails(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .route = "old", .to = {"a@one.example"}});
+    answer(0, "t");
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    gp__sim_advance(rt, 12 * MINUTE);
+    assert_int_equal(n_asked, 2);
+    assert_int_equal(asked[1].kind, GP__ATTEMPT_ROUTE);
+}
+
+/* ---- time ---- */
+
+static void tell_bounced(size_t i)
+{
+    struct gp__attempt_answer said = {.number = asked[i].number};
+
+    assert_int_equal(asked[i].kind, GP__ATTEMPT_TELL);
+    gp__scheduler_answer(scheduler, 0, &said);
+    gp__sim_settle(rt);
+}
+
+/* An hour at a time everything is deferred, until observers are to be told or time is over. */
+static void defer_for(unsigned hours)
+{
+    for (unsigned h = 0; h < hours; h++) {
+        gp__sim_advance(rt, HOUR);
+        for (size_t i = 0; i < n_asked; i++) {
+            if (asked[i].kind == GP__ATTEMPT_TELL)
+                return;
+            answer(i, asked[i].kind == GP__ATTEMPT_ROUTE ? "n" : "t");
+        }
+        n_asked = 0;
+    }
+}
+
+static void test_expiry(void **state)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__entry entry;
+    struct gp_slice text;
+
+    (void)state;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    defer_for(3);
+    assert_int_equal(memory.commits, 0);
+    defer_for(2);
+    assert_int_equal(memory.commits, 1);
+    text = newest(&entry, arena);
+    assert_true(gp_slice_eq(entry.id, GP_S("m1-d0")));
+    assert_true(has(text, "Action: delayed"));
+    defer_for(10);
+    restart();
+    defer_for(10);
+    assert_int_equal(memory.commits, 1); /* once, also after a restart */
+    defer_for(40);
+    tell_bounced(n_asked - 1);
+    assert_int_equal(memory.commits, 2);
+    text = newest(&entry, arena);
+    assert_true(gp_slice_eq(entry.id, GP_S("m1-f0")));
+    assert_true(has(text, "Action: failed") && has(text, "busy"));
+    gp__arena_free(&arena);
+}
+
+static void test_buckets(void **state)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__entry entry;
+
+    (void)state;
+    put(&(struct mail){.id = "m1", .bucket = "spam", .to = {"a@one.example"}});
+    put(&(struct mail){.id = "m2", .bucket = "back", .to = {"a@one.example"}});
+    put(&(struct mail){.id = "m3", .bucket = "on", .to = {"a@one.example"}});
+    put(&(struct mail){.id = "m4", .bucket = "unheard of", .to = {"a@one.example"}});
+    assert_int_equal(stats().by_state[GP__GROUP_HELD], 4);
+    gp__sim_advance(rt, 23 * HOUR);
+    restart();
+    assert_int_equal(stats().by_state[GP__GROUP_HELD], 4);
+    gp__sim_advance(rt, HOUR);
+    assert_int_equal(stats().by_state[GP__GROUP_HELD], 1); /* of which nothing is known */
+    (void)newest(&entry, arena);
+    assert_true(gp_slice_eq(entry.id, GP_S("m2-f0")));
+    assert_int_equal(n_asked, 2);
+    gp__arena_free(&arena);
+}
+
+/* ---- notifications ---- */
+
+static void test_whom_to_tell(void **state)
+{
+    static const struct {
+        struct mail mail;
+        const char *outcome;
+        const char *id; /* of the notification; NULL: none */
+        unsigned held;
+    } cases[] = {
+        {{.id = "m1", .to = {"a@one.example"}}, "f", "m1-f0", 0},
+        {{.id = "m2", .sender = "", .to = {"a@one.example"}}, "f", NULL, 0},
+        {{.id = "m3", .notify = "NEVER", .to = {"a@one.example"}}, "f", NULL, 0},
+        {{.id = "m4", .notify = "SUCCESS", .to = {"a@one.example"}}, "d", "m4-s0", 0},
+        {{.id = "m5", .notify = "FAILURE", .to = {"a@one.example"}}, "d", NULL, 0},
+        {{.id = "m6", .stranger = true, .to = {"a@one.example"}}, "f", NULL, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t before = memory.commits;
+
+        n_asked = 0;
+        put(&cases[i].mail);
+        answer(0, cases[i].outcome);
+        assert_int_equal(memory.commits - before, cases[i].id != NULL);
+        assert_int_equal(stats().by_state[GP__GROUP_HELD], cases[i].held);
+        if (cases[i].id) {
+            assert_string_equal(asked[1].message, cases[i].id);
+            answer(1, "w");
+            answer(2, "d");
+        }
+    }
+    restart();
+    assert_int_equal(stats().messages, 1);
+    assert_int_equal(stats().by_state[GP__GROUP_HELD], 1);
+}
+
+/* What can't be told yet is not finished. */
+static void test_no_space_for_news(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    memory.commit_error = GP_ENOSPC;
+    answer(0, "f");
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    memory.commit_error = 0;
+    gp__sim_advance(rt, 2 * MINUTE);
+    assert_int_equal(n_asked, 2);
+    answer(1, "f");
+    assert_string_equal(asked[2].message, "m1-f0");
+    answer(2, "w");
+    answer(3, "d");
+    assert_empty();
+}
+
+/* ---- crashes ---- */
+
+/* The notification is there, that its parent is finished is not. */
+static void test_crash_after_notification(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    memory.journal_stops = true;
+    answer(0, "f");
+    restart();
+    assert_int_equal(stats().messages, 2);
+    assert_int_equal(n_asked, 2);
+    answer(asked[0].kind == GP__ATTEMPT_DELIVER ? 0 : 1, "f");
+    assert_int_equal(memory.commits, 2);
+    assert_int_equal(stats().messages, 1); /* the second was dropped */
+    restart();
+    assert_int_equal(stats().messages, 1);
+    answer(0, "w");
+    answer(1, "d");
+    assert_empty();
+}
+
+/* Whatever was written down of a run: a restart tries what is left, never what was noted done. */
+static void test_crash_anywhere(void **state)
+{
+    (void)state;
+    for (unsigned kept = 0; kept < 12; kept++) {
+        size_t records;
+        unsigned left = 0;
+
+        put(&(struct mail){
+            .id = "m1", .route = "inside", .to = {"a@one.example", "b@two.example"}});
+        put(&(struct mail){.id = "m2", .to = {"a@one.example"}});
+        answer(0, "dt");
+        answer(1, "t");
+        gp__sim_advance(rt, 12 * MINUTE);
+        answer(2, "d");
+        answer(3, "d");
+        assert_int_equal(stats().messages, 0);
+        records = memory.n_journal;
+        while (memory.n_journal > kept)
+            gp__buf_free(&memory.journal[--memory.n_journal]);
+        restart();
+        gp__sim_advance(rt, 12 * MINUTE);
+        for (size_t i = 0; i < n_asked; i++)
+            left += (unsigned)asked[i].n;
+        assert_true(left <= 3);
+        assert_true(kept >= records || left > 0);
+        assert_int_equal(kept<records, left> 0);
+        (void)teardown(NULL);
+        (void)setup(NULL);
+    }
+}
+
+/* A segment's number is used again: what the journal says of the old one is not about the new. */
+static void test_old_marks(void **state)
+{
+    struct gp__mark mark = {.kind = GP__MARK_ALL_DONE,
+                            .place = {.segment = 1, .offset = 64},
+                            .check = gp__mark_check(gp__mark_id(GP_S("another")))};
+    struct gp__buf bytes = {.limit = 0};
+
+    (void)state;
+    gp__mark_pack(&bytes, &mark);
+    memory_record(&memory.journal, &memory.n_journal, &memory.journal_cap, gp__buf_slice(&bytes));
+    memory_record(&memory.journal, &memory.n_journal, &memory.journal_cap, GP_S("nonsense"));
+    gp__buf_free(&bytes);
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    restart();
+    assert_int_equal(n_asked, 1);
+}
+
+/* ---- housekeeping ---- */
+
+static void put_many(unsigned first, unsigned n, const char *bucket)
+{
+    char id[16];
+
+    for (unsigned i = first; i < first + n; i++) {
+        snprintf(id, sizeof id, "m%u", i);
+        put(&(struct mail){.id = id, .bucket = bucket, .to = {"a@one.example"}});
+    }
+}
+
+static void deliver_all(void)
+{
+    for (unsigned round = 0; round < 100 && n_asked; round++) {
+        size_t n = n_asked;
+        struct asked was[ASKED_MAX];
+
+        memcpy(was, asked, sizeof was);
+        n_asked = 0;
+        for (size_t i = 0; i < n; i++) {
+            asked[ASKED_MAX - 1] = was[i];
+            answer(ASKED_MAX - 1, "d");
+        }
+    }
+}
+
+static void test_segments_go(void **state)
+{
+    (void)state;
+    put_many(0, 3 * SEGMENT_ENTRIES + 1, NULL);
+    deliver_all();
+    assert_int_equal(stats().messages, 0);
+    gp__sim_advance(rt, 3000);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(memory.segments[i].removed);
+    assert_false(memory.segments[3].removed); /* it is being written */
+    assert_int_equal(stats().segments, 1);
+}
+
+/* One that is held long is written anew, so that its segment can go; a crash in between loses
+ * nothing and doubles nothing. */
+static void test_moving(void **state)
+{
+    for (int crash = 0; crash < 2; crash++) {
+        (void)state;
+        put(&(struct mail){
+            .id = "old", .route = "inside", .to = {"a@one.example", "b@one.example"}});
+        answer(0, "dt");
+        n_asked = 0;
+        put_many(0, SEGMENT_ENTRIES, NULL);
+        deliver_all();
+        memory.segments[memory.n - 1].sealed = true;
+        memory.journal_stops = crash;
+        gp__sim_advance(rt, 3000);
+        assert_int_equal(stats().messages, 1);
+        if (crash)
+            restart();
+        gp__sim_advance(rt, 6000);
+        assert_int_equal(stats().messages, 1);
+        assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+        assert_true(memory.segments[0].removed);
+        restart();
+        gp__sim_advance(rt, 12 * MINUTE);
+        assert_int_equal(n_asked, 1);
+        assert_string_equal(asked[0].message, "old");
+        assert_int_equal(asked[0].n, 1);
+        assert_int_equal(asked[0].recipients[0], 1);
+        assert_int_equal(asked[0].tries, 1);
+        (void)teardown(NULL);
+        (void)setup(NULL);
+    }
+}
+
+static void test_compaction(void **state)
+{
+    struct gp__queue_stats before, after;
+    uint64_t size;
+
+    (void)state;
+    put_many(0, 5, NULL);
+    put_many(5, 3, "spam");
+    gp__sim_settle(rt);
+    for (size_t i = 0; i < 5; i++)
+        answer(i, i < 3 ? "t" : "d");
+    assert_int_equal(
+        gp__scheduler_pause(scheduler, GP_S("domain=two.example"), &(struct gp__buf){.limit = 0}),
+        0);
+    before = stats();
+    memory.journal_bytes = (uint64_t)8 << 20; /* as if it had gone on for long */
+    gp__sim_advance(rt, 3000);
+    size = memory.journal_bytes;
+    assert_in_range(size, 1, 1000);
+    restart();
+    after = stats();
+    assert_int_equal(after.messages, before.messages);
+    assert_memory_equal(after.by_state, before.by_state, sizeof after.by_state);
+    assert_int_equal(gp__queue_n_pauses(gp__scheduler_queue(scheduler)), 1);
+    gp__sim_advance(rt, 12 * MINUTE);
+    assert_int_equal(n_asked, 3);
+    assert_int_equal(asked[0].tries, 1);
+}
+
+/* Content in a file of its own goes with the message. */
+static void test_large_content_goes(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    memory.segments[0].entries[0].large = true;
+    restart();
+    answer(0, "d");
+    assert_int_equal(memory.n_removed_large, 1);
+}
+
+/* ---- operators ---- */
+
+static struct gp__queue_done order(enum gp__queue_command command, const char *filter,
+                                   const char *route)
+{
+    struct gp__queue *queue = gp__scheduler_queue(scheduler);
+    struct gp__queue_order what = {.command = command, .most = 2};
+    struct gp__queue_done sum = {.messages = 0}, done;
+    struct gp__buf error = {.limit = 0};
+
+    assert_int_equal(gp__queue_filter_parse(queue, gp_slice_of(filter), &what.filter, &error), 0);
+    what.route = gp__queue_name(queue, gp_slice_of(route));
+    do {
+        gp__scheduler_order(scheduler, &what, &done);
+        sum.messages += done.messages;
+        sum.recipients += done.recipients;
+        sum.busy += done.busy;
+        what.after = done.after;
+    } while (done.more);
+    gp__sim_settle(rt);
+    return sum;
+}
+
+static void test_orders(void **state)
+{
+    struct gp__queue_done done;
+
+    (void)state;
+    put(&(struct mail){
+        .id = "m1", .route = "inside", .to = {"a@one.example", "b@two.example", "c@one.example"}});
+    done = order(GP__QUEUE_HOLD, "message=m1", NULL);
+    assert_int_equal(done.busy, 1); /* it is being tried */
+    answer(0, "ttt");
+    /* Of one domain only. */
+    done = order(GP__QUEUE_HOLD, "domain=one.example", NULL);
+    assert_int_equal(done.messages, 1);
+    assert_int_equal(done.recipients, 2);
+    restart();
+    assert_int_equal(stats().by_state[GP__GROUP_HELD], 1);
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    assert_int_equal(order(GP__QUEUE_RETRY, "", NULL).recipients, 1);
+    assert_int_equal(n_asked, 1);
+    assert_int_equal(asked[0].recipients[0], 1);
+    assert_int_equal(order(GP__QUEUE_RELEASE, "bucket=hold", NULL).recipients, 2);
+    assert_int_equal(n_asked, 2);
+    answer(0, "t");
+    answer(1, "tt");
+    assert_int_equal(order(GP__QUEUE_REROUTE, "route=inside", "world").recipients, 3);
+    assert_int_equal(n_asked, 4);
+    assert_string_equal(asked[3].route, "world");
+    answer(2, asked[2].n == 2 ? "tt" : "t");
+    answer(3, asked[3].n == 2 ? "tt" : "t");
+    restart();
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 2);
+    assert_int_equal(order(GP__QUEUE_DELETE, "domain=two.example", NULL).recipients, 1);
+    assert_int_equal(order(GP__QUEUE_BOUNCE, "sender=S@example.com", NULL).recipients, 2);
+    assert_int_equal(memory.commits, 1);
+    answer(0, "w");
+    answer(1, "d");
+    assert_empty();
+}
+
+static void test_many_orders(void **state)
+{
+    (void)state;
+    put_many(0, 20, "spam");
+    assert_int_equal(order(GP__QUEUE_DELETE, "state=held before=99999999999999", NULL).messages,
+                     20);
+    assert_empty();
+}
+
+static void test_pauses(void **state)
+{
+    struct gp__buf error = {.limit = 0};
+
+    (void)state;
+    assert_int_equal(
+        gp__scheduler_pause(scheduler, GP_S("destination=internet/one.example"), &error), 0);
+    put(&(struct mail){.id = "m1", .to = {"a@one.example", "b@two.example"}});
+    assert_int_equal(n_asked, 1);
+    restart();
+    assert_int_equal(n_asked, 1);
+    assert_int_equal(stats().by_state[GP__GROUP_PAUSED], 1);
+    assert_int_equal(gp__scheduler_resume(scheduler, GP_S("destination=internet"), &error), -1);
+    assert_int_equal(
+        gp__scheduler_resume(scheduler, GP_S("destination=internet/one.example"), &error), 0);
+    gp__sim_settle(rt);
+    assert_int_equal(n_asked, 2);
+    assert_int_equal(gp__scheduler_pause(scheduler, GP_S("state=held"), &error), -1);
+    assert_int_equal(gp__scheduler_pause(scheduler, GP_S(""), &error), -1);
+    assert_int_equal(gp__scheduler_pause(scheduler, GP_S("colour=red"), &error), -1);
+    restart();
+    assert_int_equal(n_asked, 2);
+    gp__buf_free(&error);
+}
+
+/* A route gets another target while mail waits for the old one. */
+static void test_new_plan(void **state)
+{
+    static const struct gp__plan_route others[] = {
+        {.name = {"inside", 6}, .target = {"exchange", 8}, .per_domain = true}};
+    struct gp__plan other = plan;
+    struct gp__buf bytes = {.limit = 0};
+
+    (void)state;
+    put(&(struct mail){.id = "m1", .route = "inside", .to = {"a@one.example", "b@two.example"}});
+    answer(0, "tt");
+    other.routes = others;
+    other.n_routes = 1;
+    gp__plan_pack(&bytes, &other);
+    assert_int_equal(gp__scheduler_plan(scheduler, gp__buf_slice(&bytes)), 0);
+    assert_int_equal(gp__scheduler_plan(scheduler, GP_S("nonsense")), -1);
+    gp__buf_free(&bytes);
+    gp__sim_advance(rt, 12 * MINUTE);
+    assert_int_equal(n_asked, 3); /* each domain for itself */
+    assert_int_equal(asked[1].n, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_delivered),
+        TEST(test_mixed),
+        TEST(test_lost_carrier),
+        TEST(test_ending_carrier),
+        TEST(test_drain),
+        TEST(test_route_gone),
+        TEST(test_route_table_fails),
+        TEST(test_expiry),
+        TEST(test_buckets),
+        TEST(test_whom_to_tell),
+        TEST(test_no_space_for_news),
+        TEST(test_crash_after_notification),
+        TEST(test_crash_anywhere),
+        TEST(test_old_marks),
+        TEST(test_segments_go),
+        TEST(test_moving),
+        TEST(test_compaction),
+        TEST(test_large_content_goes),
+        TEST(test_orders),
+        TEST(test_many_orders),
+        TEST(test_pauses),
+        TEST(test_new_plan),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
