@@ -281,5 +281,5 @@ void gp__scheduler_close(struct gp__scheduler **scheduler_)
 int gp__scheduler_read(struct gp__scheduler *s, const struct gp__queued *message,
                        struct gp__arena *arena, struct gp__entry *entry)
 {
-    return gp__spool_read(s->spool, gp__queued_place(message), arena, entry);
+    return gp__spool_read_head(s->spool, gp__queued_place(message), arena, entry);
 }

@@ -107,21 +107,29 @@ static struct gp__dsn_recipient describe(struct gp__scheduler *s, const struct g
     return described;
 }
 
-/* The content of a copy as its pieces have it. */
-static const struct gp_slice *content_of(struct gp__arena *arena, const struct gp__entry *entry,
-                                         const struct gp__entry_copy *copy, size_t *n_r)
+/* The content of a copy as its pieces have it. 0, or an error: it cannot be read. */
+static int take_content(struct notice *notice, const struct gp__group *group, struct gp__dsn *dsn)
 {
-    struct gp_slice *slices = GP__ARENA_ARRAY(arena, struct gp_slice, copy->n_pieces + 1);
+    struct gp__entry entry;
+    int error = gp__spool_read(notice->s->spool, gp__queued_place(group->message), notice->arena,
+                               &entry);
+    const struct gp__entry_copy *copy;
+    struct gp_slice *slices;
 
+    if (error)
+        return error;
+    copy = &entry.copies[group->copy];
+    slices = GP__ARENA_ARRAY(notice->arena, struct gp_slice, copy->n_pieces + 1);
     for (size_t i = 0; i < copy->n_pieces; i++) {
         const struct gp__entry_piece *piece = &copy->pieces[i];
 
         slices[i] = gp_slice_present(piece->bytes)
                         ? piece->bytes
-                        : gp_slice_sub(entry->base, piece->offset, piece->len);
+                        : gp_slice_sub(entry.base, piece->offset, piece->len);
     }
-    *n_r = copy->n_pieces;
-    return slices;
+    dsn->content = slices;
+    dsn->n_content = copy->n_pieces;
+    return 0;
 }
 
 static int write(struct notice *notice, const struct gp__group *group, uint64_t bits,
@@ -153,8 +161,7 @@ static int write(struct notice *notice, const struct gp__group *group, uint64_t 
         if (bits >> i & 1)
             list[dsn.n_recipients++] = describe(s, group, entry, results ? results[i] : NULL, i,
                                                 notice->action);
-    dsn.content = content_of(notice->arena, entry, copy, &dsn.n_content);
-    if (gp__dsn_write(&dsn, &notice->bytes, &needs) < 0)
+    if (take_content(notice, group, &dsn) < 0 || gp__dsn_write(&dsn, &notice->bytes, &needs) < 0)
         return -1;
     notice->copy.eight_bit = needs.eight_bit;
     notice->copy.utf8_headers = needs.smtputf8;

@@ -45,6 +45,8 @@ struct gp__spool_engine {
     void (*close)(struct gp__spool *spool);
     int (*read)(struct gp__spool *spool, struct gp__place place, struct gp__arena *arena,
                 struct gp__entry *entry_r);
+    int (*read_head)(struct gp__spool *spool, struct gp__place place, struct gp__arena *arena,
+                     struct gp__entry *entry_r);
     int (*tail)(struct gp__spool *spool, size_t max,
                 void (*found)(void *arg, struct gp__place place, const struct gp__entry *entry),
                 void *arg);

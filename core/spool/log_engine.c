@@ -144,6 +144,7 @@ const struct gp__spool_engine gp__spool_log = {
     .open = gp__log_open,
     .close = gp__log_close,
     .read = gp__log_read,
+    .read_head = gp__log_read_head,
     .tail = gp__log_tail,
     .segments = gp__log_segments,
     .verify = gp__log_verify,

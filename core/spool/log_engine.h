@@ -55,6 +55,8 @@ struct gp__log_spool {
 struct gp__spool *gp__log_open(struct gp__runtime *rt, const struct gp__spool_settings *settings,
                                enum gp__spool_mode mode, struct gp__buf *error_r);
 void gp__log_close(struct gp__spool *base);
+int gp__log_read_head(struct gp__spool *base, struct gp__place place, struct gp__arena *arena,
+                      struct gp__entry *entry_r);
 int gp__log_read(struct gp__spool *base, struct gp__place place, struct gp__arena *arena,
                  struct gp__entry *entry_r);
 int gp__log_tail(struct gp__spool *base, size_t max,

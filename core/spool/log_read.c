@@ -108,34 +108,51 @@ static int read_more(const struct gp__disk *disk, int fd, uint64_t offset, uint6
     return 0;
 }
 
-static bool is_whole(struct gp_slice record, const struct gp__record_head *head)
+static bool head_is_whole(struct gp_slice record, const struct gp__record_head *head)
 {
     struct gp_slice bytes = gp_slice_sub(record, GP__RECORD_HEAD, head->head_len);
+
+    return bytes.len == head->head_len && gp__crc32c(0, bytes) == head->head_crc;
+}
+
+static bool is_whole(struct gp_slice record, const struct gp__record_head *head)
+{
     struct gp_slice body = gp_slice_sub(record, GP__RECORD_HEAD + (size_t)head->head_len,
                                         (size_t)head->body_len);
 
-    return bytes.len == head->head_len && body.len == head->body_len &&
-           gp__crc32c(0, bytes) == head->head_crc &&
+    return head_is_whole(record, head) && body.len == head->body_len &&
            (body.len == 0 || gp__crc32c(0, body) == head->body_crc);
+}
+
+/* The start of a record, and the descriptor that it was read from. */
+static int begin_record(struct gp__spool *base, struct gp__place place, struct gp__buf *record_r,
+                        struct gp__record_head *head_r, int *fd_r)
+{
+    struct gp__log_spool *spool = (struct gp__log_spool *)base;
+    int i = cache(spool, place.segment), error;
+
+    if (i < 0)
+        return i;
+    *fd_r = spool->cached[i].fd;
+    error = read_more(spool->layout.disk, *fd_r, place.offset, FIRST_READ, record_r);
+    if (error)
+        return error;
+    return gp__record_head_read(head_r, spool->cached[i].salt, place.offset,
+                                gp__buf_slice(record_r))
+               ? 0
+               : GP_ENOTFOUND;
 }
 
 int gp__log_read_record(struct gp__spool *base, struct gp__place place, struct gp__buf *record_r,
                         struct gp__record_head *head_r)
 {
-    struct gp__log_spool *spool = (struct gp__log_spool *)base;
-    const struct gp__disk *disk = spool->layout.disk;
-    int i = cache(spool, place.segment), fd, error;
+    const struct gp__disk *disk = ((struct gp__log_spool *)base)->layout.disk;
+    int fd, error = begin_record(base, place, record_r, head_r, &fd);
 
-    if (i < 0)
-        return i;
-    fd = spool->cached[i].fd;
-    error = read_more(disk, fd, place.offset, FIRST_READ, record_r);
-    if (error)
-        return error;
-    if (!gp__record_head_read(head_r, spool->cached[i].salt, place.offset, gp__buf_slice(record_r)))
-        return GP_ENOTFOUND;
-    error = read_more(disk, fd, place.offset,
-                      GP__RECORD_HEAD + (uint64_t)head_r->head_len + head_r->body_len, record_r);
+    if (!error)
+        error = read_more(disk, fd, place.offset,
+                          GP__RECORD_HEAD + (uint64_t)head_r->head_len + head_r->body_len,
+                          record_r);
     if (error)
         return error;
     return is_whole(gp__buf_slice(record_r), head_r) ? 0 : GP_EIO;
@@ -185,6 +202,30 @@ static int map_large(const struct gp__log_spool *spool, struct gp__arena *arena,
 static void free_record(void *arg)
 {
     gp__buf_free(arg);
+}
+
+int gp__log_read_head(struct gp__spool *base, struct gp__place place, struct gp__arena *arena,
+                      struct gp__entry *entry_r)
+{
+    const struct gp__disk *disk = ((struct gp__log_spool *)base)->layout.disk;
+    struct gp__buf *record = GP__ARENA_NEW(arena, struct gp__buf);
+    struct gp__record_head head;
+    int fd, error;
+
+    gp__arena_cleanup(arena, free_record, record);
+    error = begin_record(base, place, record, &head, &fd);
+    if (!error)
+        error = read_more(disk, fd, place.offset, GP__RECORD_HEAD + (uint64_t)head.head_len,
+                          record);
+    if (error)
+        return error;
+    *entry_r = (struct gp__entry){.base_crc = head.body_crc};
+    return head.type == GP__RECORD_ENTRY && head_is_whole(gp__buf_slice(record), &head) &&
+                   gp__entry_read(
+                       entry_r, arena,
+                       gp_slice_sub(gp__buf_slice(record), GP__RECORD_HEAD, head.head_len)) == 0
+               ? 0
+               : GP_EIO;
 }
 
 int gp__log_read(struct gp__spool *base, struct gp__place place, struct gp__arena *arena,

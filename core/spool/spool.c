@@ -115,6 +115,12 @@ int gp__spool_read(struct gp__spool *spool, struct gp__place place, struct gp__a
     return spool->engine->read(spool, place, arena, entry_r);
 }
 
+int gp__spool_read_head(struct gp__spool *spool, struct gp__place place, struct gp__arena *arena,
+                        struct gp__entry *entry_r)
+{
+    return spool->engine->read_head(spool, place, arena, entry_r);
+}
+
 int gp__spool_tail(struct gp__spool *spool, size_t max,
                    void (*found)(void *arg, struct gp__place place, const struct gp__entry *entry),
                    void *arg)

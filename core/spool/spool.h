@@ -98,6 +98,10 @@ void gp__spool_close(struct gp__spool **spool_);
 int gp__spool_read(struct gp__spool *spool, struct gp__place place, struct gp__arena *arena,
                    struct gp__entry *entry_r);
 
+/* The same without the base, which is neither read nor checked: `base` is absent. */
+int gp__spool_read_head(struct gp__spool *spool, struct gp__place place, struct gp__arena *arena,
+                        struct gp__entry *entry_r);
+
 /*
  * Calls found() for each entry that became durable since the last time, in the order of each
  * writer; base is absent. Of writers that are no more everything valid counts. The entry lives

@@ -242,6 +242,15 @@ static int memory_read(struct gp__spool *spool, struct gp__place place, struct g
     return 0;
 }
 
+static int memory_read_head(struct gp__spool *spool, struct gp__place place,
+                            struct gp__arena *arena, struct gp__entry *entry_r)
+{
+    int error = memory_read(spool, place, arena, entry_r);
+
+    entry_r->base = gp_slice(NULL, 0);
+    return error;
+}
+
 static int memory_tail(struct gp__spool *spool, size_t max,
                        void (*found)(void *arg, struct gp__place place,
                                      const struct gp__entry *entry),
@@ -399,6 +408,7 @@ static const struct gp__spool_engine memory_engine = {
     .open = memory_open,
     .close = memory_close,
     .read = memory_read,
+    .read_head = memory_read_head,
     .tail = memory_tail,
     .segments = memory_segments,
     .remove = memory_remove,

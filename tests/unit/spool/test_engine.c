@@ -149,6 +149,15 @@ static int mem_read(struct gp__spool *spool, struct gp__place place, struct gp__
     return gp__entry_read(entry_r, arena, gp__buf_slice(&kept->head));
 }
 
+static int mem_read_head(struct gp__spool *spool, struct gp__place place, struct gp__arena *arena,
+                         struct gp__entry *entry_r)
+{
+    int error = mem_read(spool, place, arena, entry_r);
+
+    entry_r->base = gp_slice(NULL, 0);
+    return error;
+}
+
 static int mem_tail(struct gp__spool *spool, size_t max,
                     void (*found)(void *arg, struct gp__place place, const struct gp__entry *entry),
                     void *arg)
@@ -304,6 +313,7 @@ static const struct gp__spool_engine in_memory = {
     .open = mem_open,
     .close = mem_close,
     .read = mem_read,
+    .read_head = mem_read_head,
     .tail = mem_tail,
     .segments = mem_segments,
     .verify = mem_verify,
@@ -408,6 +418,8 @@ static void entries_part(struct world *world)
     assert_said(world, "01HZX3D8R0ABCDEF 01HZX3D8R0ABCDEF ");
     assert_int_equal(gp__spool_read(spool, world->places[1], arena, &got), 0);
     assert_same_entry(&got, &full);
+    assert_int_equal(gp__spool_read_head(spool, world->places[1], arena, &got), 0);
+    assert_true(gp_slice_eq(got.id, full.id) && !gp_slice_present(got.base));
     world->n = 1;
     gp__spool_rewrite_start(writer, spool, world->places[0], on_done, world);
     gp__sim_settle(world->rt);

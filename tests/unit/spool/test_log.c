@@ -168,6 +168,11 @@ static void assert_read(struct fixture *f, struct gp__spool *spool, struct gp__p
     (void)f;
     assert_int_equal(gp__spool_read(spool, place, arena, &got), 0);
     assert_same_entry(&got, want);
+    assert_int_equal(gp__spool_read_head(spool, place, arena, &got), 0);
+    assert_false(gp_slice_present(got.base));
+    assert_true(gp_slice_eq(got.id, want->id));
+    assert_int_equal(got.base_size, want->base_size);
+    assert_int_equal(got.n_recipients, want->n_recipients);
     gp__arena_free(&arena);
 }
 
@@ -520,6 +525,8 @@ static void test_large_trouble(void **state)
     write_file(path, "y");
     assert_int_equal(truncate(path, sizeof bytes), 0);
     assert_int_equal(gp__spool_read(spool, f->places[0], f->arena, &entry), GP_EIO);
+    assert_int_equal(gp__spool_read_head(spool, f->places[0], f->arena, &entry), 0);
+    assert_true(entry.large && !gp_slice_present(entry.base));
     assert_int_equal(gp__spool_remove_large(spool, GP_S("big")), 0);
     assert_int_equal(gp__spool_remove_large(spool, GP_S("big")), 0);
     assert_int_equal(gp__spool_remove_large(spool, GP_S("../format")), GP_EINVAL);
