@@ -80,3 +80,8 @@ bool gp_password_known(struct gp_slice stored)
 
     return gp__api_slice_ok(stored) && gp__password_kind(stored, &hash) != GP__PASSWORD_UNKNOWN;
 }
+
+uint64_t gp_password_cost(struct gp_slice stored)
+{
+    return gp__api_slice_ok(stored) ? gp__password_cost(stored) : 0;
+}

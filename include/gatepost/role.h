@@ -181,6 +181,10 @@ GP_API int gp_password_verify(struct gp_call *call, struct gp_slice stored,
 /* Whether a hash is of a kind that gp_password_verify() knows. */
 GP_API bool gp_password_known(struct gp_slice stored);
 
+/* About how many microseconds trying a password on it takes, told from its parameters: for choosing
+ * the dearest of several for users that do not exist. 0: of no such kind. */
+GP_API uint64_t gp_password_cost(struct gp_slice stored);
+
 /* ---- state: shared keys and counters with expiry ---- */
 
 /*

@@ -4,8 +4,8 @@
  * parameter, gives the user's secrets; passwords are compared here, hashes computed in the work
  * pool, as auth_file does.
  *
- * For a user that is not there the secret of whoever was found last is tried and never fits: it
- * costs the same.
+ * For a user that is not there the dearest secret that was found so far is tried, or the one that is
+ * configured, and never fits.
  */
 #include "auth_sql.h"
 
@@ -26,13 +26,20 @@ static int lookup(struct gp_call *call, struct auth_sql *self, struct gp_slice u
 
 static void remember(struct auth_sql *self, struct gp_slice secrets)
 {
+    uint64_t cost = gp_password_cost(secrets_password(secrets));
+
+    if (gp_slice_present(self->configured) || cost <= self->decoy_cost)
+        return;
     memcpy(self->decoy, secrets.data, secrets.len);
     self->decoy_len = secrets.len;
+    self->decoy_cost = cost;
 }
 
 /* A copy: somebody else may be found while a hash is computed. */
 static struct gp_slice decoy(struct gp_call *call, const struct auth_sql *self)
 {
+    if (gp_slice_present(self->configured))
+        return self->configured;
     return self->decoy_len ? gp_format(call, "%.*s", (int)self->decoy_len, self->decoy)
                            : gp_slice(NULL, 0);
 }
@@ -107,6 +114,10 @@ static int create(struct gp_call *call, void *self_)
         gp_log(call, GP_LOG_ERROR, "query: longer than %zu bytes", QUERY_MAX - 1);
         return GP_EINVAL;
     }
+    if (gp_slice_present(self->configured) && !secrets_known(self->configured)) {
+        gp_log(call, GP_LOG_ERROR, "decoy: not secrets as a user has them");
+        return GP_EINVAL;
+    }
     return self->sqlite.len ? sqlite_check(call, self) : pg_check(call, self);
 }
 
@@ -139,6 +150,9 @@ GP_OPTIONS(
                      "Gives the secrets of the user $1.", .flags = GP_OPTION_NOT_EMPTY),
     GP_OPTION_ENUM("scram", struct auth_sql, scram, scram_names, "none",
                    "SCRAM mechanisms for which every user has a secret."),
+    GP_OPTION_SECRET("decoy", struct auth_sql, configured, GP_OPTIONAL,
+                     "Secrets that are tried for users who are not there; without it the dearest "
+                     "that were found."),
     GP_OPTION_INTEGER("keep", struct auth_sql, keep, "4", 0, 100,
                       "How many idle connections to PostgreSQL are kept, each for a minute "
                       "or two."));

@@ -11,13 +11,14 @@
 #define USER_MAX ((size_t)255)
 
 struct auth_sql {
-    struct gp_slice sqlite, postgresql, query;
+    struct gp_slice sqlite, postgresql, query, configured;
     int scram;
     int64_t keep;
 
     struct idle idle;        /* connections to PostgreSQL */
-    char decoy[SECRETS_MAX]; /* secrets of the user that was found last; empty: none was yet */
+    char decoy[SECRETS_MAX]; /* the dearest secrets that were found; empty: none were yet */
     size_t decoy_len;
+    uint64_t decoy_cost;
 };
 
 /*

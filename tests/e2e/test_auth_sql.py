@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plugin `auth_sql` with SQLite, and with Debian's PostgreSQL, a private instance on a UNIX socket."""
 
+import base64
 import os
 import pathlib
 import pwd
@@ -44,6 +45,35 @@ class Sqlite(logins.Case):
         self.assert_logins(server, "anna", "se cret")
         with harness.Client(server.address) as client:
             self.assertIn("AUTH SCRAM-SHA-256 PLAIN", client.hello().text)
+
+    def iterations(self, client, name):
+        """What SCRAM says of a user before it knows whether there is one."""
+        first = base64.b64encode(f"n,,n={name},r=fixed".encode()).decode()
+        challenge = client.command(f"AUTH SCRAM-SHA-256 {first}", 334).text
+        client.command("*", 501)
+        return int(base64.b64decode(challenge).split(b",i=")[1])
+
+    def test_decoy(self):
+        """Who is not there costs what the dearest who was found does, or what is configured."""
+        path = self.database()
+        key = base64.b64encode(bytes(32)).decode()
+        secret = f"SCRAM-SHA-256$%d:MDEyMzQ1Njc4OWFiY2RlZg==${key}:{key}"
+        with sqlite3.connect(path) as db:
+            db.executemany("INSERT INTO users VALUES (?, ?)",
+                           [(f"u{count}", secret % count) for count in (5000, 20000, 7000)])
+        db.close()
+        server = self.start(f"sql: {{sqlite: {path}, scram: sha-256}}")
+        with harness.Client(server.address) as client:
+            client.hello()
+            for count, dearest in ((5000, 5000), (20000, 20000), (7000, 20000)):
+                self.assertEqual(self.iterations(client, f"u{count}"), count)
+                self.assertEqual(self.iterations(client, "nobody"), dearest)
+        server = self.start(f"sql: {{sqlite: {path}, scram: sha-256, decoy: '{secret % 30000}'}}")
+        with harness.Client(server.address) as client:
+            client.hello()
+            self.assertEqual(self.iterations(client, "nobody"), 30000)
+            self.assertEqual(self.iterations(client, "u5000"), 5000)
+            self.assertEqual(self.iterations(client, "nobody"), 30000)
 
     def test_the_file_changes(self):
         path = self.database()

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/password.h"
 #include "core/runtime/crypto.h"
 
 #define SCRAM                                                                                      \
@@ -41,6 +42,41 @@ static void test_verify(void **state)
         if (verify(rows[i].stored, "wrong") != 0)
             fail_msg("row %zu: not wrong", i);
     }
+}
+
+/* From the cheapest to the dearest, as measured. */
+static void test_cost(void **state)
+{
+    static const char *const rows[] = {
+        "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0$x",
+        "$6$rounds=1000$salt$x",
+        "$y$j75$4Zh8fq1cXn3Gz0cXn3Gz0.$x",
+        "{SHA512-CRYPT}$6$salt$x", /* 5,000 */
+        SCRAM,
+        "$7$C6..../....salt$x",
+        "{BLF-CRYPT}$2b$10$abcdefghijklmnopqrstuu",
+        "SCRAM-SHA-1$100000:c2FsdA==$a:b",
+        "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0$x",
+        "$2y$12$abcdefghijklmnopqrstuu",
+    };
+    static const char *const none[] = {
+        "", "secret", "$1$md5$abc", "$argon2id$v=19$", "SCRAM-SHA-256", "$2b$99$x", "$2b$"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t cost = gp__password_cost(gp_slice_of(rows[i]));
+        uint64_t before = i ? gp__password_cost(gp_slice_of(rows[i - 1])) : 0;
+
+        if (cost <= before)
+            fail_msg("%s: %llu, after %llu", rows[i], (unsigned long long)cost,
+                     (unsigned long long)before);
+    }
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        assert_in_range(gp__password_cost(gp_slice_of(none[i])), 0, 60);
+    assert_true(gp__password_cost(GP_S("$y$j9T$salt$x")) >
+                gp__password_cost(GP_S("$y$j8T$salt$x")));
+    assert_in_range(gp__password_cost(GP_S("$y")), 0, 0);
+    assert_in_range(gp__password_cost(GP_S("$y$")), 0, UINT32_MAX);
 }
 
 static void test_no_hash(void **state)
@@ -122,7 +158,7 @@ static void test_digests(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verify),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verify), cmocka_unit_test(test_cost),
                                        cmocka_unit_test(test_no_hash), cmocka_unit_test(test_make),
                                        cmocka_unit_test(test_digests)};
     int result = cmocka_run_group_tests(tests, NULL, NULL);
