@@ -32,6 +32,10 @@ struct gp__binder {
     int (*target)(void *arg, const struct gp__node *node, struct gp_slice name);
     /* The same for a bucket. */
     int (*bucket)(void *arg, const struct gp__node *node, struct gp_slice name);
+    /* A note that an instance must be there to set; told at the end. NULL: any will do. */
+    void (*note)(void *arg, const struct gp__node *node, struct gp_slice name);
+    /* Whether the values of a table in place name buckets that are there (GP_OPTION_QUARANTINE). */
+    int (*actions)(void *arg, struct gp_table *table);
     void *arg;
 
     struct gp__regex_context *regex; /* made when needed */
@@ -58,6 +62,9 @@ struct gp__schema_rows {
 int gp__bind(struct gp__binder *binder, const struct gp__node *map, const struct gp__node *at,
              struct gp_slice what, const struct gp__schema_rows *rows, void *out,
              const struct gp__node **shown_r);
+
+/* The bucket of "quarantine NAME", if the text says it: 0, or -1 after a diagnostic. */
+int gp__bind_action(struct gp__binder *binder, const struct gp__node *node, struct gp_slice text);
 
 /* The nth row, zero where the table knows less than we do; false at the end. */
 bool gp__option_row(const struct gp_option *rows, size_t stride, size_t n, struct gp_option *row_r);

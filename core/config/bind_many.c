@@ -83,7 +83,9 @@ static int bind_key(const struct gp__bind_for *for_, const struct gp__node *key,
         return 0;
     if (!binder->table)
         return gp__bind_bad(for_, key, "tables cannot be used here");
-    return binder->table(binder->arg, key, key->text, &map->tables[map->count - 1]);
+    if (binder->table(binder->arg, key, key->text, &map->tables[map->count - 1]) < 0)
+        return -1;
+    return gp__bind_actions(for_, map->tables[map->count - 1]);
 }
 
 int gp__bind_map(const struct gp__bind_for *for_, const struct gp__node *node, void *place,

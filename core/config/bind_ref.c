@@ -38,7 +38,28 @@ int gp__bind_table(const struct gp__bind_for *for_, const struct gp__node *node,
 
     if (!binder->table)
         return gp__bind_bad(for_, node, "tables cannot be used here");
-    return binder->table(binder->arg, node, ref, place);
+    if (binder->table(binder->arg, node, ref, place) < 0)
+        return -1;
+    return gp__bind_actions(for_, *(struct gp_table **)place);
+}
+
+int gp__bind_actions(const struct gp__bind_for *for_, struct gp_table *table)
+{
+    struct gp__binder *binder = for_->binder;
+
+    if (!(for_->row->flags & GP_OPTION_QUARANTINE) || !binder->actions)
+        return 0;
+    return binder->actions(binder->arg, table);
+}
+
+int gp__bind_action(struct gp__binder *binder, const struct gp__node *node, struct gp_slice text)
+{
+    struct gp_slice rest = gp_slice_trim(text), word = gp_slice_split(&rest, ' ');
+
+    rest = gp_slice_trim(rest);
+    if (!gp_slice_caseeq(word, GP_S("quarantine")) || rest.len == 0 || !binder->bucket)
+        return 0;
+    return binder->bucket(binder->arg, node, rest);
 }
 
 int gp__bind_target(const struct gp__bind_for *for_, const struct gp__node *node, void *place)

@@ -26,6 +26,10 @@ int gp__bind_string(const struct gp__bind_for *for_, const struct gp__node *node
                             "cannot stand in a reply: no control characters, at most 400 bytes a "
                             "line, and \\r\\n between lines");
     *value = node->text;
+    if ((for_->row->flags & GP_OPTION_NOTE) && for_->binder->note)
+        for_->binder->note(for_->binder->arg, node, node->text);
+    if (for_->row->flags & GP_OPTION_QUARANTINE)
+        return gp__bind_action(for_->binder, node, node->text);
     return 0;
 }
 

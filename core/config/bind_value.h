@@ -37,6 +37,9 @@ int gp__bind_any(const struct gp__bind_for *for_, enum gp_type type, const struc
 /* Bytes that a value of the type takes; 0 for a type that we do not know. */
 size_t gp__bind_size_of(enum gp_type type, const struct gp_option *row);
 
+/* What the values of a table in place say, if the row has GP_OPTION_QUARANTINE. */
+int gp__bind_actions(const struct gp__bind_for *for_, struct gp_table *table);
+
 /* Reports that the row's value must be `expected`; always -1. */
 int gp__bind_wrong(const struct gp__bind_for *for_, const struct gp__node *node,
                    const char *expected);

@@ -27,6 +27,8 @@ struct gp__load {
     struct gp__use **instance_list;
     size_t instance_cap;
     struct gp__queue_settings *queue_list;
+    const struct gp__node **notes; /* options that name one, for later checks */
+    size_t n_notes, notes_cap;
 };
 
 /* Every condition is made with the place where it stands, for later checks. */
@@ -92,6 +94,10 @@ const struct gp__queue_settings *gp__load_queue_ref(struct gp__load *load,
 
 /* As gp__binder.bucket; arg is the load. */
 int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice name);
+
+/* What a binder calls for a note, and for what a table in place has as values. */
+void gp__load_note_ref(void *arg, const struct gp__node *node, struct gp_slice name);
+int gp__load_table_actions(void *arg, struct gp_table *table);
 
 /* ---- settings_state.c ---- */
 

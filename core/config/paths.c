@@ -7,7 +7,8 @@
 #define DEPTH_MAX 8
 
 struct walk {
-    size_t stride; /* of the plugin's rows, of which it may know less than we do */
+    size_t stride;  /* of the plugin's rows, of which it may know less than we do */
+    unsigned flags; /* only rows that have them */
     void (*found)(void *arg, struct gp_slice path);
     void *arg;
 };
@@ -21,7 +22,7 @@ static void visit(const struct walk *walk, const struct gp_option *row, enum gp_
     if (type == GP_TYPE_PATH) {
         struct gp_slice path = *(const struct gp_slice *)(const void *)value;
 
-        if (path.len)
+        if (path.len && (row->flags & walk->flags) == walk->flags)
             walk->found(walk->arg, path);
     } else if (type == GP_TYPE_OBJECT && depth < DEPTH_MAX) {
         visit_rows(walk, row->rows, value, depth + 1);
@@ -70,27 +71,46 @@ static void visit_plugin(struct walk *walk, const struct gp_plugin *plugin, cons
     visit_rows(walk, plugin->options, options, 0);
 }
 
+static void visit_own(const struct walk *walk, const struct gp__settings *settings)
+{
+    const struct gp_slice paths[] = {settings->spool.path, settings->hold_path,
+                                     settings->memory.spill_to};
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (paths[i].len)
+            walk->found(walk->arg, paths[i]);
+}
+
+static void visit_targets(struct walk *walk, const struct gp__settings *settings)
+{
+    for (size_t i = 0; i < settings->n_targets; i++)
+        visit_plugin(walk, settings->targets[i]->service.plugin,
+                     settings->targets[i]->service.options);
+}
+
 void gp__settings_paths(const struct gp__settings *settings,
                         void (*found)(void *arg, struct gp_slice path), void *arg)
 {
     struct walk walk = {.found = found, .arg = arg};
 
-    if (settings->spool.path.len)
-        found(arg, settings->spool.path);
-    if (settings->hold_path.len)
-        found(arg, settings->hold_path);
+    visit_own(&walk, settings);
     if (settings->dns.root_key.len)
         found(arg, settings->dns.root_key);
-    if (settings->memory.spill_to.len)
-        found(arg, settings->memory.spill_to);
     if (settings->state)
         visit_plugin(&walk, settings->state->plugin, settings->state->options);
     for (size_t i = 0; i < settings->n_tables; i++)
         visit_plugin(&walk, settings->tables[i]->service.plugin,
                      settings->tables[i]->service.options);
-    for (size_t i = 0; i < settings->n_targets; i++)
-        visit_plugin(&walk, settings->targets[i]->service.plugin,
-                     settings->targets[i]->service.options);
+    visit_targets(&walk, settings);
     for (size_t i = 0; i < settings->n_instances; i++)
         visit_plugin(&walk, settings->instances[i]->plugin, settings->instances[i]->options);
+}
+
+void gp__settings_stores(const struct gp__settings *settings,
+                         void (*found)(void *arg, struct gp_slice path), void *arg)
+{
+    struct walk walk = {.flags = GP_OPTION_STORE, .found = found, .arg = arg};
+
+    visit_own(&walk, settings);
+    visit_targets(&walk, settings);
 }

@@ -11,4 +11,8 @@
 void gp__settings_paths(const struct gp__settings *settings,
                         void (*found)(void *arg, struct gp_slice path), void *arg);
 
+/* The same with those below which mail is kept: of the core, and of targets (GP_OPTION_STORE). */
+void gp__settings_stores(const struct gp__settings *settings,
+                         void (*found)(void *arg, struct gp_slice path), void *arg);
+
 #endif

@@ -142,9 +142,10 @@ static const struct gp_option overload_rows[] = {
     GP_OPTION_SIZE("memory", struct gp__shed_settings, memory, "0", 0, 1ll << 40,
                    "Memory of a worker from which on it takes nothing new: 421, and 452 4.3.1 at "
                    "MAIL. 0: never."),
-    GP_OPTION_SIZE("keep_free", struct gp__shed_settings, keep_free, "64MiB", 0, 1ll << 50,
-                   "What stays free in `memory.spill_to`, `spool.path` and `hold.path`: with less "
-                   "nothing new is taken. 0: does not matter."),
+    GP_OPTION_SIZE(
+        "keep_free", struct gp__shed_settings, keep_free, "64MiB", 0, 1ll << 50,
+        "What stays free in `memory.spill_to`, `spool.path`, `hold.path` and the directories of targets: with less "
+        "nothing new is taken. 0: does not matter."),
     GP_OPTIONS_END,
 };
 
@@ -460,6 +461,8 @@ struct gp__settings *gp__settings_load(const char *path, const struct gp__config
                    .table = gp__load_table_ref,
                    .target = gp__load_target_ref,
                    .bucket = gp__load_bucket_ref,
+                   .note = gp__load_note_ref,
+                   .actions = gp__load_table_actions,
                    .arg = &load},
     };
     size_t errors = gp__diag_count(diag, GP__ERROR);

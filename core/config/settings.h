@@ -75,6 +75,7 @@ struct gp__service {
 struct gp__table_settings {
     struct gp__service service; /* plugin is NULL when the table is written in place */
     struct gp_table handle;     /* name and entries are set */
+    bool actions_checked;
 };
 
 struct gp__target_settings {

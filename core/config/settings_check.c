@@ -54,26 +54,34 @@ static bool has_setter(const struct gp__load *load, struct gp_slice note)
     return false;
 }
 
-static void check_note(struct gp__load *load, const struct gp__when *when)
+static void check_note(struct gp__load *load, const struct gp__node *at, struct gp_slice note)
 {
-    const struct gp__node *at = ((const struct gp__when_at *)(const void *)when)->at;
-    struct gp_slice setter = gp_slice_sub(when->note, 0, gp_slice_rfind(when->note, '.'));
+    struct gp_slice setter = gp_slice_sub(note, 0, gp_slice_rfind(note, '.'));
     struct gp__suggest suggest = {.word = setter};
 
-    if (has_setter(load, when->note))
+    if (has_setter(load, note))
         return;
     for (size_t i = 0; i < load->ids.count; i++)
         gp__suggest_try(&suggest, load->ids.entries[i].key);
     gp__diag_unknown(load->diag, at, &suggest,
                      "no instance \"" GP_FMT "\" is there to set the note \"" GP_FMT "\"",
-                     GP_ARG(setter), GP_ARG(when->note));
+                     GP_ARG(setter), GP_ARG(note));
+}
+
+void gp__load_note_ref(void *arg, const struct gp__node *node, struct gp_slice name)
+{
+    struct gp__load *load = arg;
+
+    (void)name; /* is the text of the node */
+    GP__ARENA_GROW(load->arena, load->notes, load->notes_cap, load->n_notes + 1);
+    load->notes[load->n_notes++] = node;
 }
 
 /* Conditions are as deep as their nodes: GP__NODE_DEPTH_MAX. */
 static void check_notes(struct gp__load *load, const struct gp__when *when)
 {
     if (when && when->kind == GP__WHEN_FACT && when->fact == GP__FACT_NOTE)
-        check_note(load, when);
+        check_note(load, ((const struct gp__when_at *)(const void *)when)->at, when->note);
     for (size_t i = 0; when && i < when->count; i++)
         check_notes(load, when->children[i]);
 }
@@ -331,6 +339,8 @@ void gp__load_check(struct gp__load *load)
     check_queues(load);
     for (size_t i = 0; i < settings->n_instances; i++)
         check_notes(load, settings->instances[i]->when);
+    for (size_t i = 0; i < load->n_notes; i++)
+        check_note(load, load->notes[i], load->notes[i]->text);
     check_addresses(load);
     check_lmtp_port(load);
     check_tls(load);

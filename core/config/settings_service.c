@@ -396,6 +396,35 @@ int gp__load_table_ref(void *arg, const struct gp__node *node, struct gp_slice r
     return load_table(load, table, node, &shown);
 }
 
+/* An entry of a list in place: "key" or {key: value}. */
+static const struct gp__node *value_of_entry(const struct gp__node *item)
+{
+    bool pair = item->kind == GP__NODE_MAPPING && item->count == 1;
+
+    return pair && item->pairs[0].value->kind == GP__NODE_SCALAR ? item->pairs[0].value : NULL;
+}
+
+int gp__load_table_actions(void *arg, struct gp_table *handle)
+{
+    struct gp__load *load = arg;
+    struct gp__table_settings *table =
+        (struct gp__table_settings *)(void *)((char *)handle -
+                                              offsetof(struct gp__table_settings, handle));
+    const struct gp__node *list = table->service.node;
+    int result = 0;
+
+    if (table->actions_checked || !list || list->kind != GP__NODE_SEQUENCE)
+        return 0;
+    table->actions_checked = true;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct gp__node *value = value_of_entry(list->items[i]);
+
+        if (value && gp__bind_action(&load->binder, value, value->text) < 0)
+            result = -1;
+    }
+    return result;
+}
+
 static void add_table(struct gp__load *load, const struct gp__pair *pair)
 {
     struct table_entry *entry = GP__ARENA_NEW(load->arena, struct table_entry);

@@ -7,7 +7,9 @@
 #define STRIDE_1_0 (offsetof(struct gp_option, key) + sizeof(enum gp_type))
 #define NAME_MAX_BYTES 64
 #define NAMES_MAX 256
-#define FLAGS_ALL (GP_OPTION_HIDDEN | GP_OPTION_NOT_EMPTY | GP_OPTION_REPLY)
+#define FLAGS_ALL                                                                                  \
+    (GP_OPTION_HIDDEN | GP_OPTION_NOT_EMPTY | GP_OPTION_REPLY | GP_OPTION_NOTE |                   \
+     GP_OPTION_QUARANTINE | GP_OPTION_STORE)
 
 /* What a member of each type is. OBJECT has the size its row says. */
 static const struct {

@@ -89,6 +89,7 @@ void gp__client_reset(struct gp__client *client, const struct gp__smtp_event *ev
 /* The tasks of AUTH (client_auth.c): what an exchange needs to know, and its two ends. */
 void gp__client_auth(struct gp__client *client);
 void gp__client_login(struct gp__client *client);
+void gp__client_xlogin(struct gp__client *client);
 void gp__client_auth_failed(struct gp__client *client);
 
 /* The tasks of the data (client_data.c) and its end (client_message.c). */

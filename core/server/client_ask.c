@@ -71,6 +71,7 @@ static enum gp_hook_point point_of(enum gp__smtp_ask ask)
     case GP__ASK_AUTH:
     case GP__ASK_LOGIN:
     case GP__ASK_AUTH_FAILED:
+    case GP__ASK_XLOGIN:
         return GP_HOOK_AUTH;
     case GP__ASK_COMMAND:
     case GP__ASK_VRFY:
@@ -207,6 +208,7 @@ static uint64_t budget_of(const struct gp__policy_settings *settings, enum gp__s
     case GP__ASK_LOGIN:
     case GP__ASK_AUTH_FAILED:
     case GP__ASK_XCLIENT:
+    case GP__ASK_XLOGIN:
     case GP__ASK_COUNT:
         break;
     }
@@ -255,6 +257,9 @@ void gp__client_ask(struct gp__client *client, const struct gp__smtp_event *even
         return;
     case GP__ASK_LOGIN:
         start(client, gp__client_login);
+        return;
+    case GP__ASK_XLOGIN:
+        start(client, gp__client_xlogin);
         return;
     case GP__ASK_AUTH_FAILED:
         start(client, gp__client_auth_failed);

@@ -14,16 +14,21 @@ static uint64_t now(const struct gp__client *client)
     return client->runtime->ops->now_ms(client->runtime);
 }
 
+static void log_named(struct gp__client *client, enum gp_log_level level, struct gp_slice mechanism,
+                      struct gp_slice user, const char *result)
+{
+    gp__log(client->runtime->log, level, "auth.login",
+            GP__F_S("session", gp__session_id(client->session)),
+            GP__F_S("listener", client->entrance->name),
+            GP__F_C("client", client->session->client_ip_text), GP__F_S("mechanism", mechanism),
+            GP__F_S("user", user), GP__F_C("result", result), GP__F_S("backend", client->auth_by));
+}
+
 static void log_login(struct gp__client *client, enum gp_log_level level, const char *result)
 {
     const struct gp__sasl *sasl = client->ask.sasl;
 
-    gp__log(client->runtime->log, level, "auth.login",
-            GP__F_S("session", gp__session_id(client->session)),
-            GP__F_S("listener", client->entrance->name),
-            GP__F_C("client", client->session->client_ip_text),
-            GP__F_S("mechanism", sasl->mechanism->name), GP__F_S("user", sasl->user),
-            GP__F_C("result", result), GP__F_S("backend", client->auth_by));
+    log_named(client, level, sasl->mechanism->name, sasl->user, result);
 }
 
 /* ---- locks ---- */
@@ -90,6 +95,20 @@ void gp__client_login(struct gp__client *client)
     log_login(client, GP_LOG_INFO, "accepted");
     gp__auth_guard_succeeded(&client->server->auth_guard, client->entrance->auth_guard,
                              client->session, client->ask.sasl->user, now(client));
+}
+
+/* The peer vouches for the password, not for what our hooks have against the login. */
+void gp__client_xlogin(struct gp__client *client)
+{
+    const struct gp_session *session = client->session;
+    struct gp__run run = gp__client_run_of(client, GP_HOOK_AUTH);
+
+    client->auth_by = gp_slice(NULL, 0);
+    gp__run_chain(&run);
+    log_named(client, run.stop ? GP_LOG_NOTICE : GP_LOG_INFO, session->auth_mechanism,
+              session->auth_user, run.stop ? "refused" : "accepted");
+    if (run.stop)
+        gp__client_refuse_by(client, run.stop);
 }
 
 static void wait_ms(struct gp__client *client, uint64_t ms)

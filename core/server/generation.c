@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/config/paths.h"
 #include "core/server/generation.h"
 
 #include "core/base/alloc.h"
@@ -316,10 +317,23 @@ static struct gp__policy_settings policy_of(const struct gp__generation *generat
     };
 }
 
+static void add_store(void *arg, struct gp_slice path)
+{
+    struct gp__generation *generation = arg;
+
+    for (size_t i = 0; i < generation->n_stores; i++)
+        if (gp_slice_eq(generation->stores[i], path))
+            return;
+    GP__ARENA_GROW(generation->arena, generation->stores, generation->stores_cap,
+                   generation->n_stores + 1);
+    generation->stores[generation->n_stores++] = path;
+}
+
 static void make_entrances(struct gp__generation *generation)
 {
     const struct gp__settings *settings = generation->settings;
 
+    gp__settings_stores(settings, add_store, generation);
     generation->entrances = GP__ARENA_ARRAY(generation->arena, struct gp__entrance,
                                             settings->n_listeners);
     for (size_t i = 0; i < settings->n_listeners; i++) {
@@ -346,8 +360,8 @@ static void make_entrances(struct gp__generation *generation)
             .rate_per_client = listener->rate_per_client,
             .overload = {.memory = settings->overload.memory,
                          .keep_free = settings->overload.keep_free,
-                         .paths = {settings->memory.spill_to, settings->hold_path,
-                                   settings->spool.path}},
+                         .paths = generation->stores,
+                         .n_paths = generation->n_stores},
             .hold_path = settings->hold_path,
             .spill_path = settings->memory.spill_to,
             .spill_at = settings->memory.message,

@@ -34,6 +34,8 @@ struct gp__generation {
     struct gp__tls_context **tls;   /* as settings->listeners; NULL: off */
     struct gp__entrance *entrances; /* the same */
     struct gp__ticks *ticks;        /* NULL until started */
+    struct gp_slice *stores;        /* directories for mail, each once */
+    size_t n_stores, stores_cap;
 };
 
 /*

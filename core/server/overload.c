@@ -15,9 +15,8 @@ static const struct gp__reply *look(struct gp__runtime *rt,
 {
     if (settings->memory && rt->ops->memory(rt) >= settings->memory)
         return &short_of_memory;
-    for (size_t i = 0; settings->keep_free && i < GP__OVERLOAD_PATHS; i++)
-        if (gp_slice_present(settings->paths[i]) &&
-            rt->ops->space(rt, settings->paths[i]) < settings->keep_free)
+    for (size_t i = 0; settings->keep_free && i < settings->n_paths; i++)
+        if (rt->ops->space(rt, settings->paths[i]) < settings->keep_free)
             return &short_of_space;
     return NULL;
 }

@@ -10,12 +10,11 @@
 #include "core/hook/runtime.h"
 #include "core/smtp/reply.h"
 
-#define GP__OVERLOAD_PATHS 3
-
 struct gp__overload_settings {
     uint64_t memory;    /* of the process, from which on it is short; 0: never */
     uint64_t keep_free; /* bytes in each of the directories; 0: does not matter */
-    struct gp_slice paths[GP__OVERLOAD_PATHS]; /* absent: none */
+    const struct gp_slice *paths;
+    size_t n_paths;
 };
 
 /* Zeroed at first. */

@@ -8,8 +8,6 @@
 
 static const struct gp__reply not_allowed = GP__REPLY_INIT(
     550, 5, 7, 0, "XCLIENT is not allowed from your address");
-static const struct gp__reply in_transaction = GP__REPLY_INIT(503, 5, 5, 1,
-                                                              "A transaction is open: RSET");
 static const struct gp__reply bad_address = GP__REPLY_INIT(
     501, 5, 5, 4, "ADDR and DESTADDR are 192.0.2.1 or IPV6:2001:db8::1");
 static const struct gp__reply bad_port = GP__REPLY_INIT(501, 5, 5, 4,
@@ -78,28 +76,16 @@ static const struct gp__reply *judge(const struct gp__attributes *attributes)
 
 void gp__xclient_check(struct gp__smtp *smtp, struct gp_slice argument)
 {
-    const struct gp__reply *refusal = NULL;
-    struct gp__command *command;
+    const struct gp__attributes *attributes = gp__attributes_check(
+        smtp, argument, GP__XCLIENT_ATTRIBUTES, smtp->session->may_xclient ? NULL : &not_allowed);
+    const struct gp__reply *refusal = attributes ? judge(attributes) : NULL;
 
-    if (!smtp->session->may_xclient)
-        refusal = &not_allowed;
-    else if (smtp->session->transaction)
-        refusal = &in_transaction;
     if (refusal) {
+        gp__smtp_command_done(smtp);
         gp__smtp_refuse(smtp, refusal);
-        return;
-    }
-    command = gp__smtp_command(smtp);
-    refusal = gp__attributes_read(smtp->scratch, argument, GP__XCLIENT_ATTRIBUTES,
-                                  &command->attributes);
-    if (!refusal)
-        refusal = judge(&command->attributes);
-    if (!refusal) {
+    } else if (attributes) {
         gp__smtp_ask(smtp, GP__ASK_XCLIENT);
-        return;
     }
-    gp__smtp_refuse(smtp, refusal);
-    gp__smtp_command_done(smtp);
 }
 
 static bool said(const struct gp__attributes *attributes, enum gp__attribute which)

@@ -7,8 +7,6 @@
 
 static const struct gp__reply not_allowed = GP__REPLY_INIT(
     550, 5, 7, 0, "XFORWARD is not allowed from your address");
-static const struct gp__reply in_transaction = GP__REPLY_INIT(503, 5, 5, 1,
-                                                              "A transaction is open: RSET");
 static const struct gp__reply ok = GP__REPLY_INIT(250, 2, 0, 0, "Ok");
 
 void gp__forwarded_free(struct gp__forwarded **forwarded_)
@@ -44,22 +42,12 @@ static void merge(struct gp__forwarded *forwarded, const struct gp__attributes *
 
 void gp__xforward_check(struct gp__smtp *smtp, struct gp_slice argument)
 {
-    const struct gp__reply *refusal = NULL;
-    struct gp__command *command;
+    const struct gp__attributes *attributes = gp__attributes_check(
+        smtp, argument, GP__XFORWARD_ATTRIBUTES, smtp->session->may_xforward ? NULL : &not_allowed);
 
-    if (!smtp->session->may_xforward)
-        refusal = &not_allowed;
-    else if (smtp->session->transaction)
-        refusal = &in_transaction;
-    if (refusal) {
-        gp__smtp_refuse(smtp, refusal);
+    if (!attributes)
         return;
-    }
-    command = gp__smtp_command(smtp);
-    refusal = gp__attributes_read(smtp->scratch, argument, GP__XFORWARD_ATTRIBUTES,
-                                  &command->attributes);
-    if (!refusal)
-        merge(forwarded_of(smtp->session), &command->attributes);
+    merge(forwarded_of(smtp->session), attributes);
     gp__smtp_command_done(smtp);
-    gp__smtp_refuse(smtp, refusal ? refusal : &ok);
+    gp__smtp_reply(smtp, &ok);
 }

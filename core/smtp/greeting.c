@@ -33,26 +33,47 @@ static void welcome(struct gp__smtp *smtp, const struct gp__reply *reply)
         smtp->state = GP__STATE_COMMAND;
 }
 
+/* A login that XCLIENT tells of is a login: the host judges it as one of AUTH, when it knows all that
+ * there is to know before the greeting. */
+static void admit(struct gp__smtp *smtp)
+{
+    if (smtp->session->xclient && gp_slice_present(smtp->session->auth_user))
+        gp__smtp_ask(smtp, GP__ASK_XLOGIN);
+    else
+        welcome(smtp, &smtp->command->welcome);
+}
+
 /* With TLS from the start (RFC 8314) there is one more question before the greeting. */
 void gp__connect_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
-    struct gp__command *command;
+    struct gp__command *command = gp__smtp_command(smtp);
 
-    if (!gp__smtp_encrypted(smtp)) {
-        welcome(smtp, reply);
-        return;
-    }
-    command = gp__smtp_command(smtp);
     command->welcome = *reply;
     command->welcome.text = gp__arena_dup(smtp->scratch, reply->text);
-    gp__smtp_ask(smtp, GP__ASK_TLS);
+    if (gp__smtp_encrypted(smtp))
+        gp__smtp_ask(smtp, GP__ASK_TLS);
+    else
+        admit(smtp);
 }
 
 void gp__tls_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
 {
     (void)reply;
     if (smtp->state == GP__STATE_GREETING)
-        welcome(smtp, &smtp->command->welcome);
+        admit(smtp);
+}
+
+void gp__xlogin_proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
+{
+    (void)reply;
+    welcome(smtp, &smtp->command->welcome);
+}
+
+/* Nobody has logged in, and who says so is not to be greeted as if. */
+void gp__xlogin_refused(struct gp__smtp *smtp, const struct gp__reply *reply)
+{
+    smtp->session->auth_user = smtp->session->auth_mechanism = gp_slice(NULL, 0);
+    gp__connect_refused(smtp, reply);
 }
 
 /* After STARTTLS it is the client's turn: what it gets stands for the answer to its EHLO. */

@@ -526,6 +526,7 @@ static void proceed(struct gp__smtp *smtp, const struct gp__reply *reply)
     case GP__ASK_LOGIN:
     case GP__ASK_AUTH_FAILED:
     case GP__ASK_XCLIENT:
+    case GP__ASK_XLOGIN:
     case GP__ASK_COUNT:
         break;
     }

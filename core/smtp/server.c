@@ -317,6 +317,7 @@ static const struct {
     [GP__ASK_STARTTLS] = {'2', GP__REPLY_INIT(220, 2, 0, 0, "Ready to start TLS"),
                           gp__starttls_proceed, gp__smtp_refuse},
     [GP__ASK_XCLIENT] = {'2', {0}, gp__xclient_proceed, gp__smtp_refuse},
+    [GP__ASK_XLOGIN] = {'2', {0}, gp__xlogin_proceed, gp__xlogin_refused},
     [GP__ASK_TLS] = {'2', {0}, gp__tls_proceed, gp__tls_refused},
     [GP__ASK_AUTH] = {'2', {0}, NULL, gp__auth_refused},
     [GP__ASK_LOGIN] = {'2', GP__REPLY_INIT(235, 2, 7, 0, "Authentication successful"),

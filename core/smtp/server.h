@@ -111,6 +111,7 @@ enum gp__smtp_ask {
     GP__ASK_LOGIN,       /* the client has proved who it is: session->auth_user, may be refused */
     GP__ASK_AUTH_FAILED, /* it has not; the reply is the engine's unless one is given */
     GP__ASK_XCLIENT,     /* the session begins anew: time for gp__smtp_renew() */
+    GP__ASK_XLOGIN,      /* XCLIENT said who has logged in: as LOGIN, before the greeting */
     GP__ASK_COUNT
 };
 

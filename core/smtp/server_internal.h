@@ -177,6 +177,13 @@ void gp__receive_end(struct gp__smtp *smtp);
 /* Refuses a message that began: a reply for each recipient with LMTP if it is the final one. */
 void gp__receive_refuse(struct gp__smtp *smtp, const struct gp__reply *reply, bool final);
 
+/* ---- cmd_attributes.c ---- */
+
+/* Reads the attributes of XCLIENT or XFORWARD into the command's memory; NULL: it was refused.
+ * `forbidden` is the reply to those who may not say it, NULL for who may. */
+const struct gp__attributes *gp__attributes_check(struct gp__smtp *smtp, struct gp_slice argument,
+                                                  unsigned set, const struct gp__reply *forbidden);
+
 /* ---- cmd_*.c: checks, called with the argument of the verb ---- */
 
 void gp__helo_check(struct gp__smtp *smtp, struct gp_slice argument);
@@ -213,6 +220,7 @@ gp__answer_fn gp__unknown_proceed;
 gp__answer_fn gp__xclient_proceed;
 gp__answer_fn gp__starttls_proceed;
 gp__answer_fn gp__tls_proceed, gp__tls_refused;
+gp__answer_fn gp__xlogin_proceed, gp__xlogin_refused;
 gp__answer_fn gp__auth_refused, gp__auth_failed_proceed;
 gp__answer_fn gp__login_proceed;
 /* Whether a reply may answer one recipient of a message (LMTP). */

@@ -58,8 +58,15 @@ struct gp_rate {
 enum gp_option_flags {
     GP_OPTION_HIDDEN = 1 << 0,    /* not in the documentation */
     GP_OPTION_NOT_EMPTY = 1 << 1, /* an empty string, list or map is an error */
-    GP_OPTION_REPLY = 1 << 2 /* a string that replies are made of: what cannot stand in one is an
-                                     error (see gp_reject()) */
+    GP_OPTION_REPLY = 1 << 2,     /* a string that replies are made of: what cannot stand in one is
+                                     an error (see gp_reject()) */
+    GP_OPTION_NOTE = 1 << 3, /* a string that names a note, "INSTANCE.KEY": there must be such an
+                                     instance */
+    GP_OPTION_QUARANTINE =
+        1 << 4,              /* strings, or the values of a table that is written in place: the
+                                     word after "quarantine" names a bucket, which must be there */
+    GP_OPTION_STORE = 1 << 5 /* a path below which mail is kept: short of space there, nothing new
+                                     is taken (`overload.keep_free`); of targets */
 };
 
 /* One row. Appended to only: `size` in the descriptor tells how much of it a plugin knows. */

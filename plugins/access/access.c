@@ -23,15 +23,18 @@ struct slot {
 GP_OPTIONS(struct access,
            GP_OPTION_MAP("clients", struct access, clients, GP_TYPE_STRING, GP_OPTIONAL,
                          "Networks or tables of clients, and what to do; the first match counts.",
-                         .key = GP_TYPE_TABLE),
+                         .key = GP_TYPE_TABLE, .flags = GP_OPTION_QUARANTINE),
            GP_OPTION_TABLE("helo", struct access, helo, GP_OPTIONAL,
-                           "HELO names, or domains above them with a leading dot."),
+                           "HELO names, or domains above them with a leading dot.",
+                           .flags = GP_OPTION_QUARANTINE),
            GP_OPTION_TABLE("senders", struct access, senders, GP_OPTIONAL,
-                           "Reverse-paths: addresses, domains, .domains, local parts with @."),
+                           "Reverse-paths: addresses, domains, .domains, local parts with @.",
+                           .flags = GP_OPTION_QUARANTINE),
            GP_OPTION_TABLE("recipients", struct access, recipients, GP_OPTIONAL,
-                           "Recipients, in the same forms."),
+                           "Recipients, in the same forms.", .flags = GP_OPTION_QUARANTINE),
            GP_OPTION_STRING("default", struct access, otherwise, "reject",
-                            "What to do with entries that do not say it."));
+                            "What to do with entries that do not say it.",
+                            .flags = GP_OPTION_QUARANTINE));
 
 /* ---- what an entry says ---- */
 

@@ -329,7 +329,7 @@ static const struct gp_target_role target = {
 
 GP_OPTIONS(struct maildir,
            GP_OPTION_PATH("path", struct maildir, path, NULL,
-                          "Directory below which the folders are."),
+                          "Directory below which the folders are.", .flags = GP_OPTION_STORE),
            GP_OPTION_ENUM("folders", struct maildir, folders, layouts, "address",
                           "One folder for each address (PATH/DOMAIN/LOCAL), for each local part "
                           "(PATH/LOCAL), or a single one (PATH)."),

@@ -30,7 +30,7 @@ static const char *const missing_names[] = {"next", "defer", NULL};
 GP_OPTIONS(struct threshold,
            GP_OPTION_STRING("score", struct threshold, score, NULL,
                             "Note with the score, e.g. `dnsbl.score`.",
-                            .flags = GP_OPTION_NOT_EMPTY),
+                            .flags = GP_OPTION_NOT_EMPTY | GP_OPTION_NOTE),
            GP_OPTION_TABLE("limits", struct threshold, limits, GP_OPTIONAL,
                            "Limits by recipient: address, domain, .domain or local part with @."),
            GP_OPTION_MILLI("default", struct threshold, otherwise, "6", -MILLI_MAX, MILLI_MAX,

@@ -8,6 +8,7 @@ import contextlib
 import os
 import random
 import resource
+import socket
 import threading
 import time
 import unittest
@@ -151,7 +152,7 @@ class Full(harness.TestCase):
         if not mount_tmpfs(mail, "1m"):
             self.skipTest("no file system can be mounted here")
         self.addCleanup(harness.run, "umount", "-l", mail)
-        server = self.server()
+        server = self.server(harness.config(rest="overload: {keep_free: 0}\n"))
         self.accepted(server, MESSAGE)
         large = content_of(1, 9000)  # one copy fits, two do not
         self.refused(server, large, 452)
@@ -167,6 +168,16 @@ class Full(harness.TestCase):
         self.accepted(server, MESSAGE + b"free again\r\n")
         harness.submit(server.address, MESSAGE, "new@example.test")
         self.assert_stored(server, MESSAGE, "new@example.test")
+
+    def test_keep_free(self):
+        """The directory of a target counts: with less than 64 MiB nobody is let in."""
+        if not mount_tmpfs(self.directory / "mail", "1m"):
+            self.skipTest("no file system can be mounted here")
+        self.addCleanup(harness.run, "umount", "-l", self.directory / "mail")
+        server = self.server()
+        with socket.create_connection(server.address, 10) as connection:
+            self.assertEqual(connection.makefile("rb").readline(),
+                             b"421 4.3.1 Short of disk space, try again later\r\n")
 
     def test_file_size_limit(self):
         """The signal that comes with it must not end the server."""

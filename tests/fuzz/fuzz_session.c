@@ -193,6 +193,7 @@ static void on_ask(struct host *host, const struct gp__smtp_event *event)
         CHECK(!host->open && gp_slice_present(host->session->tls_version));
         CHECK(!gp_slice_present(gp__session_helo(host->session)) || host->session->xclient);
         break;
+    case GP__ASK_XLOGIN:
     case GP__ASK_XCLIENT:
         CHECK(!host->open && host->session->may_xclient);
         if (dice(host, 2))

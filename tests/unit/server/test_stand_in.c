@@ -82,6 +82,38 @@ static void test_xclient(void **state)
     assert_int_equal(seen.calls[GP_HOOK_DISCONNECT], 3);
 }
 
+static enum gp_verdict no_berta(struct gp_call *call)
+{
+    assert_true(gp_slice_eq(gp_auth_mechanism(call), GP_S("XCLIENT")));
+    return gp_slice_eq(gp_auth_user(call), GP_S("berta"))
+               ? gp_reject(call, "535 5.7.8", "Not berta")
+               : GP_NEXT;
+}
+
+/* A login that somebody else vouches for goes through the `auth` hooks as one of AUTH does. */
+static void test_login_hooks(void **state)
+{
+    struct world *world = trusting(ON(CONNECT) | ON(AUTH));
+
+    (void)state;
+    seen.fn[GP_HOOK_AUTH] = no_berta;
+    say(world, "XCLIENT ADDR=203.0.113.50\r\n");
+    assert_replies(world, 0, "220");
+    assert_int_equal(seen.calls[GP_HOOK_AUTH], 0);
+    say(world, "XCLIENT LOGIN=anna HELO=pc PROTO=ESMTP\r\n");
+    assert_replies(world, 0, "220");
+    assert_int_equal(seen.calls[GP_HOOK_AUTH], 1);
+    assert_true(world_logged(world, "mechanism=XCLIENT user=anna result=accepted"));
+    say(world, "XCLIENT LOGIN=berta HELO=pc PROTO=ESMTP\r\n");
+    assert_replies(world, 0, "554");
+    assert_true(world_logged(world, "mechanism=XCLIENT user=berta result=refused"));
+    say(world, MAIL);
+    assert_replies(world, 0, "503");
+    say(world, "QUIT\r\n");
+    assert_replies(world, 0, "221");
+    world_free(&world);
+}
+
 /* What hooks thought of the client before is not held against the one after. */
 static void test_pending_refusal_is_forgotten(void **state)
 {
@@ -159,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_xclient),
+        cmocka_unit_test(test_login_hooks),
         cmocka_unit_test(test_pending_refusal_is_forgotten),
         cmocka_unit_test(test_slow_connect_hook),
         cmocka_unit_test(test_xforward),
