@@ -365,6 +365,15 @@ class Client:
         return self.expect(*codes or (250,))
 
 
+def greets(port):
+    """Whether an SMTP server at this port of 127.0.0.1 says 220."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as probe:
+            return probe.recv(4).startswith(b"220")
+    except OSError:
+        return False
+
+
 def stuffed(content):
     return re.sub(rb"(?m)^\.", b"..", content)
 

@@ -58,10 +58,10 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.say(reply)
             elif verb == "DATA":
                 self.say("354 go")
-                body = b""
+                lines = []
                 while (part := self.rfile.readline(65536)) not in (b".\r\n", b""):
-                    body += part[1:] if part.startswith(b".") else part
-                self._keep(mail, rcpts, body, secure)
+                    lines.append(part[1:] if part.startswith(b".") else part)
+                self._keep(mail, rcpts, b"".join(lines), secure)
             elif verb == "BDAT":
                 size, last = int(line.split(" ")[1]), line.upper().endswith(" LAST")
                 self.body = getattr(self, "body", b"") + self.rfile.read(size)
