@@ -44,6 +44,9 @@ void gp__command_help(FILE *out);
 int gp__command_option(int argc, char **argv, const struct option *own, const char **config,
                        int *exit_r);
 
+/* The name by which the program was called, without its folder. */
+const char *gp__command_called(void);
+
 /* "gatepost COMMAND: text" on standard error; returns GP__EXIT_USAGE. */
 int gp__command_usage(const char *format, ...) GP_PRINTF(1, 2);
 
@@ -60,6 +63,7 @@ int gp__cmd_schema(int argc, char **argv);
 int gp__cmd_config_show(int argc, char **argv);
 int gp__cmd_route(int argc, char **argv);
 int gp__cmd_send(int argc, char **argv);
+int gp__cmd_sendmail(int argc, char **argv);
 int gp__cmd_selftest(int argc, char **argv);
 int gp__cmd_plugin_list(int argc, char **argv);
 int gp__cmd_plugin_info(int argc, char **argv);

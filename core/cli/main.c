@@ -167,6 +167,19 @@ const struct gp__command gp__commands[] = {
      "Exit code 0: all were taken. 1: somebody was refused for good, or nothing could be sent. 3:\n"
      "not now, for somebody or at all: try again later.\n",
      gp__cmd_send},
+    {"sendmail",
+     "[-t] [-f SENDER] [-F NAME] [-i] [-N NOTIFY] [-R full|hdrs] [-V ENVID] [-B BODY]\n"
+     "                         [-bm|-bs|-bp] [-v] [--server ADDRESS] [RECIPIENT...]",
+     "submit mail as programs do",
+     "For programs that call sendmail: a link to gatepost of this name is this command. Reads a\n"
+     "message and submits it to the server. -t: to those in To, Cc and Bcc, and Bcc is taken out.\n"
+     "-f: the sender, \"<>\" the null one; without it the user. -i: a line with only a dot does not\n"
+     "end the message. -bs: SMTP on standard input. -bp: says how to see the queue. Other options\n"
+     "of sendmail are taken and mean nothing; -q is refused.\n"
+     "The server is --server, $GATEPOST_SUBMIT, or \"server ADDRESS\" in the file sendmail.conf beside\n"
+     "the configuration; unix:/run/gatepost/submit.sock else. \"domain NAME\" there completes\n"
+     "addresses without one. Exit codes are those of sysexits.h: 0, or why it was not sent.\n",
+     gp__cmd_sendmail},
     {"selftest", "HOST:PORT [--to ADDRESS] [--wait MS] [--filter TEXT] [--lmtp] [--verbose]",
      "try on a server what nobody should send it",
      "Smuggling, injection, limits: a session for each case and a line that says what the server\n"
@@ -263,8 +276,37 @@ static int unknown(int argc, char **argv)
     return GP__EXIT_USAGE;
 }
 
+static const char *called = "gatepost";
+
+const char *gp__command_called(void)
+{
+    return called;
+}
+
+/* By a name of sendmail's it is that command. */
+static bool is_sendmail(void)
+{
+    return strcmp(called, "sendmail") == 0 || strcmp(called, "mailq") == 0 ||
+           strcmp(called, "newaliases") == 0;
+}
+
+static int run_sendmail(int argc, char **argv)
+{
+    for (const struct gp__command *command = gp__commands; command->name; command++)
+        if (strcmp(command->name, "sendmail") == 0)
+            running = command;
+    return gp__cmd_sendmail(argc, argv);
+}
+
 static int dispatch(int argc, char **argv)
 {
+    if (argc > 0) {
+        const char *slash = strrchr(argv[0], '/');
+
+        called = slash ? slash + 1 : argv[0];
+    }
+    if (is_sendmail())
+        return run_sendmail(argc, argv);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         list_commands(argc < 2 ? stderr : stdout);
         return argc < 2 ? GP__EXIT_USAGE : GP__EXIT_OK;

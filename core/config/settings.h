@@ -140,6 +140,7 @@ struct gp__listener_settings {
         auth_mechanisms; /* 1 << enum gp__sasl_name: that may be offered if somebody serves them */
     bool submission;     /* completes messages (RFC 6409 section 8) */
     bool relay_authenticated;
+    bool relay_local;                /* clients of a UNIX socket */
     const struct gp__network *relay; /* clients that may relay */
     size_t n_relay;
     struct gp__peers proxy;           /* must send the PROXY protocol's header */

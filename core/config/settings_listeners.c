@@ -94,8 +94,10 @@ const struct gp_option gp__listener_rows[] = {
     GP_OPTION_ENUM("split", struct raw, split, split_names, "off",
                    "one_policy: recipients whom plugins give different policies don't share a "
                    "message; the later ones get 452 4.5.3 and their own."),
-    GP_OPTION_LIST("relay", struct raw, relay, GP_TYPE_STRING, "[]",
-                   "Who may relay: networks, and the word authenticated."),
+    GP_OPTION_LIST(
+        "relay", struct raw, relay, GP_TYPE_STRING, "[]",
+        "Who may relay: networks, and the words authenticated and local (clients of a UNIX "
+        "socket)."),
     GP_OPTION_LIST("auth", struct raw, auth.backends, GP_TYPE_STRING, "[]",
                    "Names of `auth:` that are asked who a client is, in this order."),
     GP_OPTION_BOOL("auth_required", struct raw, auth.required, "false",
@@ -284,6 +286,8 @@ static void add_relay(struct gp__load *load, struct gp__listener_settings *liste
 
     if (gp_slice_eq(word, GP_S("authenticated"))) {
         listener->relay_authenticated = true;
+    } else if (gp_slice_eq(word, GP_S("local"))) {
+        listener->relay_local = true;
     } else if (gp_slice_eq(word, GP_S("anyone"))) {
         list[listener->n_relay++] = (struct gp__network){.ip = {.family = 4}};
         list[listener->n_relay++] = (struct gp__network){.ip = {.family = 6}};
@@ -295,9 +299,11 @@ static void add_relay(struct gp__load *load, struct gp__listener_settings *liste
                      GP_ARG(word));
     } else if (parsed < 0) {
         gp__suggest_try(&suggest, GP_S("authenticated"));
-        gp__diag_unknown(load->diag, at, &suggest,
-                         "\"relay\" lists networks and the word authenticated, not \"" GP_FMT "\"",
-                         GP_ARG(gp_slice_sub(word, 0, 200)));
+        gp__suggest_try(&suggest, GP_S("local"));
+        gp__diag_unknown(
+            load->diag, at, &suggest,
+            "\"relay\" lists networks and the words authenticated and local, not \"" GP_FMT "\"",
+            GP_ARG(gp_slice_sub(word, 0, 200)));
     } else if (is_anyone(network)) {
         gp__diag_add(load->diag, GP__ERROR, at,
                      "an open relay: anyone could send anything through this server; if that is "

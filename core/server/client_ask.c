@@ -152,6 +152,9 @@ static bool may_relay(const struct gp__client *client)
 
     if (entrance->relay_authenticated && gp_slice_present(client->session->auth_user))
         return true;
+    /* Known only of who connected to the socket itself: not of whom a proxy or XCLIENT names. */
+    if (entrance->relay_local && client->session->credentials.known)
+        return true;
     for (size_t i = 0; i < entrance->n_relay; i++)
         if (gp__network_has(&entrance->relay[i], &client->session->client_ip))
             return true;

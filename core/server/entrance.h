@@ -25,7 +25,7 @@ struct gp__entrance {
     const struct gp__routes *routes;
     const struct gp__network *relay; /* clients that may relay */
     size_t n_relay;
-    bool relay_authenticated;
+    bool relay_authenticated, relay_local;
     struct gp__peers proxy;    /* must send the PROXY protocol's header */
     struct gp__peers xclient;  /* may say XCLIENT */
     struct gp__peers xforward; /* may say XFORWARD */

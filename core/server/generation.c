@@ -349,6 +349,7 @@ static void make_entrances(struct gp__generation *generation)
             .relay = listener->relay,
             .n_relay = listener->n_relay,
             .relay_authenticated = listener->relay_authenticated,
+            .relay_local = listener->relay_local,
             .proxy = listener->proxy,
             .xclient = listener->xclient,
             .xforward = listener->xforward,

@@ -472,7 +472,7 @@ static const struct report_case refused[] = {
     {"relay word", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\", relay: [autenticated, 10.1.0.0/8]}}\n",
-     "F:2:47: error: \"relay\" lists networks and the word authenticated, not \"autenticated\"; "
+     "F:2:47: error: \"relay\" lists networks and the words authenticated and local, not \"autenticated\"; "
      "did you mean \"authenticated\"?\n"
      "    listeners: {mx: {address: \"[::1]:25\", relay: [autenticated, 10.1.0.0/8]}}\n"
      "                                                  ^\n"
