@@ -36,12 +36,17 @@ struct gp__binder {
     void (*note)(void *arg, const struct gp__node *node, struct gp_slice name);
     /* Whether the values of a table in place name buckets that are there (GP_OPTION_QUARANTINE). */
     int (*actions)(void *arg, struct gp_table *table);
+    /* Takes a command and gives it its number. NULL: commands cannot be used. */
+    void (*command)(void *arg, struct gp_command *command);
     void *arg;
 
     struct gp__regex_context *regex; /* made when needed */
     struct gp__source *defaults;     /* the same */
     unsigned depth;
 };
+
+/* The rows of a command that is written as a mapping. */
+extern const struct gp_option gp__command_rows[];
 
 /* A table of rows and what it fills. */
 struct gp__schema_rows {

@@ -20,7 +20,7 @@ static const char *const type_names[GP_TYPE_COUNT] = {
     [GP_TYPE_PATH] = "path",       [GP_TYPE_LIST] = "list",
     [GP_TYPE_MAP] = "map",         [GP_TYPE_OBJECT] = "mapping",
     [GP_TYPE_TARGET] = "target",   [GP_TYPE_BUCKET] = "bucket",
-    [GP_TYPE_RATE] = "rate",
+    [GP_TYPE_RATE] = "rate",       [GP_TYPE_COMMAND] = "command",
 };
 
 static const char *type_name(enum gp_type type)

@@ -103,6 +103,16 @@ static json_t *pattern_schema(const char *pattern, bool number)
     return schema;
 }
 
+/* The arguments, or a mapping with them and what goes with them. */
+static json_t *command_schema(struct maker *m, int depth)
+{
+    json_t *many = json_pack("{s:s, s:{s:s}, s:i}", "type", "array", "items", "type", "string",
+                             "minItems", 1);
+
+    return json_pack("{s:[{s:s},o,o]}", "anyOf", "type", "string", many,
+                     rows_schema(m, gp__command_rows, 0, depth + 1));
+}
+
 static json_t *value_schema(struct maker *m, enum gp_type type, const struct gp_option *row,
                             size_t stride, int depth)
 {
@@ -135,6 +145,8 @@ static json_t *value_schema(struct maker *m, enum gp_type type, const struct gp_
     case GP_TYPE_TARGET:
     case GP_TYPE_BUCKET:
         return typed("string");
+    case GP_TYPE_COMMAND:
+        return command_schema(m, depth);
     case GP_TYPE_OBJECT:
         return object_schema(m, row, stride, depth + 1);
     case GP_TYPE_LIST:

@@ -445,6 +445,17 @@ static void free_maps(struct gp__load *load)
     gp__map_free(&load->ids);
 }
 
+static void add_command(void *arg, struct gp_command *command)
+{
+    struct gp__settings *settings = ((struct gp__load *)arg)->settings;
+    struct gp_command **end = &settings->commands;
+
+    while (*end)
+        end = &(*end)->next;
+    command->number = settings->n_commands++;
+    *end = command;
+}
+
 struct gp__settings *gp__settings_load(const char *path, const struct gp__config_host *host,
                                        struct gp__diag *diag)
 {
@@ -463,6 +474,7 @@ struct gp__settings *gp__settings_load(const char *path, const struct gp__config
                    .bucket = gp__load_bucket_ref,
                    .note = gp__load_note_ref,
                    .actions = gp__load_table_actions,
+                   .command = add_command,
                    .arg = &load},
     };
     size_t errors = gp__diag_count(diag, GP__ERROR);

@@ -328,6 +328,8 @@ struct gp__settings {
     struct gp__auth_guard_settings auth_guard;
     const struct gp__use *const *instances; /* of all chains */
     size_t n_instances;
+    struct gp_command *commands; /* that plugins may run, in order; core/config/value.h */
+    size_t n_commands;
     const struct gp__chain_settings *const *chains;
     size_t n_chains;
     const struct gp__listener_settings *const *listeners;

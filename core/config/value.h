@@ -21,6 +21,15 @@ struct gp_map {
     struct gp__map index;     /* key (case ignored) to item; its entries are in the same order */
 };
 
+/* In the order in which they stand in the configuration, which is the same in all processes. */
+struct gp_command {
+    struct gp_command *next;
+    size_t number;
+    const struct gp_list *argv; /* struct gp_slice, NUL-terminated; the first an absolute path */
+    struct gp_slice user, group, directory;
+    uint64_t cpu_ms, memory, files; /* memory, files: 0: no limit */
+};
+
 struct gp_network {
     struct gp__network network;
 };

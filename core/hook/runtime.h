@@ -101,6 +101,19 @@ struct gp__file_job {
     void *release_arg;
 };
 
+/* ---- commands ---- */
+
+/* A program of the configuration, by its number there. All of it lies in the memory of the call. */
+struct gp__command_job {
+    size_t command;
+    struct gp_slice name;       /* of the program, for a simulation */
+    const struct gp_slice *env; /* "NAME=value", checked */
+    size_t n_env;
+    const struct gp_slice *input; /* in pieces */
+    size_t n_input;
+    size_t output_max;
+};
+
 /* ---- streams ---- */
 
 /* What every stream of an implementation begins with; the rest is its own. Made by connect(), to
@@ -253,6 +266,10 @@ struct gp__runtime_ops {
 
     /* Fills in the answer; the request (core/hook/http.h) is sound and stands still until then. */
     void (*http)(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);
+
+    /* Runs it: op->number is its exit code, or 128 and a signal, op->bytes its output. GP_ETEMP: it
+     * cannot be started. Cancelling ends the program. */
+    void (*command)(struct gp__runtime *rt, struct gp_op *op, const struct gp__command_job *job);
 
     /* Forgets an operation that is not done: it is done with GP_ECANCELED when this returns. */
     void (*cancel)(struct gp__runtime *rt, struct gp_op *op);

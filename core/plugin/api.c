@@ -15,6 +15,7 @@ static const struct {
     {GP_NEEDS_GRANT_RELAY, "GP_NEEDS_GRANT_RELAY"},
     {GP_NEEDS_DRAFT, "GP_NEEDS_DRAFT"},
     {GP_NEEDS_STATE, "GP_NEEDS_STATE"},
+    {GP_NEEDS_COMMANDS, "GP_NEEDS_COMMANDS"},
 };
 
 static const char *name_of(unsigned need)

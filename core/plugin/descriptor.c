@@ -19,7 +19,8 @@
 
 #define NEEDS_ALL                                                                                  \
     (GP_NEEDS_NETWORK | GP_NEEDS_FILES | GP_NEEDS_EDIT_ENVELOPE | GP_NEEDS_EDIT_HEADERS |          \
-     GP_NEEDS_EDIT_BODY | GP_NEEDS_GRANT_RELAY | GP_NEEDS_DRAFT | GP_NEEDS_STATE)
+     GP_NEEDS_EDIT_BODY | GP_NEEDS_GRANT_RELAY | GP_NEEDS_DRAFT | GP_NEEDS_STATE |                 \
+     GP_NEEDS_COMMANDS)
 #define FLAGS_ALL (GP_PLUGIN_SERIAL | GP_PLUGIN_SIGNS)
 
 #define MEMORY_MAX ((size_t)1 << 20) /* of an instance, of a slot */

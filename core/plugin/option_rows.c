@@ -34,6 +34,7 @@ static const struct {
     MEMBER(GP_TYPE_TARGET, struct gp_slice),
     MEMBER(GP_TYPE_BUCKET, struct gp_slice),
     MEMBER(GP_TYPE_RATE, struct gp_rate),
+    MEMBER(GP_TYPE_COMMAND, void *),
 #undef MEMBER
 };
 
@@ -147,6 +148,7 @@ static bool check_type(struct walk *walk, const struct gp_option *row, enum gp_t
     case GP_TYPE_TARGET:
     case GP_TYPE_BUCKET:
     case GP_TYPE_RATE:
+    case GP_TYPE_COMMAND:
     case GP_TYPE_COUNT:
         break;
     }

@@ -124,12 +124,18 @@ static void on_report(void *arg)
     gp__stats_log(alone->reception.generation, &alone->reception.log);
 }
 
+static void on_child(void *arg)
+{
+    gp__commands_reap(((struct gp__alone *)arg)->commands.running);
+}
+
 static int catch_signals(struct gp__alone *alone)
 {
     struct gp__signal_user user = {.terminate = on_terminate,
                                    .reload = on_reload,
                                    .reopen = on_reopen,
                                    .report = on_report,
+                                   .child = on_child,
                                    .arg = alone};
 
     alone->signals = gp__signals_start(alone->reception.runtime, &user);
@@ -194,8 +200,8 @@ static int start(struct gp__alone *alone)
     alone->source.may_create = true;
     if (gp__reception_seed() < 0 || gp__config_source_init(&alone->source) < 0 ||
         read_config(alone) < 0 || gp__reception_open_log(&alone->reception, -1) < 0 ||
-        open_service(alone) < 0 || catch_signals(alone) < 0 || gp__alone_open_control(alone) < 0 ||
-        gp__alone_open_metrics(alone) < 0)
+        open_service(alone) < 0 || gp__alone_open_commands(alone) < 0 || catch_signals(alone) < 0 ||
+        gp__alone_open_control(alone) < 0 || gp__alone_open_metrics(alone) < 0)
         return -1;
     /* The spool is the user's: whoever comes back with `workers` must be able to open it. */
     if (open_doors(alone) < 0 || give_up_rights(alone) < 0 || gp__alone_open_queue(alone) < 0)
@@ -220,6 +226,7 @@ int gp__serve_alone(const struct gp__serve_options *options)
     gp__http_close(&alone.metrics);
     gp__control_close(&alone.control);
     gp__alone_close_queue(&alone);
+    gp__alone_close_commands(&alone);
     gp__reception_close(&alone.reception);
     gp__config_source_done(&alone.source);
     return failed ? 1 : 0;

@@ -5,10 +5,22 @@
 
 #include "core/console/http.h"
 #include "core/delivery/scheduler.h"
+#include "core/process/commands.h"
 #include "core/process/config_host.h"
 #include "core/process/control.h"
 #include "core/process/reception.h"
 #include "core/process/serve.h"
+#include "core/runtime/live.h"
+#include "core/runtime/runner.h"
+
+/* Programs that run for plugins. */
+struct gp__alone_commands {
+    struct gp__commands *running;
+    struct gp__runner runner;
+    struct gp__arena *arena; /* of what follows */
+    struct gp__manifest manifest;
+    struct gp__identity *identities;
+};
 
 struct gp__alone {
     const struct gp__serve_options *options;
@@ -22,6 +34,7 @@ struct gp__alone {
     struct gp__watch *wake_watch;
     uint64_t began_ms;
     struct gp__timer watchdog; /* of the service manager */
+    struct gp__alone_commands commands;
 };
 
 /* The scheduler, if the configuration has a spool. 0, or -1 after a line on standard error. */
@@ -30,6 +43,10 @@ void gp__alone_close_queue(struct gp__alone *alone);
 
 /* The control socket, if the configuration has one. 0, or -1 after a line on standard error. */
 int gp__alone_open_control(struct gp__alone *alone);
+
+/* Starts programs itself; before rights are given up. 0, or -1 after a line on standard error. */
+int gp__alone_open_commands(struct gp__alone *alone);
+void gp__alone_close_commands(struct gp__alone *alone);
 
 /* And the end point for metrics. */
 int gp__alone_open_metrics(struct gp__alone *alone);

@@ -59,6 +59,10 @@ static void on_message(void *arg, struct gp__message *message)
         gp__child_answered(child, message);
     } else if (message->type == GP__MSG_ASK && child->role == GP__ROLE_CONSOLE) {
         gp__child_wants_metrics(child, message->id);
+    } else if (message->type == GP__MSG_RUN) {
+        gp__child_asks_run(child, message);
+    } else if (message->type == GP__MSG_END_RUN) {
+        gp__commands_end(child->master->commands, child, message->id);
     }
 }
 
@@ -205,6 +209,7 @@ static void clear(struct gp__child *child)
     gp__child_answers_no_more(child);
     if (gp__roles[child->role].wants_scheduling)
         gp__queue_answers_no_more(child->master);
+    gp__commands_forget(child->master->commands, child);
     if (child->board)
         gp__totals_add(&child->master->totals, child->board, child->board_room);
     gp__board_unmap(&child->board, child->board_room);
@@ -394,6 +399,7 @@ void gp__children_reap(struct gp__master *master)
 {
     int status;
 
+    gp__commands_reap(master->commands);
     for (struct gp__child *child = master->children; child; child = child->next) {
         if (!child->pid || waitpid(child->pid, &status, WNOHANG) != child->pid)
             continue;

@@ -77,7 +77,10 @@ struct gp__conf *gp__conf_create(struct gp__master *master, struct gp__loaded *l
     conf->log_file = -1;
     *loaded = (struct gp__loaded){.bundle = -1};
     if (read_manifest(conf, error_r) < 0 || is_for_master(conf, error_r) < 0 ||
-        find_identity(conf, error_r) < 0 || open_log(conf, error_r) < 0)
+        find_identity(conf, error_r) < 0 ||
+        gp__commands_identities(&conf->manifest, conf->arena, &conf->identity, &conf->identities,
+                                error_r) < 0 ||
+        open_log(conf, error_r) < 0)
         gp__conf_unref(&conf);
     return conf;
 }

@@ -2,6 +2,7 @@
 #include "core/process/manifest.h"
 
 #include "core/base/pack.h"
+#include "core/config/value.h"
 #include "core/process/roles.h"
 #include "core/process/scheduling.h"
 
@@ -45,6 +46,15 @@ static const struct field door_fields[] = {
     {NUMBER, offsetof(struct gp__manifest_door, backlog)},
     {NUMBER, offsetof(struct gp__manifest_door, mode)},
     {NUMBER, offsetof(struct gp__manifest_door, role)},
+};
+
+static const struct field command_fields[] = {
+    {TEXT, offsetof(struct gp__manifest_command, user)},
+    {TEXT, offsetof(struct gp__manifest_command, group)},
+    {TEXT, offsetof(struct gp__manifest_command, directory)},
+    {NUMBER, offsetof(struct gp__manifest_command, cpu_ms)},
+    {NUMBER, offsetof(struct gp__manifest_command, memory)},
+    {NUMBER, offsetof(struct gp__manifest_command, files)},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -122,6 +132,30 @@ static struct gp_slice scheduling_of(struct gp__arena *arena, const struct gp__s
     return copy;
 }
 
+/* Those beyond the bound have no number here, and so can't be run. */
+static void commands_of(struct gp__manifest *manifest, struct gp__arena *arena,
+                        const struct gp__settings *settings)
+{
+    const struct gp_command *command = settings->commands;
+
+    manifest->commands = GP__ARENA_ARRAY(arena, struct gp__manifest_command,
+                                         settings->n_commands + 1);
+    for (; command && manifest->n_commands < GP__COMMANDS_MAX; command = command->next) {
+        struct gp__manifest_command *row = &manifest->commands[manifest->n_commands++];
+
+        row->n_argv = gp_list_count(command->argv);
+        row->argv = GP__ARENA_ARRAY(arena, struct gp_slice, row->n_argv);
+        for (size_t i = 0; i < row->n_argv; i++)
+            row->argv[i] = *(const struct gp_slice *)gp_list_at(command->argv, i);
+        row->user = command->user;
+        row->group = command->group;
+        row->directory = command->directory;
+        row->cpu_ms = command->cpu_ms;
+        row->memory = command->memory;
+        row->files = command->files;
+    }
+}
+
 void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
                      const struct gp__settings *settings)
 {
@@ -151,6 +185,7 @@ void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
         .scheduling = scheduling_of(arena, settings),
     };
     doors_of(manifest, arena, settings);
+    commands_of(manifest, arena, settings);
 }
 
 /* ---- written down ---- */
@@ -173,6 +208,15 @@ void gp__manifest_write(const struct gp__manifest *manifest, struct gp__buf *out
     gp__pack_number(out, manifest->n_doors);
     for (size_t i = 0; i < manifest->n_doors; i++)
         write_fields(out, door_fields, COUNT(door_fields), &manifest->doors[i]);
+    gp__pack_number(out, manifest->n_commands);
+    for (size_t i = 0; i < manifest->n_commands; i++) {
+        const struct gp__manifest_command *command = &manifest->commands[i];
+
+        write_fields(out, command_fields, COUNT(command_fields), command);
+        gp__pack_number(out, command->n_argv);
+        for (size_t n = 0; n < command->n_argv; n++)
+            gp__pack_text(out, command->argv[n]);
+    }
 }
 
 static struct gp_slice read_bytes(struct gp__unpack *in, struct gp__arena *arena)
@@ -215,6 +259,28 @@ static bool is_sane(const struct gp__manifest *manifest)
            manifest->heartbeat > 0 && manifest->recheck > 0;
 }
 
+static void read_command(struct gp__unpack *in, struct gp__arena *arena,
+                         struct gp__manifest_command *command)
+{
+    read_fields(in, arena, command_fields, COUNT(command_fields), command);
+    command->n_argv = (size_t)gp__unpack_upto(in, GP__ARGV_MAX);
+    command->argv = GP__ARENA_ARRAY(arena, struct gp_slice, command->n_argv);
+    for (size_t i = 0; i < command->n_argv; i++)
+        command->argv[i] = read_text(in, arena);
+    in->bad |= command->n_argv == 0 || !gp_slice_starts(command->argv[0], GP_S("/")) ||
+               !gp_slice_starts(command->directory, GP_S("/"));
+}
+
+static void read_commands(struct gp__unpack *in, struct gp__arena *arena,
+                          struct gp__manifest *manifest)
+{
+    size_t n = (size_t)gp__unpack_upto(in, GP__COMMANDS_MAX);
+
+    manifest->commands = GP__ARENA_ARRAY(arena, struct gp__manifest_command, n);
+    while (manifest->n_commands < n && !in->bad)
+        read_command(in, arena, &manifest->commands[manifest->n_commands++]);
+}
+
 int gp__manifest_read(struct gp__manifest *manifest, struct gp__arena *arena, struct gp_slice bytes)
 {
     struct gp__unpack in = {.rest = bytes};
@@ -229,5 +295,6 @@ int gp__manifest_read(struct gp__manifest *manifest, struct gp__arena *arena, st
                     &manifest->doors[manifest->n_doors++]);
     for (size_t i = 0; i < manifest->n_doors; i++)
         in.bad |= manifest->doors[i].role >= GP__ROLE_COUNT;
+    read_commands(&in, arena, manifest);
     return gp__unpack_ended(&in) && is_sane(manifest) ? 0 : -1;
 }

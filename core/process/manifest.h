@@ -20,6 +20,17 @@ struct gp__manifest_door {
     uint64_t role; /* enum gp__role_id: who accepts */
 };
 
+/* A program that plugins may run. */
+struct gp__manifest_command {
+    struct gp_slice *argv;
+    size_t n_argv;
+    struct gp_slice user, group, directory;
+    uint64_t cpu_ms, memory, files;
+};
+
+#define GP__COMMANDS_MAX 256
+#define GP__ARGV_MAX 64
+
 struct gp__manifest {
     uint64_t workers; /* 0: one process */
     struct gp_slice user, group;
@@ -37,6 +48,8 @@ struct gp__manifest {
     struct gp_slice scheduling; /* scheduling.h; empty: there is no spool */
     struct gp__manifest_door *doors;
     size_t n_doors;
+    struct gp__manifest_command *commands; /* by their number in the configuration */
+    size_t n_commands;
 };
 
 /* From loaded settings; points into them. */

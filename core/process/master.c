@@ -240,6 +240,7 @@ static int start(struct gp__master *master)
         fprintf(stderr, "gatepost: event loop: %s\n", strerror(errno));
         return -1;
     }
+    gp__master_open_commands(master);
     if (catch_signals(master) < 0)
         return -1;
     master->began_ms = rt->ops->now_ns(rt) / 1000000;
@@ -260,6 +261,7 @@ static void close_all(struct gp__master *master)
     gp__totals_free(&master->totals);
     if (master->signals)
         gp__signals_stop(&master->signals);
+    gp__commands_free(&master->commands);
     if (master->runtime) {
         master->runtime->ops->timer_stop(master->runtime, &master->pulse);
         gp__live_free(&master->runtime);

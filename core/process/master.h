@@ -8,6 +8,7 @@
 
 #include "core/process/board.h"
 #include "core/process/channel.h"
+#include "core/process/commands.h"
 #include "core/process/control.h"
 #include "core/process/identity.h"
 #include "core/process/load.h"
@@ -55,7 +56,8 @@ struct gp__conf {
     struct gp__manifest manifest;
     struct gp__loaded loaded;
     struct gp__identity identity;
-    int log_file; /* of all its processes; -1: they open their own */
+    struct gp__identity *identities; /* of the manifest's commands */
+    int log_file;                    /* of all its processes; -1: they open their own */
 };
 
 /* Who is told what a reload came to. */
@@ -79,6 +81,7 @@ struct gp__master {
     uint64_t looked_ms, watchdog_at_ms; /* looked: at files that change by themselves */
     uint64_t began_ms;                  /* steady */
     struct gp__control *control;
+    struct gp__commands *commands; /* programs that run for plugins */
     struct gp__ask *asks;
     struct gp__queue_ask *queue_asks;
     uint32_t n_asks;
@@ -169,6 +172,13 @@ void gp__master_ask_queue(struct gp__master *master, struct gp__control_call *ca
 /* A part of its answer; and that there will be none. */
 void gp__queue_answered(struct gp__child *child, struct gp__message *message);
 void gp__queue_answers_no_more(struct gp__master *master);
+
+/* ---- commands_master.c ---- */
+
+void gp__master_open_commands(struct gp__master *master);
+
+/* It wants a program to be run. */
+void gp__child_asks_run(struct gp__child *child, const struct gp__message *message);
 
 /* ---- conf.c ---- */
 

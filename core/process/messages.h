@@ -57,6 +57,13 @@ enum gp__message_type {
     GP__MSG_ASK,
     GP__MSG_ANSWER,
 
+    /* worker to master: command, variables; standard input, output. The id names the run. Answer with
+     * the same id: exit code, 128 and a signal, or 256: it can't be started */
+    GP__MSG_RUN,
+    GP__MSG_RAN,
+    /* worker to master: nobody waits for the run of this id any more */
+    GP__MSG_END_RUN,
+
     GP__MSG_COUNT
 };
 

@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CANNOT_EXECUTE 126
+#define PROGRAM_FILES 256
 
 const char *gp__spawn_program(void)
 {
@@ -123,6 +125,64 @@ pid_t gp__spawn(const struct gp__spawn *spawn)
     pid = fork();
     if (pid == 0)
         become(spawn, program);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+/* ---- programs of the configuration ---- */
+
+static void limit(int what, uint64_t value)
+{
+    struct rlimit both = {.rlim_cur = (rlim_t)value, .rlim_max = (rlim_t)value};
+
+    if (value && setrlimit((__rlimit_resource_t)what, &both) < 0)
+        fail("limits");
+}
+
+/* Standard error is part of the output. */
+static void set_descriptors(const struct gp__spawn_command *spawn)
+{
+    int input = fcntl(spawn->input, F_DUPFD, 3), output = fcntl(spawn->output, F_DUPFD, 3);
+
+    if (input < 0 || output < 0 || dup2(input, STDIN_FILENO) < 0 ||
+        dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
+        fail("descriptors");
+    if (close_range(3, ~0u, 0) < 0)
+        fail("descriptors");
+}
+
+static void run_program(const struct gp__spawn_command *spawn)
+{
+    if (setpgid(0, 0) < 0)
+        fail("process group");
+    set_descriptors(spawn);
+    no_core();
+    limit(RLIMIT_CPU, spawn->cpu_s);
+    limit(RLIMIT_AS, spawn->memory);
+    limit(RLIMIT_FSIZE, spawn->files);
+    limit(RLIMIT_NOFILE, PROGRAM_FILES);
+    if (spawn->identity && gp__identity_take(spawn->identity) < 0)
+        fail("give up rights");
+    if (chdir(spawn->directory) < 0)
+        fail(spawn->directory);
+    (void)umask(077);
+    reset_signals();
+    execve(spawn->argv[0], spawn->argv, spawn->env);
+    fail(spawn->argv[0]);
+}
+
+pid_t gp__spawn_command(const struct gp__spawn_command *spawn)
+{
+    sigset_t all, before;
+    pid_t pid;
+
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0)
+        run_program(spawn);
+    if (pid > 0)
+        (void)setpgid(pid, pid); /* whoever is first; after exec() the child was */
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;
 }

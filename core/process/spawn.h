@@ -23,4 +23,17 @@ pid_t gp__spawn(const struct gp__spawn *spawn);
 /* Where the program is, found out once; NULL when it cannot be. */
 const char *gp__spawn_program(void);
 
+/* A program of the configuration. */
+struct gp__spawn_command {
+    char *const *argv, *const *env;
+    const char *directory;
+    const struct gp__identity *identity;
+    uint64_t cpu_s, memory, files; /* 0: no limit of its own */
+    int input, output;
+};
+
+/* Starts it in a process group of its own, with nothing but three descriptors. The id of the process
+ * and group, or -1 with errno. What fails afterwards is exit code 126. */
+pid_t gp__spawn_command(const struct gp__spawn_command *spawn);
+
 #endif

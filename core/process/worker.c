@@ -13,6 +13,7 @@
 #include "core/base/pack.h"
 #include "core/process/report.h"
 #include "core/process/roles.h"
+#include "core/process/run_line.h"
 #include "core/process/sandbox.h"
 #include "core/process/reception.h"
 #include "core/process/shared_memory.h"
@@ -34,6 +35,7 @@
 struct worker {
     int fd; /* the channel, until it is on the loop */
     struct gp__channel *channel;
+    struct gp__run_line runs;
     struct gp__reception reception;
     struct gp__bundle bundle;
     struct gp__config_source source;
@@ -119,10 +121,15 @@ static void on_ask(struct worker *worker, struct gp__message *message)
     gp__buf_free(&out);
 }
 
+static void on_ran(struct worker *worker, struct gp__message *message)
+{
+    gp__run_line_ran(&worker->runs, message);
+}
+
 static void (*const handlers[GP__MSG_COUNT])(struct worker *worker, struct gp__message *message) = {
     [GP__MSG_SOCKET] = on_socket, [GP__MSG_NO_SOCKET] = on_no_socket,
     [GP__MSG_DRAIN] = on_drain,   [GP__MSG_LOG] = on_log,
-    [GP__MSG_ASK] = on_ask,
+    [GP__MSG_ASK] = on_ask,       [GP__MSG_RAN] = on_ran,
 };
 
 static void on_message(void *arg, struct gp__message *message)
@@ -328,6 +335,7 @@ static int start(struct worker *worker, struct gp__message *message, struct gp__
         return -1;
     memcpy(worker->reception.runtime->crypto->key, worker->crypto_key, sizeof worker->crypto_key);
     explicit_bzero(worker->crypto_key, sizeof worker->crypto_key);
+    gp__run_line_open(&worker->runs, worker->reception.runtime, &worker->channel);
     gp__crash_words(&worker->board->words);
     gp__counts_into(&worker->board->counts);
     worker->beat.fn = on_beat;

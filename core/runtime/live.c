@@ -195,6 +195,7 @@ const struct gp__runtime_ops gp__live_ops = {
     .stream_close = gp__live_stream_close,
     .wait_fd = gp__live_wait_fd,
     .http = gp__live_http,
+    .command = gp__live_command,
     .waker = gp__live_waker,
     .lane_open = gp__live_lane_open,
     .lane_kick = gp__live_lane_kick,

@@ -20,8 +20,10 @@
 
 struct gp__dns;
 struct gp__http_multi;
+struct gp__command_run;
 struct gp__fired;
 struct gp__pool;
+struct gp__runner;
 
 struct gp__live {
     struct gp__runtime base;
@@ -45,6 +47,9 @@ struct gp__live {
         void *arg;
     } before_wait[GP__BEFORE_WAIT_MAX];
     size_t n_before_wait;
+    const struct gp__runner *runner; /* who starts programs; NULL: nobody */
+    struct gp__command_run *runs;
+    uint32_t n_runs; /* ever: names them */
     bool stopping;
     bool turning; /* in gp__live_turn(): what a timer did must not be followed by a wait */
 };
@@ -87,6 +92,7 @@ int64_t gp__live_stream_write_now(struct gp__runtime *rt, struct gp_stream *stre
 void gp__live_stream_close(struct gp__runtime *rt, struct gp_stream *stream);
 void gp__live_wait_fd(struct gp__runtime *rt, struct gp_op *op, int fd, unsigned events);
 void gp__live_http(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);
+void gp__live_command(struct gp__runtime *rt, struct gp_op *op, const struct gp__command_job *job);
 void gp__live_sleep(struct gp__runtime *rt, struct gp_op *op, uint64_t ms);
 void gp__live_work(struct gp__runtime *rt, struct gp_op *op, void (*fn)(void *block), void *block,
                    size_t size);

@@ -293,6 +293,7 @@ const struct gp__runtime_ops gp__sim_ops = {
     .stream_close = gp__sim_op_close,
     .wait_fd = op_wait_fd,
     .http = gp__sim_op_http,
+    .command = gp__sim_op_command,
     .waker = gp__sim_op_waker,
     .lane_open = gp__sim_lane_open,
     .lane_kick = gp__sim_lane_kick,
@@ -338,6 +339,7 @@ void gp__sim_free(struct gp__runtime **rt_)
     gp__map_free(&sim->names);
     gp__map_free(&sim->peers);
     gp__map_free(&sim->sites);
+    gp__map_free(&sim->programs);
     gp__buf_free(&sim->calls);
     gp__buf_free(&sim->failures);
     gp__arena_free(&sim->arena);

@@ -104,6 +104,21 @@ struct gp__sim_step {
 void gp__sim_peer(struct gp__runtime *rt, struct gp_slice address, const struct gp__sim_step *steps,
                   size_t n);
 
+/* ---- programs ---- */
+
+/* What a program does when it is run: it ends with this code (128 and a signal; 256: it can't be
+ * started) after a while, having said something. One that is not given can't be started. */
+struct gp__sim_result {
+    unsigned code;
+    uint64_t delay_ms;
+    struct gp_slice output;
+};
+
+/* Of the program of this path. Called again for the same one: its next run; the last one is for all
+ * that follow. */
+void gp__sim_command(struct gp__runtime *rt, struct gp_slice path,
+                     const struct gp__sim_result *result);
+
 /* ---- web servers ---- */
 
 struct gp__sim_answer {

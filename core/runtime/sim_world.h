@@ -29,9 +29,10 @@ struct gp__sim {
     uint64_t memory, space;  /* what the process has in use, and what every disk has free */
     struct gp__arena *arena; /* of tables and scripts */
     struct gp__buf calls, failures;
-    struct gp__map names; /* of DNS */
-    struct gp__map peers; /* by address */
-    struct gp__map sites; /* by URL */
+    struct gp__map names;    /* of DNS */
+    struct gp__map peers;    /* by address */
+    struct gp__map sites;    /* by URL */
+    struct gp__map programs; /* by path */
     struct gp__sim_disk *disk;
     struct gp__sim_client *clients;
     struct gp__sim_wakers wakers;
@@ -64,6 +65,8 @@ void gp__sim_clients_free(struct gp__sim *sim);
 void gp__sim_op_dns(struct gp__runtime *rt, struct gp_op *op, struct gp_slice name,
                     enum gp_dns_type type);
 void gp__sim_op_file(struct gp__runtime *rt, struct gp_op *op, const struct gp__file_job *job);
+void gp__sim_op_command(struct gp__runtime *rt, struct gp_op *op,
+                        const struct gp__command_job *job);
 void gp__sim_op_http(struct gp__runtime *rt, struct gp_op *op, struct gp_http *http);
 void gp__sim_op_connect(struct gp__runtime *rt, struct gp_op *op, struct gp_slice address);
 void gp__sim_op_dial(struct gp__runtime *rt, struct gp_op *op, const struct gp__dialling *dialling);

@@ -46,6 +46,7 @@ enum gp_type {
     GP_TYPE_TARGET, /* struct gp_slice: the name of a target of the configuration, checked */
     GP_TYPE_BUCKET, /* struct gp_slice: the name of a bucket for held mail, checked */
     GP_TYPE_RATE,   /* struct gp_rate: "500/h", "30/10m" */
+    GP_TYPE_COMMAND, /* const struct gp_command *: a program and its limits (command.h) */
     GP_TYPE_COUNT
 };
 
@@ -138,6 +139,9 @@ struct gp_option {
     GP_OPTION_ROW(name, GP_TYPE_BUCKET, s, member, struct gp_slice, def, doc, __VA_ARGS__)
 #define GP_OPTION_RATE(name, s, member, def, doc, ...)                                             \
     GP_OPTION_ROW(name, GP_TYPE_RATE, s, member, struct gp_rate, def, doc, __VA_ARGS__)
+#define GP_OPTION_COMMAND(name, s, member, def, doc, ...)                                          \
+    GP_OPTION_ROW(name, GP_TYPE_COMMAND, s, member, const struct gp_command *, def, doc,           \
+                  __VA_ARGS__)
 #define GP_OPTION_LIST(name, s, member, item_, def, doc, ...)                                      \
     GP_OPTION_ROW(name, GP_TYPE_LIST, s, member, const struct gp_list *, def, doc, .item = item_,  \
                   __VA_ARGS__)

@@ -31,6 +31,7 @@
 #define GATEPOST_PLUGIN_H
 
 #include <gatepost/abi.h>
+#include <gatepost/command.h>
 #include <gatepost/crypto.h>
 #include <gatepost/envelope.h>
 #include <gatepost/file.h>
@@ -66,7 +67,8 @@ enum gp_needs {
     GP_NEEDS_EDIT_BODY = 1 << 4,
     GP_NEEDS_GRANT_RELAY = 1 << 5,
     GP_NEEDS_DRAFT = 1 << 6,
-    GP_NEEDS_STATE = 1 << 7, /* gp_state_*: the configuration must have a `state:` */
+    GP_NEEDS_STATE = 1 << 7,    /* gp_state_*: the configuration must have a `state:` */
+    GP_NEEDS_COMMANDS = 1 << 8, /* gp_run_* */
 };
 
 enum gp_plugin_flags {

@@ -26,6 +26,8 @@ struct gp_op;        /* a question under way */
 struct gp_dns_answer; /* what DNS said */
 struct gp_stream;     /* a byte stream to somewhere else */
 struct gp_http;       /* an HTTP request and its answer */
+struct gp_command;    /* a program that the configuration names */
+struct gp_run;        /* one run of it */
 struct gp_waker;      /* ends a wait from another thread */
 struct gp_table;      /* a named table of the configuration */
 struct gp_regex;      /* a compiled regular expression of the configuration */

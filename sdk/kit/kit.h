@@ -203,6 +203,7 @@ GP__KIT_RUN(gp__kit_given_peer);
 GP__KIT_RUN(gp__kit_given_tls);
 GP__KIT_RUN(gp__kit_given_client_certificate);
 GP__KIT_RUN(gp__kit_given_http);
+GP__KIT_RUN(gp__kit_given_command);
 GP__KIT_RUN(gp__kit_given_state);
 GP__KIT_RUN(gp__kit_given_slow_state);
 

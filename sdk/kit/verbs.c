@@ -56,6 +56,7 @@ const struct gp__kit_verb gp__kit_verbs[] = {
     GIVEN("tls", "ww?w?", "VERSION [CIPHER] [SERVER-NAME], or off", tls),
     GIVEN("client-certificate", "w", "NAME, or none", client_certificate),
     GIVEN("http", "qb", "URL <<END", http),
+    GIVEN("command", "qb", "PATH <<END", command),
     GIVEN("state", "wqqd?", "NAMESPACE KEY VALUE [TIME]", state),
     GIVEN("slow-state", "d", "TIME", slow_state),
 

@@ -17,7 +17,7 @@
 
 #define KIT_NEEDS                                                                                  \
     (GP_NEEDS_NETWORK | GP_NEEDS_FILES | GP_NEEDS_EDIT_ENVELOPE | GP_NEEDS_EDIT_HEADERS |          \
-     GP_NEEDS_EDIT_BODY | GP_NEEDS_GRANT_RELAY | GP_NEEDS_DRAFT)
+     GP_NEEDS_EDIT_BODY | GP_NEEDS_GRANT_RELAY | GP_NEEDS_DRAFT | GP_NEEDS_COMMANDS)
 #define KIT_MESSAGE                                                                                \
     "From: <a@example.org>\r\nSubject: one\r\nSubject: two\r\n\r\nfirst line\r\nsecond line\r\n"
 
