@@ -85,6 +85,8 @@ static const struct gp__form_field entry_fields[] = {
     ITEMS(24, gp__entry, copies, copy_shape, GP__ENTRY_COPIES_MAX),
     ITEMS(25, gp__entry, recipients, recipient_shape, GP__ENTRY_RECIPIENTS_MAX),
 };
+_Static_assert(sizeof entry_fields / sizeof *entry_fields < GP__FIELDS_MAX,
+               "tags of the largest shape are below GP__FIELDS_MAX");
 const struct gp__form_shape gp__entry_shape = SHAPE(gp__entry, entry_fields);
 
 uint64_t gp__form_number(const struct gp__form_field *field, const void *at)

@@ -13,6 +13,8 @@
 /* A reader that does not know a tag passes over it from here on, and refuses the entry below. */
 #define GP__FIELD_MAY_SKIP 128u
 
+#define GP__FIELDS_MAX 32u /* tags that are known are below it */
+
 enum gp__field_kind {
     GP__FIELD_SLICE = 0, /* bytes; absent: no field */
     GP__FIELD_U64,       /* least byte first, without zeros at the end; 0: no field */

@@ -100,12 +100,12 @@ static int read_shape(struct input *in, const struct gp__form_shape *shape, char
 static int make_room(struct input *in, const struct gp__form_shape *shape, char *at,
                      struct gp_slice rest)
 {
-    size_t counts[GP__FIELD_MAY_SKIP] = {0};
+    size_t counts[GP__FIELDS_MAX] = {0};
     struct value value;
     int more;
 
     while ((more = take(&rest, &value)) > 0) {
-        if (value.tag < GP__FIELD_MAY_SKIP)
+        if (value.tag < GP__FIELDS_MAX)
             counts[value.tag]++;
     }
     for (size_t i = 0; i < shape->n_fields && more == 0; i++) {

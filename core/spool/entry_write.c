@@ -67,13 +67,17 @@ static void put_u32(char *at, uint32_t n)
 
 static int put_field(struct output *out, uint8_t tag, struct gp_slice value)
 {
-    char head[GP__FIELD_HEAD];
+    size_t len = GP__FIELD_HEAD + value.len, room;
+    char *to = gp__buf_room(out->head, len, &room);
 
-    head[0] = (char)tag;
-    put_u32(head + 1, (uint32_t)value.len);
-    if (gp__buf_append(out->head, gp_slice(head, sizeof head)) < 0)
+    if (!to)
         return -1;
-    return gp__buf_append(out->head, value);
+    to[0] = (char)tag;
+    put_u32(to + 1, (uint32_t)value.len);
+    if (value.len > 0)
+        memcpy(to + GP__FIELD_HEAD, value.data, value.len);
+    gp__buf_added(out->head, len);
+    return 0;
 }
 
 static int put_number(struct output *out, const struct gp__form_field *field, uint64_t n)

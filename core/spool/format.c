@@ -69,12 +69,12 @@ int gp__log_head_read(struct gp__log_head *head_r, enum gp__log_kind kind, struc
 {
     const char *at = block.data;
 
-    if (block.len < LOG_HEAD || memcmp(at, magics[kind], 8) != 0)
+    if (block.len < LOG_HEAD || memcmp(at, magics[kind], 8) != 0 ||
+        get(at + 8, 4) != check_of(0, 0, at + 12, LOG_HEAD - 12))
         return GP_EINVAL;
     if (get(at + 12, 4) > GP__SPOOL_VERSION)
-        return GP_ENOTALLOWED;
-    if (get(at + 8, 4) != check_of(0, 0, at + 12, LOG_HEAD - 12) ||
-        (unsigned char)at[56] > GP__WRITER_NAME_MAX)
+        return GP_ENOTALLOWED; /* all versions have magic, checksum and this at these places */
+    if ((unsigned char)at[56] > GP__WRITER_NAME_MAX)
         return GP_EINVAL;
     *head_r = (struct gp__log_head){
         .kind = kind,

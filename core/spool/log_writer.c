@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define BATCH_MAX ((uint64_t)16 << 20) /* bytes; a single commit may have more */
-#define ROOM ((uint64_t)4 << 20)       /* what is filled with zeros at a time */
+#define ROOM ((uint64_t)1 << 20)       /* what is filled with zeros at a time */
 #define NAMES_TRIED 64
 #define SPARE_MAX 256
 #define SEGMENT_MAX ((uint64_t)2 << 30) /* places are 32 bits, and one commit may go past it */
