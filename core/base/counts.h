@@ -126,7 +126,10 @@
     GP__ROW(queue_expired, "queue_recipients", "outcome=\"expired\"",                              \
             "Recipients of queued mail by what an attempt came to")                                \
     GP__ROW(bounces, "notifications", "", "Delivery status notifications that were made")          \
-    GP__ROW(doubled, "deliveries_doubled", "", "Recipients that get a message twice")
+    GP__ROW(doubled, "deliveries_doubled", "", "Recipients that get a message twice")              \
+    GP__ROW(doubts, "message_doubts", "", "Messages of which the client may not have got the 250") \
+    GP__ROW(messages_again, "messages_again", "", "Messages that came again after such a doubt")   \
+    GP__ROW(spool_failed, "spool_failed", "", "Messages that the spool could not keep: 451 or 452")
 
 struct gp__counts {
 #define GP__ROW(member, name, labels, help) uint64_t member;

@@ -114,8 +114,9 @@ static const struct gp_option log_rows[] = {
 static const struct gp_option memory_rows[] = {
     GP_OPTION_SIZE("message", struct gp__memory_settings, message, "1MiB", 65536, 1ll << 32,
                    "How much of a message a session keeps in memory; the rest goes to a file."),
-    GP_OPTION_PATH("spill_to", struct gp__memory_settings, spill_to, "/var/tmp",
-                   "The directory of such files. They have no name and leave nothing behind."),
+    GP_OPTION_PATH("spill_to", struct gp__memory_settings, spill_to, GP_OPTIONAL,
+                   "The directory of such files, by default the spool, or /var/tmp without one. "
+                   "They have no name and leave nothing behind."),
     GP_OPTIONS_END,
 };
 
@@ -380,6 +381,9 @@ static void load_top(struct gp__load *load)
     set_hold(load, &top.hold);
     gp__load_process(load, &top.process);
     gp__load_queue(load, &top.queue);
+    if (!gp_slice_present(settings->memory.spill_to))
+        settings->memory.spill_to = gp_slice_present(settings->spool.path) ? settings->spool.path
+                                                                           : GP_S("/var/tmp");
 }
 
 struct gp_slice gp__load_host_name(struct gp__load *load, const struct gp__node *at,

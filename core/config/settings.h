@@ -134,6 +134,7 @@ struct gp__listener_settings {
     enum gp__refuse_at refuse_at;
     enum gp__mixed_reject mixed_reject;
     bool one_policy;
+    bool dedupe;                                  /* by doubt */
     const struct gp__auth_settings *const *auths; /* asked in this order */
     size_t n_auths;
     unsigned

@@ -39,7 +39,7 @@ struct extensions {
 struct raw {
     const struct gp_list *address, *relay, *proxy, *xclient, *xforward, *exempt;
     struct gp_slice chain, hostname, greeting;
-    int protocol, refuse_at, mixed_reject, split, line_endings, pipelining;
+    int protocol, refuse_at, mixed_reject, split, dedupe, line_endings, pipelining;
     struct extensions extensions;
     struct gp__limits limits;
     struct gp_slice socket_mode;
@@ -68,6 +68,7 @@ static const enum gp__protocol protocols[] = {GP__PROTOCOL_SMTP, GP__PROTOCOL_LM
 static const char *const refuse_at_names[] = {"rcpt", "now", NULL};
 const char *const gp__mixed_names[] = {"hold", "discard", "bounce", "refuse_all", NULL};
 static const char *const split_names[] = {"off", "one_policy", NULL};
+static const char *const dedupe_names[] = {"off", "doubt", NULL};
 static const char *const line_names[] = {"strict", "normalize", "close", NULL};
 static const char *const tls_names[] = {"off", "optional", "required", "implicit", NULL};
 static const char *const pipelining_names[] = {"enforce", "note", NULL};
@@ -88,12 +89,16 @@ const struct gp_option gp__listener_rows[] = {
                    "When refusals made before RCPT are answered: rcpt lets AUTH clear them."),
     GP_OPTION_ENUM("mixed_reject", struct raw, mixed_reject, gp__mixed_names, GP_OPTIONAL,
                    "What becomes of a message that a filter or a target refuses for some of its "
-                   "recipients: their copy is kept for review (hold), dropped (discard), or the "
-                   "client is told that nobody gets it (refuse_all). By default what "
+                   "recipients: their copy is kept for review (hold), dropped (discard), their "
+                   "sender is told (bounce; held where nobody may be), or the client is told that "
+                   "nobody gets it (refuse_all). By default what "
                    "`bounces:` says; without a `spool:` or `hold:` refuse_all."),
     GP_OPTION_ENUM("split", struct raw, split, split_names, "off",
                    "one_policy: recipients whom plugins give different policies don't share a "
                    "message; the later ones get 452 4.5.3 and their own."),
+    GP_OPTION_ENUM("dedupe", struct raw, dedupe, dedupe_names, "doubt",
+                   "doubt: a message whose 250 got lost with the connection, and that comes again "
+                   "within an hour, gets the same 250 and is kept once."),
     GP_OPTION_LIST(
         "relay", struct raw, relay, GP_TYPE_STRING, "[]",
         "Who may relay: networks, and the words authenticated and local (clients of a UNIX "
@@ -400,9 +405,11 @@ static void set_mixed_reject(struct gp__load *load, struct gp__listener_settings
                          "without `spool:` a message that filters of \"" GP_FMT
                          "\" refuse for some of its recipients is refused for all of them",
                          GP_ARG(listener->name));
-    } else if (listener->mixed_reject == GP__MIXED_BOUNCE) {
+    } else if (listener->mixed_reject == GP__MIXED_BOUNCE &&
+               !gp_slice_present(load->settings->spool.path)) {
         gp__diag_add(load->diag, GP__ERROR, given,
-                     "\"mixed_reject: bounce\" is not available in this version");
+                     "\"mixed_reject: bounce\" needs `spool: {path: DIR}`, from where bounces are "
+                     "sent");
     } else if (listener->mixed_reject == GP__MIXED_HOLD && !can_hold) {
         gp__diag_add(
             load->diag, GP__ERROR, given,
@@ -540,6 +547,7 @@ static const struct gp__node *load_listener(struct gp__load *load,
     check_greeting(load, node, raw.greeting);
     listener->refuse_at = (enum gp__refuse_at)raw.refuse_at;
     listener->one_policy = raw.split == 1;
+    listener->dedupe = raw.dedupe == 1;
     listener->backlog = raw.backlog;
     listener->sessions = raw.sessions;
     listener->sessions_per_client = raw.sessions_per_client;

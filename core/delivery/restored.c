@@ -263,6 +263,8 @@ int gp__restore(struct gp__restored *restored, struct gp_session *session,
 
 void gp__restore_end(struct gp__restored *restored)
 {
-    gp__transaction_unref(&restored->transaction);
-    gp__session_unref(&restored->session);
+    if (restored->transaction)
+        gp__transaction_unref(&restored->transaction);
+    if (restored->session)
+        gp__session_unref(&restored->session);
 }

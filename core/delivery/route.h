@@ -24,6 +24,7 @@ struct gp__route {
     bool relay;             /* only by the right to relay: its recipients are not ours */
     struct gp_table *valid; /* NULL: whoever it matches exists */
     const struct gp__target *target;
+    bool direct; /* its answer is the reply to the client; else it is queued first */
 };
 
 struct gp__routes {

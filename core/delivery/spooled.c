@@ -2,8 +2,11 @@
 /* From a transaction to its entry. Nothing is copied that lives in the transaction's arena. */
 #include "core/delivery/spooled.h"
 
+#include "core/base/ascii.h"
 #include "core/base/utf8.h"
 #include "core/hook/trail.h"
+
+#include <stdlib.h>
 
 /* ---- who may be told ---- */
 
@@ -250,6 +253,28 @@ static void keep_recipient(struct gp__entry_recipient *kept, const struct gp_rec
     }
 }
 
+static struct gp_slice domain_of(const struct gp__entry_recipient *recipient)
+{
+    return after_at(recipient->address);
+}
+
+/* By copy and domain, so that an attempt finds those of one destination side by side. */
+static int compare(const void *a_, const void *b_)
+{
+    const struct gp__entry_recipient *a = a_, *b = b_;
+    struct gp_slice one = domain_of(a), other = domain_of(b);
+    size_t shorter = one.len < other.len ? one.len : other.len;
+    int order = 0;
+
+    if (a->copy != b->copy)
+        return a->copy < b->copy ? -1 : 1;
+    for (size_t i = 0; i < shorter && !order; i++)
+        order = gp__to_lower(one.data[i]) - gp__to_lower(other.data[i]);
+    if (!order)
+        order = (one.len > other.len) - (one.len < other.len);
+    return order;
+}
+
 static size_t keep_recipients(struct gp__entry *entry, struct gp__policy *policy,
                               const enum gp__disposal *disposals)
 {
@@ -272,6 +297,8 @@ static size_t keep_recipients(struct gp__entry *entry, struct gp__policy *policy
         kept->copy = copy_index(entry, copies, policy->recipients[i]);
         entry->n_recipients++;
     }
+    if (n > 1)
+        qsort(list, n, sizeof *list, compare);
     return n;
 }
 

@@ -68,6 +68,7 @@ int gp__restore(struct gp__restored *restored, struct gp_session *session,
                 const struct gp__entry *entry, const struct gp__restoring *restoring,
                 const uint32_t *recipients, size_t n);
 
+/* Also of one that is all zero. */
 void gp__restore_end(struct gp__restored *restored);
 
 #endif

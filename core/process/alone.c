@@ -193,6 +193,20 @@ static int give_up_rights(struct gp__alone *alone)
     return -1;
 }
 
+/* Its files are of the user that we are now. */
+static int open_spool(struct gp__alone *alone)
+{
+    struct gp__buf error = {.limit = 0};
+    int result = gp__reception_open_spool(&alone->reception, GP_S("w0"), &error);
+
+    if (result < 0)
+        gp__complain(gp__buf_slice(&error));
+    else
+        gp__generation_start(alone->reception.generation);
+    gp__buf_free(&error);
+    return result;
+}
+
 /* ---- the whole ---- */
 
 static int start(struct gp__alone *alone)
@@ -204,7 +218,8 @@ static int start(struct gp__alone *alone)
         gp__alone_open_control(alone) < 0 || gp__alone_open_metrics(alone) < 0)
         return -1;
     /* The spool is the user's: whoever comes back with `workers` must be able to open it. */
-    if (open_doors(alone) < 0 || give_up_rights(alone) < 0 || gp__alone_open_queue(alone) < 0)
+    if (open_doors(alone) < 0 || give_up_rights(alone) < 0 || open_spool(alone) < 0 ||
+        gp__alone_open_queue(alone) < 0)
         return -1;
     close_unused_sockets(alone);
     gp__manager_tell("READY=1");

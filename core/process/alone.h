@@ -4,6 +4,7 @@
 #define GP_PROCESS_ALONE_H
 
 #include "core/console/http.h"
+#include "core/delivery/carrier.h"
 #include "core/delivery/scheduler.h"
 #include "core/process/commands.h"
 #include "core/process/config_host.h"
@@ -30,6 +31,7 @@ struct gp__alone {
     struct gp__control *control;
     struct gp__http *metrics;
     struct gp__scheduler *scheduler; /* NULL: there is no spool */
+    struct gp__carrier *carrier;     /* the same */
     int wake;                        /* its socket; and the watch on it */
     struct gp__watch *wake_watch;
     uint64_t began_ms;

@@ -54,6 +54,48 @@ static int open_wake(struct gp__alone *alone, struct gp__buf *error)
     return alone->wake_watch ? 0 : -1;
 }
 
+/* ---- the carrier ---- */
+
+static void on_attempt(void *arg, const struct gp__attempt *attempt)
+{
+    gp__carrier_take(((struct gp__alone *)arg)->carrier, attempt);
+}
+
+static void on_answer(void *arg, const struct gp__attempt_answer *answer)
+{
+    gp__scheduler_answer(((struct gp__alone *)arg)->scheduler, 0, answer);
+}
+
+static int open_carrier(struct gp__alone *alone, struct gp__buf *error)
+{
+    struct gp__spool_settings spool = gp__spool_settings_of(alone->reception.generation->settings);
+    struct gp__carrier_options options = {
+        .runtime = alone->reception.runtime,
+        .spool = &spool,
+        .carriage = &alone->reception.generation->carriage,
+        .answer = on_answer,
+        .arg = alone,
+    };
+
+    spool.log = &alone->reception.log;
+    alone->carrier = gp__carrier_open(&options, error);
+    if (alone->carrier)
+        gp__scheduler_carrier(alone->scheduler, 0, GP__ATTEMPTS_MAX, on_attempt, alone);
+    return alone->carrier ? 0 : -1;
+}
+
+/* What is under way is cut short, and answered so. */
+static void close_carrier(struct gp__alone *alone)
+{
+    if (!alone->carrier)
+        return;
+    gp__scheduler_carrier_ends(alone->scheduler, 0);
+    gp__carrier_cancel(alone->carrier);
+    while (gp__carrier_busy(alone->carrier))
+        gp__live_turn(alone->reception.runtime);
+    gp__carrier_close(&alone->carrier);
+}
+
 int gp__alone_open_queue(struct gp__alone *alone)
 {
     struct gp__buf error = {.limit = 0};
@@ -62,7 +104,10 @@ int gp__alone_open_queue(struct gp__alone *alone)
     alone->wake = -1;
     if (!alone->reception.generation->settings->spool.path.len)
         return 0;
-    result = open_scheduler(alone, &error) < 0 || open_wake(alone, &error) < 0 ? -1 : 0;
+    result = open_scheduler(alone, &error) < 0 || open_wake(alone, &error) < 0 ||
+                     open_carrier(alone, &error) < 0
+                 ? -1
+                 : 0;
     if (result < 0)
         fprintf(stderr, "gatepost: spool: " GP_FMT "\n", GP_ARG(gp__buf_slice(&error)));
     gp__buf_free(&error);
@@ -73,6 +118,7 @@ void gp__alone_close_queue(struct gp__alone *alone)
 {
     if (!alone->scheduler)
         return;
+    close_carrier(alone);
     gp__watch_stop(&alone->wake_watch);
     if (alone->wake >= 0)
         (void)close(alone->wake); /* nothing was written to it */

@@ -177,6 +177,8 @@ static int take_page(struct gp__child *child)
         return 0;
     if (open_census(master, &child->conf->manifest) < 0)
         return -1;
+    if (gp__roles[child->role].carries)
+        return 0; /* it has no clients */
     child->page = gp__census_take(&master->census);
     if (child->page == GP__CENSUS_NONE)
         gp__log(&master->log, GP_LOG_WARNING, "process.counts_alone", GP__F_I("slot", child->slot));

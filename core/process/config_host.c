@@ -170,8 +170,10 @@ void gp__config_places(const struct gp__settings *settings, struct gp__diag *dia
 {
     struct gp_slice log = settings->log.to;
 
-    check_directory(diag, place_of(settings, GP_S("memory"), GP_S("spill_to")),
-                    settings->memory.spill_to);
+    /* A spool that is not there yet is made. */
+    if (!gp_slice_eq(settings->memory.spill_to, settings->spool.path))
+        check_directory(diag, place_of(settings, GP_S("memory"), GP_S("spill_to")),
+                        settings->memory.spill_to);
     if (log.data[0] == '/')
         check_directory(diag, place_of(settings, GP_S("log"), GP_S("to")),
                         gp_slice_sub(log, 0, gp_slice_rfind(log, '/') + 1));

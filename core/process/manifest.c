@@ -18,6 +18,7 @@ static const struct field {
     size_t offset;
 } fields[] = {
     {NUMBER, offsetof(struct gp__manifest, workers)},
+    {NUMBER, offsetof(struct gp__manifest, carriers)},
     {TEXT, offsetof(struct gp__manifest, user)},
     {TEXT, offsetof(struct gp__manifest, group)},
     {NUMBER, offsetof(struct gp__manifest, stop_within)},
@@ -163,6 +164,7 @@ void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
 
     *manifest = (struct gp__manifest){
         .workers = workers_of(settings),
+        .carriers = process->carriers > 0 ? (uint64_t)process->carriers : workers_of(settings),
         .user = process->user,
         .group = process->group,
         .stop_within = process->stop_within,
@@ -253,10 +255,10 @@ static void read_fields(struct gp__unpack *in, struct gp__arena *arena, const st
 
 static bool is_sane(const struct gp__manifest *manifest)
 {
-    return manifest->workers <= GP__WORKERS_MAX && manifest->n_stats <= GP__STATS_MAX &&
-           manifest->logins <= GP__LOGINS_MAX && manifest->log_format <= GP__LOG_JSON &&
-           manifest->log_level <= GP_LOG_DEBUG && manifest->control_mode <= 0777 &&
-           manifest->heartbeat > 0 && manifest->recheck > 0;
+    return manifest->workers <= GP__WORKERS_MAX && manifest->carriers <= GP__WORKERS_MAX &&
+           manifest->n_stats <= GP__STATS_MAX && manifest->logins <= GP__LOGINS_MAX &&
+           manifest->log_format <= GP__LOG_JSON && manifest->log_level <= GP_LOG_DEBUG &&
+           manifest->control_mode <= 0777 && manifest->heartbeat > 0 && manifest->recheck > 0;
 }
 
 static void read_command(struct gp__unpack *in, struct gp__arena *arena,

@@ -32,7 +32,8 @@ struct gp__manifest_command {
 #define GP__ARGV_MAX 64
 
 struct gp__manifest {
-    uint64_t workers; /* 0: one process */
+    uint64_t workers;  /* 0: one process */
+    uint64_t carriers; /* where there is a spool */
     struct gp_slice user, group;
     uint64_t stop_within, reload_within, heartbeat, recheck; /* ms */
     uint64_t open_files, core_files;

@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
 #include "core/message/charset.h"
+#include "core/process/scheduling.h"
 #include "core/runtime/crash.h"
 #include "core/runtime/listener.h"
 #include "core/runtime/live.h"
@@ -146,8 +147,25 @@ int gp__reception_open_generation(struct gp__reception *reception, struct gp__bu
     gp__diag_free(&diag);
     if (!reception->generation)
         return -1;
-    gp__generation_start(reception->generation);
     gp__sink_buffer(reception->sink, reception->runtime);
+    return 0;
+}
+
+/* ---- spool ---- */
+
+int gp__reception_open_spool(struct gp__reception *reception, struct gp_slice name,
+                             struct gp__buf *error_r)
+{
+    struct gp__spool_settings settings = gp__spool_settings_of(reception->generation->settings);
+
+    settings.log = &reception->log;
+    if (gp_slice_present(settings.path)) {
+        reception->server.spool = gp__spool_writer_open(reception->runtime, &settings, name,
+                                                        error_r);
+        if (!reception->server.spool)
+            return -1;
+    }
+    reception->server.doubts = gp__doubts_open(settings.path);
     return 0;
 }
 
@@ -278,6 +296,9 @@ void gp__reception_close(struct gp__reception *reception)
         close_door(&reception->doors);
     if (reception->generation) /* it may have been started, and nothing else */
         end_generation(reception);
+    if (reception->server.spool)
+        gp__spool_writer_close(&reception->server.spool);
+    gp__doubts_close(&reception->server.doubts);
     gp__generation_unref(&reception->generation);
     gp__settings_free(&reception->settings);
     if (reception->runtime) {

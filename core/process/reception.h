@@ -35,6 +35,11 @@ int gp__reception_open_log(struct gp__reception *reception, int file);
 int gp__reception_open_runtime(struct gp__reception *reception, struct gp__buf *error_r);
 int gp__reception_open_generation(struct gp__reception *reception, struct gp__buf *error_r);
 
+/* Where the configuration has a spool: opens it for this process to keep mail in, with the rights
+ * that it has from now on. `name` is of this writer: "w0". 0, or -1 and why. */
+int gp__reception_open_spool(struct gp__reception *reception, struct gp_slice name,
+                             struct gp__buf *error_r);
+
 /* Accepts connections for a listener of the generation; owns the descriptor. `id` is the caller's,
  * to close it with. 0, or -1: there is no such listener, or no memory; the descriptor is closed. */
 int gp__reception_listen(struct gp__reception *reception, uint64_t id, struct gp_slice listener,

@@ -18,6 +18,11 @@ static uint64_t console_count(const struct gp__manifest *manifest)
     return manifest->metrics.len > 0;
 }
 
+static uint64_t carrier_count(const struct gp__manifest *manifest)
+{
+    return manifest->scheduling.len ? manifest->carriers : 0;
+}
+
 static uint64_t scheduler_count(const struct gp__manifest *manifest)
 {
     return manifest->scheduling.len > 0;
@@ -29,6 +34,10 @@ const struct gp__role gp__roles[GP__ROLE_COUNT] = {
     [GP__ROLE_SCHEDULER] = {.name = "scheduler",
                             .count = scheduler_count,
                             .wants_scheduling = true},
+    [GP__ROLE_CARRIER] = {.name = "carrier",
+                          .count = carrier_count,
+                          .wants_bundle = true,
+                          .carries = true},
 };
 
 static const struct {
@@ -36,7 +45,7 @@ static const struct {
     int (*run)(int channel);
 } mains[] = {
     {"loader", gp__loader_main},   {"peek", gp__peek_main},           {"worker", gp__worker_main},
-    {"console", gp__console_main}, {"scheduler", gp__scheduler_main},
+    {"console", gp__console_main}, {"scheduler", gp__scheduler_main}, {"carrier", gp__carrier_main},
 };
 
 int gp__process_main(const char *role)

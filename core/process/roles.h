@@ -8,7 +8,13 @@
 
 #include "core/process/manifest.h"
 
-enum gp__role_id { GP__ROLE_WORKER = 0, GP__ROLE_CONSOLE, GP__ROLE_SCHEDULER, GP__ROLE_COUNT };
+enum gp__role_id {
+    GP__ROLE_WORKER = 0,
+    GP__ROLE_CONSOLE,
+    GP__ROLE_SCHEDULER,
+    GP__ROLE_CARRIER,
+    GP__ROLE_COUNT
+};
 
 /* A service: as many processes of it as count() says, replaced when they crash, renewed with each
  * generation. */
@@ -32,5 +38,6 @@ int gp__peek_main(int channel);
 int gp__worker_main(int channel);
 int gp__console_main(int channel);
 int gp__scheduler_main(int channel);
+int gp__carrier_main(int channel);
 
 #endif

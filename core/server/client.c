@@ -25,6 +25,7 @@ static void destroy(struct gp__client *client)
     struct gp__server *server = client->server;
 
     client->runtime->ops->timer_stop(client->runtime, &client->timer);
+    gp__client_doubt_end(client);
     GP__COUNT(sessions_ended);
     gp__smtp_free(&client->smtp);
     gp__session_unref(&client->session);
@@ -79,6 +80,7 @@ static void on_closed(struct gp__conn *conn)
 /* The client left: what waits for it is cancelled, its transaction ends, the connection goes. */
 static void client_gone(struct gp__client *client)
 {
+    client->doubt.broke = true;
     gp__session_cancel_calls(client->session);
     if (client->busy || !client->began) {
         gp__conn_close(client->conn);
@@ -98,7 +100,7 @@ static bool flush(struct gp__client *client)
     if (!client->conn || out->len == 0)
         return true;
     if (gp__conn_write(client->conn, gp__buf_slice(out)) < 0)
-        client->session->gone = true;
+        client->session->gone = client->doubt.broke = true;
     gp__buf_clear(out);
     gp__smtp_trim(client->smtp);
     return !client->session->gone;
@@ -368,6 +370,8 @@ static void on_read(struct gp__conn *conn, struct gp_slice bytes)
 
     if (client->ended)
         return;
+    if (!client->busy)
+        client->doubt.id_len = 0;
     gp__smtp_feed(client->smtp, bytes);
     if (client->busy) {
         gp__session_client_spoke(client->session);
@@ -402,6 +406,7 @@ static void on_error(struct gp__conn *conn, int error)
     struct gp__client *client = client_of(conn);
 
     log_failure(client, error);
+    client->doubt.broke = true;
     if (client->ended) { /* whatever it is, the client can't be reached any more */
         gp__conn_close(conn);
         return;

@@ -15,7 +15,9 @@
 #include "core/runtime/spill.h"
 #include "core/server/admission.h"
 #include "core/server/entrance.h"
+#include "core/spool/doubts.h"
 
+struct gp__entry;
 struct gp__server;
 
 struct gp__client {
@@ -54,6 +56,14 @@ struct gp__client {
     size_t n_scope;
     struct gp__spill *spill; /* where a large message goes; or NULL */
     struct gp__buf stash;    /* body bytes that came in while the header hooks wait */
+
+    /* The last message that was taken, until the client says something: it heard its 250 then. */
+    struct {
+        struct gp__doubt_mark mark;
+        char id[GP__DOUBT_ID_MAX];
+        size_t id_len; /* 0: there is none */
+        bool broke;    /* the connection did, and the 250 may not have arrived */
+    } doubt;
 };
 
 /* Serves a new connection: of a proxy that is trusted to say whose it is once that is known. */
@@ -119,13 +129,40 @@ void gp__client_refuse_by(struct gp__client *client, const struct gp__ruling *ru
 /* A run of the session's chain at a point, about the current transaction. */
 struct gp__run gp__client_run_of(struct gp__client *client, enum gp_hook_point point);
 
+/* The last moment at which the client may leave without getting its mail twice (RFC 1047). One that
+ * closed its side with commands still to be done only writes, and is served. */
+bool gp__client_left(const struct gp__client *client);
+
+/* Asks targets, keeps what is to be kept, and answers (client_deliver.c). */
+void gp__client_deliver(struct gp__client *client, struct gp__policy *policy,
+                        const enum gp__disposal *disposals);
+
+/* The notification for those whose fate is to be bounced, in the transaction's arena; *entry_r is NULL
+ * if there is none to be. Those of whom nobody may be told are to be held from now on. 0, or -1: it
+ * can't be made (client_bounce.c). */
+int gp__client_bounce(struct gp__client *client, struct gp__policy *policy,
+                      const struct gp__entry **entry_r);
+
+/* Whether this very message was taken before, and the client may not have heard so: then it is
+ * answered (client_doubt.c). */
+bool gp__client_known(struct gp__client *client, struct gp__policy *policy);
+
+/* It was taken: until the client speaks again its 250 is in doubt. */
+void gp__client_doubt(struct gp__client *client, struct gp__policy *policy);
+
+/* The session ends: what is in doubt still is remembered. */
+void gp__client_doubt_end(struct gp__client *client);
+
 /* The fate of the transaction as planned now: fills disposals (by index of recipient). */
 enum gp__final gp__client_plan(struct gp__client *client, struct gp__policy *policy,
                                enum gp__disposal **disposals_r);
 
 /* The drafts of a message, each with its deliveries (client_draft.c). Zeroed to begin with. */
 struct gp__drafts {
-    struct gp__deliveries *items; /* in the arena of the message's transaction */
+    struct gp__drafted {
+        struct gp__deliveries deliveries; /* to direct targets */
+        const struct gp__entry *entry;    /* of what is to be queued; NULL: nothing */
+    } * items;                            /* in the arena of the message's transaction */
     size_t count, cap;
 };
 
@@ -134,7 +171,7 @@ struct gp__drafts {
 int gp__drafts_prepare(struct gp__client *client, const struct gp__policy *policy,
                        struct gp__drafts *drafts);
 
-/* 0, or -1: a target failed, and all is to be given back. */
+/* 0, or -1: a direct target failed, and all is to be given back. */
 int gp__drafts_publish(struct gp__client *client, struct gp__drafts *drafts);
 
 /* How many recipients have a draft that can't be taken back. */

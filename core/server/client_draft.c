@@ -6,7 +6,9 @@
  * nobody can be told but the operator.
  */
 #include "core/base/log.h"
+#include "core/delivery/spooled.h"
 #include "core/server/client.h"
+#include "core/server/server.h"
 
 static struct gp__content *content_of(const struct gp_draft *draft)
 {
@@ -98,27 +100,61 @@ static int route(struct gp__client *client, const struct gp_draft *draft, struct
                : 0;
 }
 
-/* 0, or -1: somebody can't have it now. */
-static int prepare(struct gp__client *client, struct gp__deliveries *deliveries)
+static bool is_direct(const struct gp_recipient *recipient)
 {
+    return ((const struct gp__route *)recipient->route)->direct;
+}
+
+static void plan(const struct gp__client *client, const struct gp__policy *policy,
+                 enum gp__disposal *disposals)
+{
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        if (policy->recipients[i]->accepted)
+            disposals[i] = client->server->spool && !is_direct(policy->recipients[i])
+                               ? GP__DISPOSE_QUEUE
+                               : GP__DISPOSE_TARGET;
+}
+
+/* 0, or -1: somebody can't have it now, and it can't be queued for them either. */
+static int settle(const struct gp__client *client, const struct gp__policy *policy,
+                  enum gp__disposal *disposals, const enum gp_outcome *outcomes)
+{
+    for (size_t i = 0; i < policy->n_recipients; i++) {
+        if (disposals[i] != GP__DISPOSE_TARGET || outcomes[i] == GP_OUTCOME_DELIVERED)
+            continue;
+        if (outcomes[i] == GP_OUTCOME_FAILED)
+            log_lost(client, policy->recipients[i], &policy->recipients[i]->reply);
+        else if (client->server->spool)
+            disposals[i] = GP__DISPOSE_QUEUE;
+        else
+            return -1;
+    }
+    return 0;
+}
+
+/* 0, or -1: somebody can't have it now. */
+static int prepare(struct gp__client *client, struct gp__drafted *drafted,
+                   const struct gp__policy *parent)
+{
+    struct gp__deliveries *deliveries = &drafted->deliveries;
     struct gp__policy *policy = deliveries->policy;
     struct gp__arena *arena = policy->transaction->arena;
     size_t n = policy->n_recipients;
     enum gp__disposal *disposals = GP__ARENA_ARRAY(arena, enum gp__disposal, n);
     enum gp_outcome *outcomes = GP__ARENA_ARRAY(arena, enum gp_outcome, n);
+    struct gp__keeping keeping = {
+        .now_ms = client->runtime->ops->wall_ms(client->runtime),
+        .parent = gp__transaction_id(parent->transaction),
+        .bounce = gp__bounce_right(parent, client->entrance->bounce_to),
+        .sender = parent->sender.text,
+    };
 
-    for (size_t i = 0; i < n; i++)
-        if (policy->recipients[i]->accepted)
-            disposals[i] = GP__DISPOSE_TARGET;
+    plan(client, policy, disposals);
     gp__deliveries_plan(deliveries, disposals);
     gp__deliveries_prepare(deliveries, client->session, outcomes);
-    for (size_t i = 0; i < n; i++) {
-        if (!disposals[i] || outcomes[i] == GP_OUTCOME_DELIVERED)
-            continue;
-        if (outcomes[i] != GP_OUTCOME_FAILED)
-            return -1;
-        log_lost(client, policy->recipients[i], &policy->recipients[i]->reply);
-    }
+    if (settle(client, policy, disposals, outcomes) < 0)
+        return -1;
+    drafted->entry = gp__keep(policy, disposals, &keeping);
     return 0;
 }
 
@@ -129,14 +165,14 @@ int gp__drafts_prepare(struct gp__client *client, const struct gp__policy *polic
 
     for (const struct gp_draft *draft = policy->drafts; draft; draft = draft->next) {
         struct gp_transaction *transaction = open_transaction(client, draft);
-        struct gp__deliveries *deliveries;
+        struct gp__drafted *drafted;
 
         if (!transaction)
             return -1;
         GP__ARENA_GROW(arena, drafts->items, drafts->cap, drafts->count + 1);
-        deliveries = &drafts->items[drafts->count++];
-        *deliveries = (struct gp__deliveries){.policy = transaction->policy};
-        if (route(client, draft, transaction->policy) < 0 || prepare(client, deliveries) < 0)
+        drafted = &drafts->items[drafts->count++];
+        *drafted = (struct gp__drafted){.deliveries = {.policy = transaction->policy}};
+        if (route(client, draft, transaction->policy) < 0 || prepare(client, drafted, policy) < 0)
             return -1;
         gp__log(client->runtime->log, GP_LOG_INFO, "draft",
                 GP__F_S("transaction", gp__transaction_id(transaction)),
@@ -150,7 +186,7 @@ int gp__drafts_prepare(struct gp__client *client, const struct gp__policy *polic
 int gp__drafts_publish(struct gp__client *client, struct gp__drafts *drafts)
 {
     for (size_t i = 0; i < drafts->count; i++)
-        if (gp__deliveries_publish(&drafts->items[i], client->session) < 0)
+        if (gp__deliveries_publish(&drafts->items[i].deliveries, client->session) < 0)
             return -1;
     return 0;
 }
@@ -160,8 +196,8 @@ size_t gp__drafts_revoke(struct gp__client *client, struct gp__drafts *drafts)
     size_t doubled = 0;
 
     for (size_t i = 0; i < drafts->count; i++) {
-        gp__deliveries_revoke(&drafts->items[i], client->session);
-        doubled += drafts->items[i].doubled;
+        gp__deliveries_revoke(&drafts->items[i].deliveries, client->session);
+        doubled += drafts->items[i].deliveries.doubled;
     }
     return doubled;
 }
@@ -169,7 +205,7 @@ size_t gp__drafts_revoke(struct gp__client *client, struct gp__drafts *drafts)
 void gp__drafts_done(struct gp__drafts *drafts)
 {
     for (size_t i = 0; i < drafts->count; i++) {
-        struct gp_transaction *transaction = drafts->items[i].policy->transaction;
+        struct gp_transaction *transaction = drafts->items[i].deliveries.policy->transaction;
 
         gp__transaction_unref(&transaction);
     }

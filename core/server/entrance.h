@@ -38,8 +38,10 @@ struct gp__entrance {
     struct gp__tls_context *tls_context;  /* NULL: TLS is off */
     struct gp_rate rate, rate_per_client; /* of new ones; count 0: any */
     struct gp__overload_settings overload;
-    size_t spill_at; /* bytes of a message in memory before the rest goes to a file */
-    size_t stack;    /* the largest that an instance of its chain asks for; 0: the usual one */
+    bool dedupe;        /* what comes again after a broken connection is kept once */
+    unsigned bounce_to; /* enum gp__bounce_to: who may be told of failures */
+    size_t spill_at;    /* bytes of a message in memory before the rest goes to a file */
+    size_t stack;       /* the largest that an instance of its chain asks for; 0: the usual one */
 };
 
 #endif

@@ -231,6 +231,7 @@ static void make_routes(struct gp__generation *generation)
             .relay = from->relay,
             .valid = from->valid,
             .target = &generation->targets[from->to->service.index],
+            .direct = from->direct,
         };
     }
     generation->routes = (struct gp__routes){.items = routes, .count = settings->n_routes};
@@ -364,6 +365,8 @@ static void make_entrances(struct gp__generation *generation)
                          .paths = generation->stores,
                          .n_paths = generation->n_stores},
             .hold_path = settings->hold_path,
+            .bounce_to = settings->bounces.to,
+            .dedupe = listener->dedupe,
             .spill_path = settings->memory.spill_to,
             .spill_at = settings->memory.message,
             .authserv_id = settings->authserv_id,
@@ -373,6 +376,42 @@ static void make_entrances(struct gp__generation *generation)
         entrance->stack = stack_of(entrance->policy.chain);
         set_auth(entrance, generation, listener);
     }
+}
+
+/* ---- deliveries ---- */
+
+static const struct gp__policy_settings *settings_of(const void *arg, struct gp_slice listener)
+{
+    const struct gp__generation *generation = arg;
+    const struct gp__entrance *entrance = gp__generation_entrance(generation, listener);
+
+    return entrance ? &entrance->policy : &generation->nowhere;
+}
+
+static void make_carriage(struct gp__generation *generation)
+{
+    const struct gp__settings *settings = generation->settings;
+    size_t stack = 0;
+
+    for (size_t i = 0; i < generation->n_instances; i++)
+        if (generation->instances[i]->plugin->stack > stack)
+            stack = generation->instances[i]->plugin->stack;
+    generation->nowhere = (struct gp__policy_settings){
+        .n_instances = generation->n_instances,
+        .default_bucket = settings->hold_bucket,
+        .buckets = settings->buckets,
+        .n_buckets = settings->n_buckets,
+        .mime_parts = (size_t)settings->limits.mime_parts,
+        .mime_depth = (size_t)settings->limits.mime_depth,
+        .message_size = settings->limits.message_size,
+    };
+    generation->carriage = (struct gp__carriage){
+        .hostname = settings->hostname,
+        .routes = &generation->routes,
+        .settings = settings_of,
+        .arg = generation,
+        .stack = stack,
+    };
 }
 
 /* ---- life ---- */
@@ -411,6 +450,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
     generation->crypto = crypto_of(generation);
     make_routes(generation);
     make_entrances(generation);
+    make_carriage(generation);
     return generation;
 }
 

@@ -8,6 +8,7 @@
 #define GP_SERVER_GENERATION_H
 
 #include "core/config/settings.h"
+#include "core/delivery/carrier.h"
 #include "core/delivery/tls_policy.h"
 #include "core/hook/state.h"
 #include "core/plugin/tick.h"
@@ -31,10 +32,12 @@ struct gp__generation {
     const struct gp__crypto *crypto;
     struct gp__chain *chains;
     struct gp__routes routes;
-    struct gp__tls_context **tls;   /* as settings->listeners; NULL: off */
-    struct gp__entrance *entrances; /* the same */
-    struct gp__ticks *ticks;        /* NULL until started */
-    struct gp_slice *stores;        /* directories for mail, each once */
+    struct gp__tls_context **tls;       /* as settings->listeners; NULL: off */
+    struct gp__entrance *entrances;     /* the same */
+    struct gp__policy_settings nowhere; /* of mail that came by no listener that is there */
+    struct gp__carriage carriage;       /* what deliveries need of all this */
+    struct gp__ticks *ticks;            /* NULL until started */
+    struct gp_slice *stores;            /* directories for mail, each once */
     size_t n_stores, stores_cap;
 };
 

@@ -12,6 +12,8 @@
 #include "core/server/client.h"
 #include "core/server/overload.h"
 #include "core/server/pace.h"
+#include "core/spool/doubts.h"
+#include "core/spool/spool.h"
 
 struct gp__server {
     struct gp__runtime *runtime;
@@ -24,6 +26,8 @@ struct gp__server {
     struct gp__auth_guard auth_guard;
     struct gp__pace pace;
     struct gp__overload overload;
+    struct gp__spool_writer *spool; /* where mail is kept; NULL: there is none */
+    struct gp__doubts *doubts;      /* NULL: nobody asks */
     struct gp__buf scratch;
     bool stopping, ending;
     void (*empty)(struct gp__server *server); /* when ending: the last client is gone; or NULL */

@@ -87,12 +87,13 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _keep(self, mail, rcpts, body, secure):
         sink = self.server.sink
-        sink.mails.append({"mail": mail, "rcpt": rcpts, "body": body, "tls": secure})
-        if sink.lmtp:
-            for _ in rcpts:
-                self.say("250 2.0.0 kept")
-        else:
-            self.say("250 2.0.0 kept")
+        replies = [sink.final(rcpt) for rcpt in (rcpts if sink.lmtp else rcpts[:1])]
+        took = [rcpt for rcpt, reply in zip(rcpts, replies) if reply.startswith("2")]
+        if took or not replies:
+            sink.mails.append({"mail": mail, "rcpt": took if sink.lmtp else rcpts, "body": body,
+                               "tls": secure})
+        for reply in replies or ["250 2.0.0 kept"]:
+            self.say(reply)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -110,6 +111,7 @@ class Sink:
         self.implicit, self.lmtp, self.requiretls = implicit, lmtp, False
         self.replies = {}
         self.rcpt = lambda line: "250 ok"
+        self.final = lambda line: "250 2.0.0 kept"  # of LMTP, for each recipient
         self.mails, self.commands, self.connections, self.names = [], [], [], []
         self.tls = None
         if certificate:

@@ -100,7 +100,7 @@ class Rights(Processes):
         server = self.launch()
         for pid in self.workers(server):
             self.assertEqual(status(pid, "Seccomp"), "2")
-        self.assertTrue(all(each["seccomp"] for each in server.wait_log("worker.sandbox", 2)))
+        self.assertTrue(all(each["seccomp"] for each in server.wait_log("process.sandbox", 2)))
 
     def test_without_sandbox(self):
         server = self.launch(self.text(rest="sandbox: off\n"))

@@ -584,7 +584,7 @@ static const struct report_case refused[] = {
     {"mixed_reject bounce", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"[::1]:25\", mixed_reject: bounce}}\n",
-     "F:2:53: error: \"mixed_reject: bounce\" is not available in this version\n"
+     "F:2:53: error: \"mixed_reject: bounce\" needs `spool: {path: DIR}`, from where bounces are sent\n"
      "    listeners: {mx: {address: \"[::1]:25\", mixed_reject: bounce}}\n"
      "                                                        ^\n"},
     {"mixed_reject hold", false,
