@@ -8,9 +8,12 @@
 #define FIRST 64u
 #define LOAD 2u /* things a bucket, before there are twice as many buckets */
 
+/* By the upper bits of a product, in which all bits of the hash have a part: some are hardly mixed. */
 static struct gp__link **bucket_of(const struct gp__links *links, uint64_t hash)
 {
-    return &links->buckets[hash & (links->n_buckets - 1)];
+    unsigned bits = (unsigned)__builtin_ctzll(links->n_buckets);
+
+    return &links->buckets[hash * 0x9e3779b97f4a7c15u >> (64 - bits)];
 }
 
 static void grow(struct gp__links *links)

@@ -233,7 +233,8 @@ void gp__queue_note_done(struct gp__queue *queue, struct gp__place place, uint32
 /* ---- messages ---- */
 
 /* By offset: nearly always at the end. */
-static void insert(struct gp__queued *message, struct gp__queue_segment *segment)
+static void insert(struct gp__queue *queue, struct gp__queued *message,
+                   struct gp__queue_segment *segment)
 {
     struct gp__queued *before = segment->last;
 
@@ -251,12 +252,14 @@ static void insert(struct gp__queued *message, struct gp__queue_segment *segment
     else
         segment->first = message;
     segment->n_live++;
+    gp__queue_stops_see(queue, message);
 }
 
-static void unlink_message(struct gp__queued *message)
+static void unlink_message(struct gp__queue *queue, struct gp__queued *message)
 {
     struct gp__queue_segment *segment = message->segment;
 
+    gp__queue_stops_pass(queue, message);
     if (message->prev)
         message->prev->next = message->next;
     else
@@ -278,7 +281,7 @@ struct gp__queued *gp__queue_add(struct gp__queue *queue, const struct gp__queue
     message->offset = spec->place.offset;
     message->flags = spec->large ? GP__QUEUED_LARGE : 0;
     gp__links_add(&queue->messages, &message->link);
-    insert(message, segment_of(queue, spec->place.segment));
+    insert(queue, message, segment_of(queue, spec->place.segment));
     return message;
 }
 
@@ -300,9 +303,9 @@ struct gp__place gp__queued_place(const struct gp__queued *message)
 void gp__queue_move(struct gp__queue *queue, struct gp__queued *message, struct gp__place place)
 {
     gp__queue_note_done(queue, gp__queued_place(message), (uint32_t)message->link.hash);
-    unlink_message(message);
+    unlink_message(queue, message);
     message->offset = place.offset;
-    insert(message, segment_of(queue, place.segment));
+    insert(queue, message, segment_of(queue, place.segment));
 }
 
 void gp__queue_drop(struct gp__queue *queue, struct gp__queued *message)
@@ -310,7 +313,7 @@ void gp__queue_drop(struct gp__queue *queue, struct gp__queued *message)
     if (message->groups)
         abort(); /* it has recipients left */
     gp__queue_note_done(queue, gp__queued_place(message), (uint32_t)message->link.hash);
-    unlink_message(message);
+    unlink_message(queue, message);
     gp__links_remove(&queue->messages, &message->link);
     gp__free(message);
 }

@@ -279,8 +279,12 @@ struct gp__queue_filter {
 bool gp__queue_matches(const struct gp__queue_filter *filter, const struct gp__group *group);
 
 /* The message that lies next after a place, in order of places; NULL: there is none. From {0, 0} on
- * through all, however the queue changes between. Walks one segment's messages. */
+ * through all, however the queue changes between. Walks one segment's messages, unless it is one of
+ * the last few places that gp__queue_stop() was called for. */
 struct gp__queued *gp__queue_after(const struct gp__queue *queue, struct gp__place place);
+
+/* Somebody stops there for now, and will ask what is next after it: now it is `next`, or NULL. */
+void gp__queue_stop(struct gp__queue *queue, struct gp__place after, struct gp__queued *next);
 
 /* The next one, in the same order. */
 struct gp__queued *gp__queue_next_message(const struct gp__queue *queue,

@@ -7,6 +7,7 @@
 #include "core/delivery/queue.h"
 
 #define GP__QUEUE_LEVELS 64u
+#define GP__QUEUE_STOPS 16u
 
 /* Groups of one tenant that wait for a place, oldest first. Exists while there are any. */
 struct gp__queue_lane {
@@ -63,6 +64,12 @@ struct gp__queue_pause {
     char *text;
 };
 
+/* Where somebody stopped, who goes on with the next message. */
+struct gp__queue_stop {
+    struct gp__place after; /* segment 0: none */
+    struct gp__queued *next;
+};
+
 struct gp__queue {
     const struct gp__plan *plan;
     struct gp__arena *arena; /* of names */
@@ -91,6 +98,9 @@ struct gp__queue {
     uint32_t *free_texts;
     size_t n_free_texts, free_texts_cap;
     size_t text_bytes;
+
+    struct gp__queue_stop stops[GP__QUEUE_STOPS]; /* the last few */
+    unsigned n_stops;
 
     struct gp__queue_pause pauses[GP__QUEUE_PAUSES_MAX];
     size_t n_pauses;
@@ -150,6 +160,10 @@ void gp__queue_text_drop(struct gp__queue *queue, uint32_t number);
 void gp__queue_texts_free(struct gp__queue *queue);
 
 /* ---- queue_select.c ---- */
+
+/* A message leaves its place, or has come into its place. */
+void gp__queue_stops_pass(struct gp__queue *queue, const struct gp__queued *message);
+void gp__queue_stops_see(struct gp__queue *queue, struct gp__queued *message);
 
 bool gp__queue_is_paused(const struct gp__queue *queue, const struct gp__group *group);
 void gp__queue_pauses_free(struct gp__queue *queue);

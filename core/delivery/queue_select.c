@@ -36,11 +36,54 @@ static struct gp__queued *first_from(const struct gp__queue *queue, size_t i)
     return i < queue->n_segments ? queue->segments[i]->first : NULL;
 }
 
+void gp__queue_stop(struct gp__queue *queue, struct gp__place after, struct gp__queued *next)
+{
+    queue->stops[queue->n_stops++ % GP__QUEUE_STOPS] = (struct gp__queue_stop){.after = after,
+                                                                               .next = next};
+}
+
+void gp__queue_stops_pass(struct gp__queue *queue, const struct gp__queued *message)
+{
+    for (size_t i = 0; i < GP__QUEUE_STOPS; i++)
+        if (queue->stops[i].next == message)
+            queue->stops[i].next = gp__queue_next_message(queue, message);
+}
+
+static bool is_before(struct gp__place a, struct gp__place b)
+{
+    return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
+}
+
+void gp__queue_stops_see(struct gp__queue *queue, struct gp__queued *message)
+{
+    struct gp__place place = gp__queued_place(message);
+
+    for (size_t i = 0; i < GP__QUEUE_STOPS; i++) {
+        struct gp__queue_stop *stop = &queue->stops[i];
+
+        if (stop->after.segment && is_before(stop->after, place) &&
+            (!stop->next || is_before(place, gp__queued_place(stop->next))))
+            stop->next = message;
+    }
+}
+
+static const struct gp__queue_stop *find_stop(const struct gp__queue *queue, struct gp__place place)
+{
+    for (size_t i = 0; i < GP__QUEUE_STOPS; i++)
+        if (place.segment && queue->stops[i].after.segment == place.segment &&
+            queue->stops[i].after.offset == place.offset)
+            return &queue->stops[i];
+    return NULL;
+}
+
 struct gp__queued *gp__queue_after(const struct gp__queue *queue, struct gp__place place)
 {
+    const struct gp__queue_stop *stop = find_stop(queue, place);
     size_t i = gp__queue_find_segment(queue, place.segment);
     struct gp__queued *message;
 
+    if (stop)
+        return stop->next;
     if (i == queue->n_segments || queue->segments[i]->number != place.segment)
         return first_from(queue, i);
     message = queue->segments[i]->first;

@@ -29,7 +29,9 @@ struct gp__trail {
 
 static uint64_t hash_of(struct gp__place place)
 {
-    return (place.segment * 0x9e3779b97f4a7c15u ^ place.offset) * 0xff51afd7ed558ccdu;
+    uint64_t hash = (place.segment * 0x9e3779b97f4a7c15u ^ place.offset) * 0xff51afd7ed558ccdu;
+
+    return hash ^ hash >> 32; /* offsets are multiples of something */
 }
 
 static struct gp__trail *find(const struct gp__scheduler *s, struct gp__place place)

@@ -282,8 +282,10 @@ bool gp__scheduler_compact(struct gp__scheduler *s)
         s->compact_after = gp__queued_place(message);
         message = gp__queue_next_message(s->queue, message);
     }
-    if (message)
+    if (message) {
+        gp__queue_stop(s->queue, s->compact_after, message);
         return true;
+    }
     s->compacted = true;
     gp__spool_journal_compact_end(s->journal, on_compacted, s);
     return false;

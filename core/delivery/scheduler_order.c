@@ -294,6 +294,8 @@ void gp__scheduler_order(struct gp__scheduler *s, const struct gp__queue_order *
         order_one(s, order, message, done);
     }
     done->more = message != NULL;
+    if (done->more)
+        gp__queue_stop(s->queue, done->after, message);
 }
 
 /* ---- pauses ---- */

@@ -173,8 +173,8 @@ static void write_after(const struct question *q, struct gp__place after, bool m
 
 static void list(struct question *q)
 {
-    const struct gp__queued *message = q->filter.id ? gp__queue_find(q->queue, q->filter.id)
-                                                    : gp__queue_after(q->queue, q->after);
+    struct gp__queued *message = q->filter.id ? gp__queue_find(q->queue, q->filter.id)
+                                              : gp__queue_after(q->queue, q->after);
     size_t shown = 0, looked = 0;
 
     gp__report_begin(q->out);
@@ -191,6 +191,8 @@ static void list(struct question *q)
                                : gp__queue_next_message(q->queue, message);
     }
     gp__buf_append(q->out, GP_S("]"));
+    if (message)
+        gp__queue_stop(q->queue, q->after, message);
     write_after(q, q->after, message != NULL);
     gp__report_end(q->out);
 }

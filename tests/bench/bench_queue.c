@@ -200,7 +200,7 @@ static void defer_all(void)
 
 /* ---- the whole ---- */
 
-static void report(double began, long before_kib)
+static void report(double began, double began_cpu, long before_kib)
 {
     struct gp__queue *queue = gp__scheduler_queue(scheduler);
     struct gp__queue_filter filter = {.sender = gp__queue_hash(GP_S("sender@example.com"))};
@@ -211,9 +211,10 @@ static void report(double began, long before_kib)
 
     gp__queue_stats(queue, &stats);
     printf(
-        "restart: %.2f s, %llu messages waiting, %llu bytes of schedule a message, %ld MiB of the "
+        "restart: %.2f s, %.2f of CPU, %llu messages waiting, %llu bytes of schedule a message, %ld MiB of the "
         "process more\n",
-        now - began, (unsigned long long)stats.by_state[GP__GROUP_WAITING],
+        now - began, seconds(CLOCK_PROCESS_CPUTIME_ID) - began_cpu,
+        (unsigned long long)stats.by_state[GP__GROUP_WAITING],
         (unsigned long long)(stats.bytes / (stats.messages ? stats.messages : 1)),
         (memory_kib() - before_kib) / 1024);
     now = seconds(CLOCK_MONOTONIC);
@@ -231,7 +232,7 @@ static void report(double began, long before_kib)
 int main(int argc, char **argv)
 {
     struct gp__spool_settings spool = {.keep_free = 1};
-    double began;
+    double began, began_cpu;
     long before;
 
     if (argc != 3)
@@ -247,8 +248,9 @@ int main(int argc, char **argv)
     gp__scheduler_close(&scheduler);
     before = memory_kib();
     began = seconds(CLOCK_MONOTONIC);
+    began_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     start(&spool);
-    report(began, before);
+    report(began, began_cpu, before);
     gp__scheduler_close(&scheduler);
     gp__live_free(&rt);
     gp__arena_pool_free();

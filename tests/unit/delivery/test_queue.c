@@ -552,10 +552,52 @@ static void test_pages(void **state)
             at = gp__queued_place(message);
             message = gp__queue_next_message(queue, message);
         }
+        gp__queue_stop(queue, at, message);
         gp__queue_remove(queue, gp__queue_find(queue, n)->groups); /* what the next begins with */
     }
     assert_int_equal(n, 40000);
     assert_null(gp__queue_after(queue, (struct gp__place){.segment = 99}));
+}
+
+static bool is_after(struct gp__place a, struct gp__place b)
+{
+    return a.segment > b.segment || (a.segment == b.segment && a.offset > b.offset);
+}
+
+/* Stops know what is next after them, whatever comes and goes. */
+static void test_stops(void **state)
+{
+    struct gp__place stops[16];
+    uint32_t seed = 1, used[3][64] = {{0}};
+
+    (void)state;
+    for (uint32_t i = 0; i < 16; i++) {
+        stops[i] = (struct gp__place){.segment = 1 + i % 3, .offset = i * 4};
+        gp__queue_stop(queue, stops[i], NULL); /* there is nothing yet */
+    }
+    for (int round = 0; round < 5000; round++) {
+        struct gp__queued *message;
+        uint32_t segment, offset;
+
+        seed = seed * 1664525 + 1013904223;
+        segment = (seed >> 8) % 3;
+        offset = (seed >> 16) % 64;
+        if (!used[segment][offset]) {
+            struct gp__queue_message spec = {.place = {.segment = segment + 1, .offset = offset},
+                                             .id = 1 + segment * 64 + offset};
+
+            gp__queue_add(queue, &spec);
+        } else {
+            gp__queue_drop(queue, gp__queue_find(queue, 1 + segment * 64 + offset));
+        }
+        used[segment][offset] ^= 1;
+        for (int i = 0; i < 16; i++) {
+            message = gp__queue_after(queue, (struct gp__place){.segment = 0});
+            while (message && !is_after(gp__queued_place(message), stops[i]))
+                message = gp__queue_next_message(queue, message);
+            assert_ptr_equal(gp__queue_after(queue, stops[i]), message);
+        }
+    }
 }
 
 /* What is added out of order stands in order. */
@@ -642,6 +684,7 @@ int main(void)
         TEST(test_filters),
         TEST(test_pauses),
         TEST(test_pages),
+        TEST(test_stops),
         TEST(test_order),
         TEST(test_size),
     };
