@@ -99,9 +99,10 @@ static void sleep_until_next(struct gp__scheduler *s, uint64_t now)
                      ops->now_ms(s->runtime) + (wait > SLEEP_MAX_MS ? SLEEP_MAX_MS : wait));
 }
 
+/* What is still to be told to observers is given up by the next one. */
 static bool is_idle(const struct gp__scheduler *s)
 {
-    return s->n_under_way + s->n_telling + s->n_writing + s->n_moving + s->n_moves_unsure == 0;
+    return s->n_under_way + s->n_writing + s->n_moving + s->n_moves_unsure == 0;
 }
 
 static void tell_drained(struct gp__scheduler *s)

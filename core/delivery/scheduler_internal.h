@@ -172,7 +172,8 @@ void gp__scheduler_keep_stop(struct gp__scheduler *s);
 /* Goes on with a compaction. true: there is more. */
 bool gp__scheduler_compact(struct gp__scheduler *s);
 
-/* The content of a finished message goes, if it is a file of its own. */
-void gp__scheduler_drop_content(struct gp__scheduler *s, const struct gp__queued *message);
+/* Appends the mark by which a message is finished; its content goes then, if it is a file of its own. */
+void gp__scheduler_note_finish(struct gp__scheduler *s, const struct gp__queued *message,
+                               const struct gp__mark *mark);
 
 #endif

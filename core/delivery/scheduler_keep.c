@@ -7,6 +7,8 @@
 
 #include "core/base/alloc.h"
 
+#include <string.h>
+
 #define KEEP_MS 2000u
 #define SWEEP_ROUNDS 1800u /* files of large messages are looked at once an hour */
 
@@ -16,6 +18,8 @@
 
 #define MOVES_MAX 64u    /* under way at once */
 #define SPARSE_FACTOR 4u /* a segment is sparse when less than a fourth of its entries live */
+#define LONG_MS 300000u  /* and those have lived so long: others will soon be gone anyway */
+#define NEXT_MOVES_MS 50u
 
 /* ---- segments ---- */
 
@@ -54,7 +58,8 @@ static void on_segment(void *arg, const struct gp__spool_segment *known)
     if (!segment || segment->n_live == 0) {
         GP__GROW(looking->numbers, looking->cap, looking->n + 1);
         looking->numbers[looking->n++] = known->number;
-    } else if (!looking->sparse && segment->n_live * SPARSE_FACTOR < known->entries) {
+    } else if (!looking->sparse && segment->n_live * SPARSE_FACTOR < known->entries &&
+               segment->first->arrived_ms + LONG_MS < gp__scheduler_now(looking->s)) {
         looking->sparse = segment;
     }
 }
@@ -107,6 +112,9 @@ static void on_moved(void *arg, int error, const struct gp__place *places)
         gp__scheduler_note(s, &mark, on_move_noted, s);
         gp__queue_move(s->queue, message, places[0]);
     }
+    if (!error && s->n_moving == 0 && !s->closing)
+        s->runtime->ops->timer_start(s->runtime, &s->keep_timer,
+                                     s->runtime->ops->now_ms(s->runtime) + NEXT_MOVES_MS);
     gp__queue_settle_all(s->queue, message, gp__scheduler_now(s));
     gp__free(moving);
     gp__scheduler_kick(s);
@@ -165,17 +173,41 @@ static void look_at_segments(struct gp__scheduler *s)
 
 /* ---- content in files ---- */
 
-void gp__scheduler_drop_content(struct gp__scheduler *s, const struct gp__queued *message)
+struct dropping {
+    struct gp__scheduler *s;
+    struct gp_slice id;
+    char bytes[];
+};
+
+/* Not before that: an entry that counts as alive after a crash must have its content. */
+static void on_finish_noted(void *arg, int error)
 {
-    struct gp__arena *arena;
+    struct dropping *dropping = arg;
+    struct gp__scheduler *s = dropping->s;
+
+    if (error)
+        gp__scheduler_journal_failed(s, error);
+    else if (gp__spool_remove_large(s->spool, dropping->id) < 0)
+        gp__log(s->log, GP_LOG_WARNING, "queue.content", GP__F_S("message", dropping->id));
+    gp__free(dropping);
+}
+
+void gp__scheduler_note_finish(struct gp__scheduler *s, const struct gp__queued *message,
+                               const struct gp__mark *mark)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct dropping *dropping;
     struct gp__entry entry;
 
-    if (!(message->flags & GP__QUEUED_LARGE))
-        return;
-    arena = gp__arena_create();
-    if (gp__scheduler_read(s, message, arena, &entry) == 0 &&
-        gp__spool_remove_large(s->spool, entry.id) < 0)
-        gp__log(s->log, GP_LOG_WARNING, "queue.content", GP__F_S("message", entry.id));
+    if ((message->flags & GP__QUEUED_LARGE) && gp__scheduler_read(s, message, arena, &entry) == 0) {
+        dropping = gp__alloc(sizeof *dropping + entry.id.len);
+        memcpy(dropping->bytes, entry.id.data, entry.id.len);
+        dropping->s = s;
+        dropping->id = gp_slice(dropping->bytes, entry.id.len);
+        gp__scheduler_note(s, mark, on_finish_noted, dropping);
+    } else {
+        gp__scheduler_note(s, mark, NULL, NULL);
+    }
     gp__arena_free(&arena);
 }
 

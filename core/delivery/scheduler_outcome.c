@@ -112,9 +112,10 @@ void gp__scheduler_finish(struct gp__scheduler *s, struct gp__group *group)
 
     if (message->groups == group && !group->sibling) {
         mark.kind = GP__MARK_ALL_DONE;
-        gp__scheduler_drop_content(s, message);
+        gp__scheduler_note_finish(s, message, &mark);
+    } else {
+        gp__scheduler_note(s, &mark, NULL, NULL);
     }
-    gp__scheduler_note(s, &mark, NULL, NULL);
     (void)gp__queue_remove(s->queue, group);
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 import harness
+import queueing
 from processes import Processes, proc
 
 CONTROL = "control: {path: control.sock}\nspool: {path: var/spool, keep_free: 1MiB}\n"
@@ -122,6 +123,129 @@ class Queue(Processes):
         server = self.launch(super().text(1, "control: {path: control.sock}\n"))
         self.assertIsNone(self.scheduler(server))
         self.assertIn("no queue", self.gatepost("queue", "stats", code=1))
+
+
+class Mail(queueing.TestCase):
+    """What operators do to mail that cannot be delivered just now."""
+
+    workers_count = 1
+    DOWN = '  down: {smtp: {to: "127.0.0.1:1"}}\n'
+    ROUTES = ("  - {name: down, match: {recipient: down.test}, to: down}\n"
+              "  - {name: other, match: {recipient: other.test}, to: mailboxes}\n")
+    REST = ("control: {path: control.sock}\ncarriers: 1\n"
+            "buckets: {spam: {expire: 1h}, back: {expire: 1s, then: bounce}}\n")
+    MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
+
+    def launch_down(self, rest="", routes=None):
+        server = self.queueing(targets=self.DOWN, routes=routes or self.ROUTES, retry="1h",
+                               rest=self.REST + rest)
+        server.wait_log("queue.ready")
+        return server
+
+    gatepost = Queue.gatepost
+    stats = Queue.stats
+    scheduler = staticmethod(Queue.scheduler)
+    kill = Queue.kill
+
+    def list(self, *filters):
+        lines = self.gatepost("queue", "list", "--json", *filters).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def submit(self, server, *recipients, sender="s@example.test"):
+        with harness.Client(server.address) as client:
+            client.hello()
+            client.command(f"MAIL FROM:<{sender}>", 250)
+            for recipient in recipients:
+                client.command(f"RCPT TO:<{recipient}>", 250)
+            client.command("DATA", 354)
+            client.send(self.MESSAGE + b".\r\n")
+            reply = client.reply()
+            self.assertEqual(reply.code, 250)
+
+    def wait_states(self, **states):
+        def look():
+            now = self.stats()["states"]
+            return all(now[state] == count for state, count in states.items())
+        harness.wait_until(look, f"{states}, not {self.stats()['states']}")
+
+    def test_waiting(self):
+        server = self.launch_down()
+        self.submit(server, "a@down.test", "b@down.test", sender="s@example.test")
+        self.submit(server, "c@down.test", sender="t@example.test")
+        server.wait_log("delivery", 2)
+        self.wait_states(trying=0)
+        self.assertEqual(len(self.list()), 2)
+        (one,) = self.list("--sender", "t@example.test")
+        (recipient,) = one["recipients"]
+        self.assertEqual(recipient["address"], "c@down.test")
+        self.assertEqual(recipient["route"], "down")
+        (destination,) = self.stats()["destinations"]
+        self.assertEqual(destination["target"], "down")
+        self.assertGreaterEqual(destination["failures"], 1)
+        self.assertEqual(self.list("--domain", "example.org"), [])
+        self.assertEqual(self.list("--older", "1h"), [])
+        # The same after the scheduler's death.
+        self.kill(server)
+        self.assertEqual(len(self.list("--destination", "down")), 2)
+        self.gatepost("queue", "reroute", "--to", "mailboxes", "--all")
+        self.wait_stored(server, 1, "c@down.test")
+        self.wait_states(waiting=0, ready=0, trying=0)
+        self.assertEqual(self.stats()["messages"], 0)
+
+    def test_hold_release_delete(self):
+        server = self.launch_down()
+        self.gatepost("queue", "pause", "--route", "down")
+        self.submit(server, "a@down.test")
+        self.submit(server, "b@down.test", sender="t@example.test")
+        self.wait_states(paused=2)
+        self.gatepost("queue", "hold", "--sender", "s@example.test")
+        self.wait_states(paused=1, held=1)
+        (held,) = self.list("--bucket", "hold")
+        self.assertEqual(held["sender"], "s@example.test")
+        self.kill(server)
+        self.wait_states(paused=1, held=1)
+        self.gatepost("queue", "release", held["message"])
+        self.wait_states(paused=2, held=0)
+        self.gatepost("queue", "delete", "--sender", "t@example.test")
+        self.wait_states(paused=1)
+        self.assertEqual([one["outcome"] for one in server.log("delivery")], ["deleted"])
+        into = self.directory / "out"
+        into.mkdir()
+        self.assertIn("1 exported", self.gatepost("queue", "export", "--all", "--into", str(into),
+                                                  "--config", str(server.config)))
+        self.assertEqual((into / f"{held['message']}.eml").read_bytes()[-len(self.MESSAGE):],
+                         self.MESSAGE)
+        self.gatepost("queue", "resume", "--route", "down")
+        server.wait_log("delivery", 2)
+
+    def test_bounce(self):
+        server = self.launch_down("bounces: {to: [authenticated]}\n")
+        self.gatepost("queue", "pause", "--route", "down")
+        self.submit(server, "a@down.test")
+        self.wait_states(paused=1)
+        self.gatepost("queue", "bounce", "--all")
+        server.wait_log("bounce.suppressed")  # who sent it is not known
+        self.assertEqual(server.log("bounce"), [])
+        self.wait_states(paused=0)
+
+    def test_route_is_gone(self):
+        server = self.launch_down()
+        self.gatepost("queue", "pause", "--route", "down")
+        self.submit(server, "a@down.test")
+        self.submit(server, "b@other.test")
+        self.wait_stored(server, 1, "b@other.test")
+        self.wait_states(paused=1)
+        server.config.write_text(server.config.read_text().replace(
+            "  - {name: down, match: {recipient: down.test}, to: down}\n", ""))
+        result = subprocess.run([str(harness.GATEPOST), "check", "--config", str(server.config)],
+                                capture_output=True, text=True, check=False, cwd=self.directory)
+        self.assertIn('no route "down", but 1 messages', result.stdout)
+        self.gatepost("reload")
+        self.gatepost("queue", "resume", "--route", "down")
+        server.wait_log("queue.orphan")
+        self.wait_states(held=1)
+        self.gatepost("queue", "reroute", "--to", "mailboxes", "--bucket", "orphan")
+        self.wait_stored(server, 1, "a@down.test")
 
 
 if __name__ == "__main__":

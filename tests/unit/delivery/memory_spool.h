@@ -35,6 +35,7 @@ static struct memory {
     size_t n_anew, anew_cap;
     bool compacting;
     int commit_error;   /* of the next commits */
+    int journal_error;  /* what is said of them; 0: nothing is */
     bool journal_stops; /* appends are lost, as before a crash */
     unsigned n_removed_large;
     size_t commits;
@@ -345,8 +346,11 @@ static void memory_record(struct gp__buf **records, size_t *n, size_t *cap, stru
 static void memory_append(struct gp__spool_journal *journal, struct gp_slice bytes,
                           void (*noted)(void *arg, int error), void *arg)
 {
-    struct memory_done done = {.noted = noted, .arg = arg};
+    struct memory_done done = {
+        .noted = noted, .arg = arg, .error = memory.journal_stops ? memory.journal_error : 0};
 
+    if (memory.journal_stops && !memory.journal_error)
+        return;
     if (!memory.journal_stops) {
         memory_record(&memory.journal, &memory.n_journal, &memory.journal_cap, bytes);
         memory.journal_bytes += bytes.len;

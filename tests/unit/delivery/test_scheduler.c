@@ -355,6 +355,22 @@ static void test_drain(void **state)
     assert_int_equal(n_asked, 2); /* the other, and the notification */
 }
 
+/* What was about to be given up is given up by the next one. */
+static void test_drain_at_the_end(void **state)
+{
+    (void)state;
+    drained = false;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    gp__sim_advance(rt, 50 * MINUTE);
+    gp__scheduler_drain(scheduler, on_drained, NULL);
+    gp__sim_advance(rt, 48 * HOUR); /* the attempt does not end before its time is over */
+    assert_false(drained);
+    answer(0, "t");
+    assert_true(drained);
+    restart();
+    assert_int_equal(stats().messages, 1);
+}
+
 /* ---- routes that are gone ---- */
 
 static void test_route_gone(void **state)
@@ -644,6 +660,8 @@ static void test_moving(void **state)
         memory.segments[memory.n - 1].sealed = true;
         memory.journal_stops = crash;
         gp__sim_advance(rt, 3000);
+        assert_false(memory.segments[0].removed); /* it is too young for that */
+        gp__sim_advance(rt, 5 * MINUTE);
         assert_int_equal(stats().messages, 1);
         if (crash)
             restart();
@@ -692,15 +710,38 @@ static void test_compaction(void **state)
     assert_int_equal(asked[0].tries, 1);
 }
 
-/* Content in a file of its own goes with the message. */
+/* Content in a file of its own goes with the message, once that is written down. */
 static void test_large_content_goes(void **state)
 {
     (void)state;
     put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
     memory.segments[0].entries[0].large = true;
     restart();
+    memory.journal_stops = true;
+    memory.journal_error = GP_EIO;
+    answer(0, "d");
+    assert_int_equal(stats().messages, 0);
+    assert_int_equal(memory.n_removed_large, 0);
+    restart();
     answer(0, "d");
     assert_int_equal(memory.n_removed_large, 1);
+}
+
+/* What could not be written down is in the next journal. */
+static void test_journal_fails(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    put(&(struct mail){.id = "m2", .to = {"a@one.example"}});
+    memory.journal_stops = true;
+    memory.journal_error = GP_EIO;
+    answer(0, "d");
+    answer(1, "t");
+    memory.journal_stops = false;
+    gp__sim_advance(rt, 3000);
+    restart();
+    assert_int_equal(stats().messages, 1);
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
 }
 
 /* ---- operators ---- */
@@ -831,6 +872,7 @@ int main(void)
         TEST(test_lost_carrier),
         TEST(test_ending_carrier),
         TEST(test_drain),
+        TEST(test_drain_at_the_end),
         TEST(test_route_gone),
         TEST(test_route_table_fails),
         TEST(test_expiry),
@@ -844,6 +886,7 @@ int main(void)
         TEST(test_moving),
         TEST(test_compaction),
         TEST(test_large_content_goes),
+        TEST(test_journal_fails),
         TEST(test_orders),
         TEST(test_many_orders),
         TEST(test_pauses),
