@@ -4,12 +4,14 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import unittest
 
 import harness
 import queueing
 from processes import Processes, proc
+from sink import Sink
 
 CONTROL = "control: {path: control.sock}\nspool: {path: var/spool, keep_free: 1MiB}\n"
 
@@ -167,6 +169,35 @@ class Mail(queueing.TestCase):
             now = self.stats()["states"]
             return all(now[state] == count for state, count in states.items())
         harness.wait_until(look, f"{states}, not {self.stats()['states']}")
+
+    def silent(self):
+        """A port where connections are taken and nothing is ever said."""
+        listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.addCleanup(listening.close)
+        return listening.getsockname()[1]
+
+    def test_others_are_not_delayed(self):
+        """One destination says nothing, one defers all it gets: mail to a third goes out."""
+        later = Sink()
+        self.addCleanup(later.stop)
+        later.rcpt = lambda line: "450 4.2.0 later"
+        targets = (f'  slow: {{smtp: {{to: "127.0.0.1:{self.silent()}"}}}}\n'
+                   f'  later: {{smtp: {{to: "127.0.0.1:{later.port}"}}}}\n')
+        routes = ("  - {name: slow, match: {recipient: slow.test}, to: slow}\n"
+                  "  - {name: later, match: {recipient: later.test}, to: later}\n")
+        server = self.queueing(targets=targets, routes=routes, retry="1h", rest=self.REST)
+        server.wait_log("queue.ready")
+        for i in range(60):
+            self.submit(server, f"u{i}@slow.test")
+        for i in range(200):
+            self.submit(server, f"u{i}@later.test")
+        self.submit(server, "r@example.test")
+        self.wait_stored(server, 1)
+        states = {one["target"]: one for one in self.stats()["destinations"]}
+        self.assertGreaterEqual(states["slow"]["trying"], 1)  # they still wait for its greeting
+        self.assertLessEqual(states["slow"]["trying"], 20)
+        harness.wait_until(lambda: self.stats()["states"]["waiting"] >= 200, "the deferred", 30)
+        self.assertEqual(len(self.list("--destination", "later", "--limit", "1000")), 200)
 
     def test_waiting(self):
         server = self.launch_down()
