@@ -11,6 +11,7 @@
 #include <gatepost/types.h>
 
 #define FIRST_READ ((size_t)16 << 10)
+#define FIRST_READ_HEAD ((size_t)2 << 10)
 
 /* ---- descriptors ---- */
 
@@ -124,9 +125,9 @@ static bool is_whole(struct gp_slice record, const struct gp__record_head *head)
            (body.len == 0 || gp__crc32c(0, body) == head->body_crc);
 }
 
-/* The start of a record, and the descriptor that it was read from. */
-static int begin_record(struct gp__spool *base, struct gp__place place, struct gp__buf *record_r,
-                        struct gp__record_head *head_r, int *fd_r)
+/* The first `len` bytes of a record or what there is, and the descriptor they were read from. */
+static int begin_record(struct gp__spool *base, struct gp__place place, size_t len,
+                        struct gp__buf *record_r, struct gp__record_head *head_r, int *fd_r)
 {
     struct gp__log_spool *spool = (struct gp__log_spool *)base;
     int i = cache(spool, place.segment), error;
@@ -134,7 +135,7 @@ static int begin_record(struct gp__spool *base, struct gp__place place, struct g
     if (i < 0)
         return i;
     *fd_r = spool->cached[i].fd;
-    error = read_more(spool->layout.disk, *fd_r, place.offset, FIRST_READ, record_r);
+    error = read_more(spool->layout.disk, *fd_r, place.offset, len, record_r);
     if (error)
         return error;
     return gp__record_head_read(head_r, spool->cached[i].salt, place.offset,
@@ -147,7 +148,7 @@ int gp__log_read_record(struct gp__spool *base, struct gp__place place, struct g
                         struct gp__record_head *head_r)
 {
     const struct gp__disk *disk = ((struct gp__log_spool *)base)->layout.disk;
-    int fd, error = begin_record(base, place, record_r, head_r, &fd);
+    int fd, error = begin_record(base, place, FIRST_READ, record_r, head_r, &fd);
 
     if (!error)
         error = read_more(disk, fd, place.offset,
@@ -213,7 +214,7 @@ int gp__log_read_head(struct gp__spool *base, struct gp__place place, struct gp_
     int fd, error;
 
     gp__arena_cleanup(arena, free_record, record);
-    error = begin_record(base, place, record, &head, &fd);
+    error = begin_record(base, place, FIRST_READ_HEAD, record, &head, &fd);
     if (!error)
         error = read_more(disk, fd, place.offset, GP__RECORD_HEAD + (uint64_t)head.head_len,
                           record);
