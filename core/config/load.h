@@ -158,7 +158,11 @@ struct gp__raw_tls {
     bool tickets;
     uint64_t handshake_timeout;
     int64_t handshakes;
-    const struct gp_map *outbound; /* struct gp__raw_destination; of the global section only */
+    /* Of the global section only. */
+    const struct gp_map *outbound; /* struct gp__raw_destination */
+    struct gp__raw_reports {
+        struct gp_slice organization, contact;
+    } reports;
 };
 
 /* Reads what it names. `node` is where it was written, or NULL; `hostname` is for a certificate that
@@ -176,7 +180,7 @@ struct gp__raw_destination {
 
 /* `tls: outbound:`; `node` is the section `tls`, or NULL. */
 const struct gp__outbound_settings *gp__load_outbound(struct gp__load *load,
-                                                      const struct gp_map *map,
+                                                      const struct gp__raw_tls *raw,
                                                       const struct gp__node *node);
 
 /* ---- the other sections ---- */
@@ -190,7 +194,7 @@ void gp__load_check(struct gp__load *load);
 
 /* Rows that the schema needs too. */
 extern const struct gp_option gp__top_rows[], gp__listener_rows[], gp__use_rows[], gp__route_rows[],
-    gp__tls_rows[], gp__tls_top_rows[], gp__destination_rows[];
+    gp__tls_rows[], gp__tls_top_rows[], gp__destination_rows[], gp__reports_rows[];
 extern const char *const gp__top_own[], *const gp__listener_own[], *const gp__route_own[];
 
 /* ---- settings_process.c ---- */

@@ -35,6 +35,8 @@ struct gp__outbound_settings {
     unsigned methods; /* of destinations without a rule */
     const struct gp__outbound_rule *rules;
     size_t n_rules;
+    struct gp_slice organization,
+        contact; /* of reports (RFC 8460); contact absent: none are made */
 };
 
 #endif

@@ -366,8 +366,7 @@ static void load_top(struct gp__load *load)
     settings->memory = top.memory;
     settings->tls = gp__load_tls(load, &top.tls, gp__node_get(load->root, GP_S("tls")),
                                  settings->hostname);
-    settings->outbound = gp__load_outbound(load, top.tls.outbound,
-                                           gp__node_get(load->root, GP_S("tls")));
+    settings->outbound = gp__load_outbound(load, &top.tls, gp__node_get(load->root, GP_S("tls")));
     settings->auth_guard = top.auth_guard;
     settings->overload = top.overload;
     settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)

@@ -212,7 +212,8 @@ static const struct gp__node *without_outbound(struct gp__load *load, const stru
     struct gp__node *map = gp__node_mapping(load->arena, tls->count, tls);
 
     for (size_t i = 0; i < tls->count; i++)
-        if (!gp_slice_eq(tls->pairs[i].key->text, GP_S("outbound")))
+        if (!gp_slice_eq(tls->pairs[i].key->text, GP_S("outbound")) &&
+            !gp_slice_eq(tls->pairs[i].key->text, GP_S("reports")))
             gp__node_put(map, tls->pairs[i].key, tls->pairs[i].value);
     return map;
 }

@@ -29,6 +29,14 @@ const struct gp_option gp__destination_rows[] = {
     GP_OPTIONS_END,
 };
 
+const struct gp_option gp__reports_rows[] = {
+    GP_OPTION_STRING("contact", struct gp__raw_reports, contact, NULL,
+                     "Whom to ask about reports: an address.", .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_STRING("organization", struct gp__raw_reports, organization, GP_OPTIONAL,
+                     "Who makes them; by default the host's name."),
+    GP_OPTIONS_END,
+};
+
 static unsigned methods_of(const struct gp__raw_destination *raw)
 {
     unsigned methods = 0;
@@ -149,13 +157,29 @@ static void load_default(struct gp__load *load, struct gp__outbound_settings *ou
                      "the clear");
 }
 
+static void load_reports(struct gp__load *load, struct gp__outbound_settings *outbound,
+                         const struct gp__raw_reports *raw, const struct gp__node *node)
+{
+    const struct gp__node *at = gp__node_get(node, GP_S("reports"));
+
+    if (!at || at->kind == GP__NODE_NULL)
+        return;
+    outbound->contact = raw->contact;
+    outbound->organization = gp_slice_present(raw->organization) ? raw->organization
+                                                                 : load->settings->hostname;
+    if (!gp__node_get(load->root, GP_S("state")))
+        gp__diag_add(load->diag, GP__ERROR, at,
+                     "reports need a `state:`, where all processes count together");
+}
+
 const struct gp__outbound_settings *gp__load_outbound(struct gp__load *load,
-                                                      const struct gp_map *map,
+                                                      const struct gp__raw_tls *raw_tls,
                                                       const struct gp__node *node)
 {
     struct gp__outbound_settings *outbound = GP__ARENA_NEW(load->arena,
                                                            struct gp__outbound_settings);
     const struct gp__node *section = gp__node_get(node, GP_S("outbound"));
+    const struct gp_map *map = raw_tls->outbound;
     size_t n = gp_map_count(map);
     struct gp__outbound_rule *rules = GP__ARENA_ARRAY(load->arena, struct gp__outbound_rule, n);
 
@@ -173,5 +197,6 @@ const struct gp__outbound_settings *gp__load_outbound(struct gp__load *load,
         else
             load_rule(load, &rules[outbound->n_rules++], raw, pair);
     }
+    load_reports(load, outbound, &raw_tls->reports, node);
     return outbound;
 }

@@ -59,6 +59,8 @@ const struct gp_option gp__tls_top_rows[] = {
                   "TLS to other servers: by domain (.example.org: all below it), and `default` for "
                   "all others.",
                   .rows = gp__destination_rows, .row_size = sizeof(struct gp__raw_destination)),
+    GP_OPTION_OBJECT("reports", struct gp__raw_tls, reports, gp__reports_rows, GP_OPTIONAL,
+                     "Tells domains that want to know how TLS with their hosts went (RFC 8460)."),
     GP_OPTIONS_END,
 };
 

@@ -187,16 +187,52 @@ static enum sent send_all(struct gp__outbound_job *job, struct gp__outbound_sess
     return SENT_ALL;
 }
 
+/* ---- reports ---- */
+
+/* How the session came to be protected, in the words of RFC 8460 4.3; NULL: that never began. */
+static const char *tls_result(const struct gp__outbound_job *job,
+                              const struct gp__outbound_session *session, int opened)
+{
+    if (opened == 0)
+        return session->stream->tls ? "success" : "starttls-not-supported";
+    if (!session->tls_failed)
+        return job->failure.tls ? "starttls-not-supported" : NULL;
+    switch (session->tls_failure) {
+    case GP__TLS_EXPIRED:
+        return "certificate-expired";
+    case GP__TLS_MISNAMED:
+        return "certificate-host-mismatch";
+    case GP__TLS_UNTRUSTED:
+        return "certificate-not-trusted";
+    case GP__TLS_FINE:
+    case GP__TLS_BROKEN:
+        break;
+    }
+    return "validation-failure";
+}
+
+static void report(struct gp__outbound_job *job, const struct gp__outbound_hosts *hosts,
+                   const struct gp__outbound_host *host, const struct gp__tls_policy *policy,
+                   const struct gp__outbound_session *session, int opened)
+{
+    const char *result = session ? tls_result(job, session, opened) : NULL;
+
+    if (result && !session->reused && hosts->by_domain && !host->literal)
+        gp__report_count(job->call, hosts->domain, policy->reported, result, host->name);
+}
+
 /* ---- one host ---- */
 
 /* One session. Whether it is worth another try with this host, as `fresh` and `policy` say then. */
-static bool try_session(struct gp__outbound_job *job, const struct gp__outbound_host *host,
-                        struct gp__tls_policy *policy, bool *fresh)
+static bool try_session(struct gp__outbound_job *job, const struct gp__outbound_hosts *hosts,
+                        const struct gp__outbound_host *host, struct gp__tls_policy *policy,
+                        bool *fresh)
 {
     struct gp__outbound_session *session;
     int result = gp__outbound_acquire(job, host, policy, *fresh, &session);
     bool again = false;
 
+    report(job, hosts, host, policy, session, result);
     if (result == 0 && session->reused && !gp__outbound_ready(job, session)) {
         *fresh = again = true;
     } else if (result == 0) {
@@ -206,8 +242,10 @@ static bool try_session(struct gp__outbound_job *job, const struct gp__outbound_
         gp__outbound_failed(job->pool, host);
         /* Plaintext is what it would have been without TLS (RFC 7435). */
         again = session->tls_failed && policy->level == GP__TLS_LEVEL_OPPORTUNISTIC;
-        if (again)
+        if (again) {
             policy->level = GP__TLS_LEVEL_NONE;
+            policy->reported = GP__REPORT_NOTHING; /* that failure was one */
+        }
     }
     if (session)
         gp__outbound_release(&session);
@@ -229,7 +267,7 @@ static void try_host(struct gp__outbound_job *job, const struct gp__outbound_hos
         return;
     /* once more when it was stale, once more without TLS */
     for (int i = 0; i < 3 && job->n_pending > 0; i++)
-        if (!try_session(job, host, &policy, &fresh))
+        if (!try_session(job, hosts, host, &policy, &fresh))
             break;
 }
 
@@ -295,6 +333,11 @@ int gp_smtp_deliver(struct gp_call *call, struct gp_smtp *smtp, struct gp_delive
         deliver_to(&job, domain);
     }
     return call->root->sticky;
+}
+
+int gp_smtp_report(struct gp_call *call)
+{
+    return gp__report_send(call);
 }
 
 /* ---- life ---- */

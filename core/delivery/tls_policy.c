@@ -61,6 +61,14 @@ static int no_use(struct gp__outbound_job *job, uint16_t code, uint16_t detail, 
     return 1;
 }
 
+static void report(struct gp__outbound_job *job, const struct gp__outbound_hosts *hosts,
+                   const struct gp__outbound_host *host, enum gp__report_policy policy,
+                   const char *result)
+{
+    if (hosts->by_domain && !host->literal)
+        gp__report_count(job->call, hosts->domain, policy, result, host->name);
+}
+
 /* ---- DANE ---- */
 
 /* Usages 2 and 3 of RFC 6698, as RFC 7672 3.1 has it; what else there is counts as not usable. */
@@ -158,8 +166,12 @@ static int try_dane(struct gp__outbound_job *job, const struct gp__outbound_host
     *done_r = found != 0;
     if (job->call->root->sticky)
         return job->call->root->sticky;
-    if (found < 0) /* bogus, or nobody answers: it may be an attack (RFC 7672 2.1.2) */
+    if (found)
+        policy->reported = GP__REPORT_TLSA;
+    if (found < 0) { /* bogus, or nobody answers: it may be an attack (RFC 7672 2.1.2) */
+        report(job, hosts, host, GP__REPORT_TLSA, "dnssec-invalid");
         return no_use(job, 451, 5, "DNS gives no answer about its TLSA records", host->name);
+    }
     return 0;
 }
 
@@ -172,6 +184,7 @@ static int try_sts(struct gp__outbound_job *job, const struct gp__outbound_hosts
     struct gp__outbound *outbound = job->call->instance ? job->call->instance->outbound : NULL;
     const struct gp__sts_policy *sts;
     enum gp__sts_failure failure;
+    bool enforce, fits;
 
     *done_r = false;
     if (!outbound || !hosts->by_domain || host->literal)
@@ -180,11 +193,20 @@ static int try_sts(struct gp__outbound_job *job, const struct gp__outbound_hosts
                        &failure);
     if (job->call->root->sticky)
         return job->call->root->sticky;
-    if (!sts || sts->mode != GP__STS_ENFORCE)
-        return 0;
+    enforce = sts && sts->mode == GP__STS_ENFORCE;
+    fits = sts && gp__sts_matches(sts, host->name);
+    if (sts)
+        policy->reported = GP__REPORT_STS;
+    if (failure) /* from here on the policy may have been replaced */
+        report(job, hosts, host, GP__REPORT_STS,
+               failure == GP__STS_FETCH ? "sts-policy-fetch-error" : "sts-policy-invalid");
+    if (sts && !fits)
+        report(job, hosts, host, GP__REPORT_STS, "validation-failure");
+    if (!enforce)
+        return job->call->root->sticky;
     *done_r = true;
     policy->level = GP__TLS_LEVEL_VERIFIED;
-    if (!gp__sts_matches(sts, host->name))
+    if (!fits)
         return no_use(job, 451, 5, "it is not a mail host of the domain's MTA-STS policy",
                       host->name);
     return 0;
@@ -199,6 +221,7 @@ static int by_methods(struct gp__outbound_job *job, const struct gp__outbound_ho
     bool done = false;
     int result = 0;
 
+    policy->reported = GP__REPORT_NO_POLICY;
     if (methods & 1u << GP__METHOD_DANE)
         result = try_dane(job, hosts, host, policy, &done);
     if (result == 0 && !done && methods & 1u << GP__METHOD_MTA_STS)

@@ -8,6 +8,7 @@
 
 #include "core/config/outbound_settings.h"
 #include "core/delivery/mta_sts.h"
+#include "core/delivery/tls_report.h"
 #include "core/hook/runtime.h"
 
 enum gp__tls_level {
@@ -25,12 +26,14 @@ struct gp__tls_policy {
     size_t n_names;
     const struct gp_slice *tlsa;
     size_t n_tlsa;
+    enum gp__report_policy reported;
 };
 
 /* What a generation knows of how to reach others. */
 struct gp__outbound {
     const struct gp__outbound_settings *settings;
     struct gp__sts_cache sts;
+    struct gp__state *state; /* where reports are counted; NULL: there is none */
 };
 
 #endif

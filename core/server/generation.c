@@ -443,6 +443,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
     generation->instances = GP__ARENA_ARRAY(arena, struct gp__instance *,
                                             1 + settings->n_tables + settings->n_targets +
                                                 settings->n_auths + settings->n_instances);
+    generation->outbound.state = settings->state ? &generation->state : NULL;
     if (open_instances(generation, diag) < 0) {
         destroy(generation);
         return NULL;

@@ -133,6 +133,10 @@ GP_API void gp_smtp_destroy(struct gp_smtp **smtp_);
 GP_API int gp_smtp_deliver(struct gp_call *call, struct gp_smtp *smtp,
                            struct gp_delivery *delivery);
 
+/* At `tick`: sends the reports of TLS (RFC 8460) that are due, if the configuration wants that. 0, or
+ * a sticky error. One instance of a configuration is enough. */
+GP_API int gp_smtp_report(struct gp_call *call);
+
 GP_END_C
 
 #endif

@@ -34,9 +34,18 @@ static int deliver(struct gp_call *call, void *self, struct gp_delivery *deliver
     return gp_smtp_deliver(call, ((struct mx *)self)->pool, delivery);
 }
 
+static enum gp_verdict on_tick(struct gp_call *call, void *self)
+{
+    (void)self;
+    (void)gp_smtp_report(call);
+    return GP_NEXT;
+}
+
+GP_HOOKS({GP_HOOK_TICK, on_tick});
+
 static const struct gp_target_role target = {
     .size = sizeof target, .deliver = deliver, .per_domain = true};
 
 GP_PLUGIN(.version = "1.0", .summary = "Delivers to the mail hosts of the recipients' domains",
           .needs = GP_NEEDS_NETWORK, .deadline_ms = 900000, .create = create, .destroy = destroy,
-          .target = &target, GP_USES_OPTIONS);
+          .tick_ms = 900000, .target = &target, GP_USES_OPTIONS, GP_USES_HOOKS);

@@ -569,6 +569,10 @@ static const struct report_case refused[] = {
      "F:5:34: error: \"methods\" in \"outbound\" of \"tls\" of the configuration must be dane, mta_sts or opportunistic, not \"sts\"\n"
      "    tls: {outbound: {default: [dane, sts]}}\n"
      "                                     ^\n"},
+    {"reports without a state", true, "tls: {reports: {contact: a@b.example}}\n",
+     "F:5:16: error: reports need a `state:`, where all processes count together\n"
+     "    tls: {reports: {contact: a@b.example}}\n"
+     "                   ^\n"},
     {"client_ca is none", true, "tls: {client_certificates: request, client_ca: good.key}\n",
      "F:5:48: error: there is no CA certificate in PEM\n"
      "    tls: {client_certificates: request, client_ca: good.key}\n"
