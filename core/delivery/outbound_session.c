@@ -156,11 +156,12 @@ static void bind_login(struct gp__outbound_session *session)
 }
 
 /* Until the engine is READY, has SENT a mail, or is CLOSED; -1: a sticky error, or the handshake
- * failed. */
+ * failed. Whoever is left in the middle of something is of no more use. */
 static int pump(struct gp__outbound_job *job, struct gp__outbound_session *session)
 {
     struct gp__runtime *rt = job->call->runtime;
 
+    session->lost = true;
     for (;;) {
         enum gp__smtp_client_event event = gp__smtp_client_step(session->client,
                                                                 rt->ops->now_ms(rt));

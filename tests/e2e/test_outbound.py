@@ -182,6 +182,17 @@ class Tls(Case):
         harness.submit(server.address, b"Subject: x\r\n\r\n", "r@example.test")
         self.assertEqual([mail["tls"] for mail in to.mails], [True])
 
+    def test_verified_in_a_sandbox(self):
+        """A worker without rights reads the CA file, binds and connects."""
+        self.directory.chmod(0o755)
+        to = self.sink(certificate=self.certificate)
+        server = self.relay(f'smtp: {{to: ["localhost:{to.port}"], tls: verified, sources: [127.0.0.31], '
+                            f'ca_file: {self.ca.certificate}}}', rest="workers: 1\nuser: nobody\ngroup: nogroup\n"
+                            if os.getuid() == 0 else "workers: 1\n")
+        harness.submit(server.address, b"Subject: x\r\n\r\n", "r@example.test")
+        self.assertEqual([mail["tls"] for mail in to.mails], [True])
+        self.assertEqual(to.connections[0][0], "127.0.0.31")
+
     def test_not_verified(self):
         to = self.sink(certificate=self.other)
         for level, code in (("verified", 451), ("required", 250), ("opportunistic", 250)):
