@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-struct gp_slice gp__address_domain(struct gp_slice address)
+struct gp_slice gp__address_domain(struct gp_slice address, char ascii[GP__DOMAIN_MAX + 1])
 {
     size_t at = gp_slice_rfind(address, '@');
+    struct gp_slice domain = gp_slice_sub(address, at + 1, address.len), folded;
 
-    return at < address.len ? gp_slice_sub(address, at + 1, address.len) : gp_slice(NULL, 0);
+    if (at == address.len)
+        return gp_slice(NULL, 0);
+    return gp__domain_ascii(domain, ascii, &folded) == GP__DOMAIN_OK ? folded : domain;
 }
 
 /* ---- tenants ---- */
@@ -108,13 +111,13 @@ static struct gp__group *group_for(struct partition *part, const struct gp__queu
 static void add_recipient(struct partition *part, uint32_t index, gp__name route, gp__name bucket)
 {
     const struct gp__entry_recipient *recipient = &part->entry->recipients[index];
-    char place[24];
+    char place[24], ascii[GP__DOMAIN_MAX + 1];
     struct gp__queue_group spec = {
         .first = index,
         .copy = recipient->copy,
         .route = route,
         .bucket = bucket,
-        .domain = gp__address_domain(recipient->address),
+        .domain = gp__address_domain(recipient->address, ascii),
         .tenant = tenant_of(part->queue, part->entry, recipient, route, place),
     };
     struct gp__group *group = group_for(part, &spec);
@@ -247,19 +250,22 @@ static bool remove_all(struct gp__queue *queue, struct gp__queued *message)
 }
 
 /* The domain that all of them have, or absent. */
-static struct gp_slice common_domain(const struct gp__entry *entry, uint32_t first, uint64_t some)
+static struct gp_slice common_domain(const struct gp__entry *entry, uint32_t first, uint64_t some,
+                                     char ascii[GP__DOMAIN_MAX + 1])
 {
     struct gp_slice domain = gp_slice(NULL, 0);
+    char folded[GP__DOMAIN_MAX + 1];
 
     for (uint32_t i = 0; i < GP__GROUP_RECIPIENTS; i++) {
         struct gp_slice other;
 
         if (!(some >> i & 1))
             continue;
-        other = gp__address_domain(entry->recipients[first + i].address);
+        other = gp__address_domain(entry->recipients[first + i].address,
+                                   domain.len ? folded : ascii);
         if (domain.len && !gp_slice_caseeq(domain, other))
             return gp_slice(NULL, 0);
-        domain = other;
+        domain = domain.len ? domain : other;
     }
     return domain;
 }
@@ -270,7 +276,7 @@ static void restore(struct gp__queue *queue, struct gp__queued *message,
 {
     const struct gp__entry_recipient *recipient;
     gp__name route = gp__queue_name(queue, mark->name);
-    char place[24];
+    char place[24], ascii[GP__DOMAIN_MAX + 1];
     struct gp__queue_group spec = {.first = mark->first, .left = mark->some, .route = route};
     struct gp__group *group;
 
@@ -279,7 +285,7 @@ static void restore(struct gp__queue *queue, struct gp__queued *message,
     recipient = &entry->recipients[mark->first + (unsigned)__builtin_ctzll(mark->some)];
     spec.copy = recipient->copy;
     spec.bucket = gp__queue_name(queue, mark->bucket);
-    spec.domain = common_domain(entry, mark->first, mark->some);
+    spec.domain = common_domain(entry, mark->first, mark->some, ascii);
     spec.tenant = tenant_of(queue, entry, recipient, route, place);
     group = gp__queue_add_group(queue, message, &spec);
     if (mark->tries || mark->reply.code)

@@ -3,12 +3,14 @@
 #ifndef GP_DELIVERY_QUEUE_ENTRY_H
 #define GP_DELIVERY_QUEUE_ENTRY_H
 
+#include "core/base/domain.h"
 #include "core/delivery/mark.h"
 #include "core/delivery/queue.h"
 #include "core/spool/entry.h"
 
-/* The part behind the last "@", or absent. */
-struct gp_slice gp__address_domain(struct gp_slice address);
+/* The part behind the last "@" in A-labels, if it is a domain in U-labels in `ascii`; absent: there is
+ * none. So both notations are one destination, and one filter. */
+struct gp_slice gp__address_domain(struct gp_slice address, char ascii[GP__DOMAIN_MAX + 1]);
 
 /*
  * Adds an entry with all of its recipients in LOOSE groups: those of one copy, route and bucket, and

@@ -3,6 +3,8 @@
  * but with nobody at the other end. */
 #include "core/delivery/spooled.h"
 
+#include "core/smtp/parameter.h"
+
 #define ANY_ADDRESS                                                                                \
     ((unsigned)GP__ADDRESS_NULL | (unsigned)GP__ADDRESS_POSTMASTER | (unsigned)GP__ADDRESS_UTF8)
 
@@ -25,25 +27,9 @@ static struct gp__address address_of(struct gp__arena *arena, struct gp_slice te
 
 static unsigned notify_of(struct gp_slice text)
 {
-    static const struct {
-        struct gp_slice word;
-        unsigned bit;
-    } words[] = {{{"NEVER", 5}, GP__NOTIFY_NEVER},
-                 {{"SUCCESS", 7}, GP__NOTIFY_SUCCESS},
-                 {{"FAILURE", 7}, GP__NOTIFY_FAILURE},
-                 {{"DELAY", 5}, GP__NOTIFY_DELAY}};
     unsigned notify = 0;
 
-    while (text.len) {
-        size_t comma = gp_slice_find(text, ',');
-        struct gp_slice word = gp_slice_sub(text, 0, comma);
-
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (gp_slice_caseeq(word, words[i].word))
-                notify |= words[i].bit;
-        text = gp_slice_sub(text, comma + 1, text.len);
-    }
-    return notify;
+    return gp__notify_parse(text, &notify) == 0 ? notify : 0;
 }
 
 /* ---- session ---- */

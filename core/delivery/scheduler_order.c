@@ -26,6 +26,16 @@ static int take_state(struct gp__queue_filter *filter, struct gp_slice value)
     return -1;
 }
 
+/* As groups have it. */
+static uint64_t domain_hash(struct gp_slice domain)
+{
+    char ascii[GP__DOMAIN_MAX + 1];
+    struct gp_slice folded;
+
+    return gp__queue_hash(gp__domain_ascii(domain, ascii, &folded) == GP__DOMAIN_OK ? folded
+                                                                                    : domain);
+}
+
 /* "TARGET" or "TARGET/DOMAIN". */
 static void take_destination(struct gp__queue *queue, struct gp__queue_filter *filter,
                              struct gp_slice value)
@@ -34,7 +44,7 @@ static void take_destination(struct gp__queue *queue, struct gp__queue_filter *f
 
     filter->target = gp__queue_name(queue, target);
     if (value.len)
-        filter->destination = gp__queue_hash(value);
+        filter->destination = domain_hash(value);
 }
 
 static int take(struct gp__queue *queue, struct gp__queue_filter *filter, struct gp_slice key,
@@ -59,7 +69,7 @@ static int take(struct gp__queue *queue, struct gp__queue_filter *filter, struct
     if (gp_slice_eq(key, GP_S("message")))
         filter->id = gp__mark_id(value);
     else if (gp_slice_eq(key, GP_S("domain")))
-        filter->domain = gp__queue_hash(value);
+        filter->domain = domain_hash(value);
     else if (gp_slice_eq(key, GP_S("route")))
         filter->route = gp__queue_name(queue, value);
     else if (gp_slice_eq(key, GP_S("bucket")))
@@ -121,7 +131,9 @@ static uint64_t of_domain(struct ordering *o, const struct gp__group *group)
         return 0;
     GP__EACH_RECIPIENT(group, i)
     {
-        struct gp_slice domain = gp__address_domain(o->entry.recipients[group->first + i].address);
+        char ascii[GP__DOMAIN_MAX + 1];
+        struct gp_slice domain = gp__address_domain(o->entry.recipients[group->first + i].address,
+                                                    ascii);
 
         if (domain.len && gp__queue_hash(domain) == o->order->filter.domain)
             bits |= (uint64_t)1 << i;

@@ -10,7 +10,7 @@ import unittest
 
 import harness
 import queueing
-from processes import Processes, proc
+from processes import Processes, proc, status
 from sink import Sink
 
 CONTROL = "control: {path: control.sock}\nspool: {path: var/spool, keep_free: 1MiB}\n"
@@ -69,13 +69,22 @@ class Queue(Processes):
         self.assertEqual(server.log("process.crash")[0]["role"], "scheduler")
         with harness.Client(server.address) as client:  # nobody else noticed
             client.hello()
-        status = json.loads(self.gatepost("status", "--json"))
-        self.assertEqual(status["queue"]["messages"], 0)
-        self.assertIn("scheduler", [one["role"] for one in status["processes"]])
+        told = json.loads(self.gatepost("status", "--json"))
+        self.assertEqual(told["queue"]["messages"], 0)
+        self.assertIn("scheduler", [one["role"] for one in told["processes"]])
         self.gatepost("stop")
         server.wait()
         ended = [one["role"] for one in server.log("process.end")]
         self.assertIn("scheduler", ended)
+
+    def test_rights(self):
+        server = self.launch()
+        server.wait_log("queue.ready")
+        pid = self.scheduler(server)
+        self.assertEqual(status(pid, "Seccomp"), "2")
+        self.assertEqual(status(pid, "NoNewPrivs"), "1")
+        if harness.unprivileged():
+            self.assertNotIn("0", status(pid, "Uid").split())
 
     def test_pauses_outlive_it(self):
         server = self.launch()

@@ -110,14 +110,18 @@ static void test_groups(void **state)
         recipient("g@one.example", 0, NULL, NULL),       /* to be routed */
         recipient("h@one.example", 0, "world", "spam"),  /* held */
         recipient("i@one.example", 0, "world", "virus"), /* elsewhere */
+        recipient("j@b\xc3\xbc"
+                  "cher.example",
+                  0, "world", NULL),
+        recipient("k@xn--bcher-kva.example", 0, "world", NULL), /* with 9 */
     };
-    static const int same[][2] = {{0, 2}, {4, 5}};
-    struct gp__entry entry = entry_of(list, 9);
+    static const int same[][2] = {{0, 2}, {4, 5}, {9, 10}};
+    struct gp__entry entry = entry_of(list, 11);
     struct gp__queued *message = gp__queue_enter(queue, place, &entry);
 
     (void)state;
-    assert_int_equal(count(message), 7);
-    for (size_t i = 0; i < 2; i++)
+    assert_int_equal(count(message), 8);
+    for (size_t i = 0; i < 3; i++)
         assert_ptr_equal(group_of(message, (uint32_t)same[i][0]),
                          group_of(message, (uint32_t)same[i][1]));
     assert_int_equal(group_of(message, 0)->domain, gp__queue_hash(GP_S("one.example")));
