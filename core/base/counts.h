@@ -117,6 +117,8 @@
     GP__ROW(fate_bounced, "recipients", "fate=\"bounced\"", "Recipients by what became of them")   \
     GP__ROW(fate_rejected, "recipients", "fate=\"rejected\"", "Recipients by what became of them") \
     GP__ROW(fate_deferred, "recipients", "fate=\"deferred\"", "Recipients by what became of them") \
+    GP__ROW(spool_entries, "spool_entries", "", "Entries that became durable in the spool")        \
+    GP__ROW(spool_syncs, "spool_syncs", "", "Syncs that made them durable")                        \
     GP__ROW(queue_delivered, "queue_recipients", "outcome=\"delivered\"",                          \
             "Recipients of queued mail by what an attempt came to")                                \
     GP__ROW(queue_deferred, "queue_recipients", "outcome=\"deferred\"",                            \

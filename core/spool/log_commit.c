@@ -22,7 +22,7 @@ static int fill_one(struct gp__log_commit *commit, const struct gp__entry *given
     size_t before = commit->heads.len;
     int error;
 
-    entry.large = entry.base.len >= large_at || entry.spill;
+    entry.large = entry.base.len > 0 && (entry.base.len >= large_at || entry.spill);
     entry.base_size = entry.base.len;
     if (gp__buf_append(&commit->heads, gp_slice((char[GP__RECORD_HEAD]){0}, GP__RECORD_HEAD)) < 0)
         return GP_EINVAL;

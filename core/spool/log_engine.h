@@ -24,7 +24,7 @@ void gp__log_writer_close(struct gp__spool_writer *base);
 
 /* ---- reading ---- */
 
-#define GP__LOG_CACHED 16
+#define GP__LOG_CACHED 64
 
 struct gp__log_segment {
     uint64_t number;

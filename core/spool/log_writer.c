@@ -8,6 +8,7 @@
 #include "core/spool/log_writer.h"
 
 #include "core/base/alloc.h"
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/hook/runtime.h"
 #include "core/spool/engine.h"
@@ -44,7 +45,8 @@ struct writer {
 
     pthread_mutex_t lock;
     struct list queued, finished;
-    int failure; /* -errno of a batch, not logged yet */
+    unsigned syncs; /* not counted yet */
+    int failure;    /* -errno of a batch, not logged yet */
     const char *failed_step;
 
     /* The thread's. */
@@ -115,6 +117,8 @@ static void give_back(struct writer *writer, struct gp__log_commit *first, int e
     if (error) {
         writer->failure = error;
         writer->failed_step = step;
+    } else {
+        writer->syncs++;
     }
     pthread_mutex_unlock(&writer->lock);
     writer->lane->runtime->ops->lane_report(writer->lane);
@@ -280,8 +284,10 @@ static void collect(void *arg)
     pthread_mutex_lock(&writer->lock);
     first = writer->finished.first;
     list_init(&writer->finished);
+    GP__COUNT_BY(spool_syncs, writer->syncs);
     failure = writer->failure;
     step = writer->failed_step;
+    writer->syncs = 0;
     writer->failure = 0;
     pthread_mutex_unlock(&writer->lock);
     if (failure)
@@ -290,6 +296,8 @@ static void collect(void *arg)
         struct gp__log_commit *commit = first;
 
         first = commit->next;
+        if (!commit->error)
+            GP__COUNT_BY(spool_entries, commit->n);
         commit->done(commit->arg, commit->error, commit->error ? NULL : commit->places);
         recycle(writer, commit);
     }

@@ -14,10 +14,20 @@ void gp__scan_again(struct gp__scan *scan)
     gp__buf_clear(&scan->window);
 }
 
+/* How much to read at once: of a file that grows no more than there is. */
+static size_t window_for(const struct gp__scan *scan, uint64_t offset, uint64_t len)
+{
+    uint64_t want = WINDOW;
+
+    if (!scan->ended && scan->durable > offset && scan->durable - offset < want)
+        want = scan->durable - offset;
+    return (size_t)(want > len ? want : len);
+}
+
 /* The len bytes at offset; absent: the file has fewer, or can't be read there. */
 static struct gp_slice bytes_at(struct gp__scan *scan, uint64_t offset, uint64_t len)
 {
-    size_t want = len > WINDOW ? (size_t)len : WINDOW, room;
+    size_t want = window_for(scan, offset, len), room;
     int64_t got;
     char *to;
 
@@ -280,12 +290,14 @@ static int salvage(struct gp__scan *scan, enum gp__log_kind kind)
 int gp__scan_open(struct gp__scan *scan, const struct gp__disk *disk, int fd,
                   enum gp__log_kind kind)
 {
+    char block[GP__BLOCK];
+    int64_t len = gp__disk_read_all(disk, fd, block, sizeof block, 0);
     int error;
 
     scan->disk = disk;
     scan->fd = fd;
     scan->offset = GP__BLOCK;
-    error = gp__log_head_read(&scan->head, kind, bytes_at(scan, 0, GP__BLOCK));
+    error = gp__log_head_read(&scan->head, kind, gp_slice(block, len > 0 ? (size_t)len : 0));
     if (error == GP_EINVAL)
         error = salvage(scan, kind);
     gp__scan_again(scan);

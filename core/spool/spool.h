@@ -138,7 +138,8 @@ int gp__spool_verify(struct gp__spool *spool,
                      void *arg, struct gp__spool_sums *sums_r);
 
 /* Removes a sealed segment, durably (so a journal need not remember it any more); the file of a
- * large message. 0, GP_EINVAL: not sealed, GP_EIO. Owner only. Block for a few milliseconds. */
+ * large message. 0, GP_EINVAL: not sealed, GP_EIO. Owner only, and not from within found(). Block
+ * for a few milliseconds. */
 int gp__spool_remove(struct gp__spool *spool, uint64_t segment);
 int gp__spool_remove_large(struct gp__spool *spool, struct gp_slice id);
 

@@ -490,6 +490,13 @@ static void test_large(void **state)
     spilled.base_size = 5;
     assert_read(f, spool, f->found[0], &copied);
     assert_read(f, spool, f->found[1], &spilled);
+    /* One without bytes has no file. */
+    gp__spill_unref(&spilled.spill);
+    spilled = small_entry(GP_S("empty"), GP_S(""));
+    spilled.spill = gp__spill_create();
+    entries[1] = &spilled;
+    assert_int_equal(commit_all(f, writer, &entries[1], 1), 0);
+    assert_read(f, spool, f->places[0], &spilled);
     /* A second one of that id takes its place. */
     assert_int_equal(commit_all(f, writer, entries, 1), 0);
     assert_read(f, spool, f->places[0], &copied);

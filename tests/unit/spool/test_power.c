@@ -470,11 +470,41 @@ static void test_fault_at_every_step(void **state)
     }
 }
 
+/* After a sync that failed nothing goes to that segment, and what stands there past its end does
+ * not count: its client was told so, and sends it again. */
+static void test_segment_is_retired(void **state)
+{
+    struct world *world = world_create();
+    static const size_t sizes[] = {500};
+    unsigned steps;
+
+    (void)state;
+    assert_true(start(world));
+    give(world, sizes, 1);
+    gp__sim_settle(world->rt);
+    steps = world->disk->steps;
+    give(world, sizes, 1);
+    gp__sim_settle(world->rt);
+    world->disk->fail_at = world->disk->steps + (world->disk->steps - steps);
+    world->disk->fail_with = EIO;
+    give(world, sizes, 1);
+    gp__sim_settle(world->rt);
+    give(world, sizes, 1);
+    gp__sim_settle(world->rt);
+    assert_true(world->known[1].promised && !world->known[2].promised && world->known[3].promised);
+    assert_int_equal(gp__spool_tail(world->spool, 0, on_found, world), 0);
+    assert_true(world->known[1].there && !world->known[2].there && world->known[3].there);
+    assert_int_not_equal(world->known[3].place.segment, world->known[1].place.segment);
+    stop(world);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_power_cut_at_every_step),
         cmocka_unit_test(test_fault_at_every_step),
+        cmocka_unit_test(test_segment_is_retired),
     };
 
     /* Files of a megabyte are made and freed thousands of times: not by the system. */
