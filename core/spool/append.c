@@ -205,6 +205,7 @@ static uint64_t put_record(struct gp__append *append, struct gp__append_record *
         .type = record->type,
         .index = record->index,
         .count = record->count,
+        .file = record->file,
     };
     uint64_t size = gp__record_size(&head);
     char *at = record->head - GP__RECORD_HEAD;

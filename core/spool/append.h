@@ -29,7 +29,7 @@ struct gp__append {
 struct gp__append_record {
     char *head; /* with GP__RECORD_HEAD bytes of room before it */
     uint32_t head_len;
-    uint16_t type, index, count;
+    uint16_t type, index, count, file;
     struct gp_slice body;
     bool checked; /* body_crc is known */
     uint32_t body_crc;

@@ -177,12 +177,6 @@ static int link_file(void *arg, int fd, const char *path)
     return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-static int rename_file(void *arg, const char *from, const char *to)
-{
-    (void)arg;
-    return rename(from, to) < 0 ? -errno : 0;
-}
-
 static int unlink_file(void *arg, const char *path)
 {
     (void)arg;
@@ -290,7 +284,6 @@ const struct gp__disk gp__disk_system = {
     .lock = lock_file,
     .locked = is_locked,
     .link = link_file,
-    .rename = rename_file,
     .unlink = unlink_file,
     .make_dir = make_dir,
     .sync_dir = sync_dir,

@@ -38,7 +38,6 @@ struct gp__disk {
 
     /* Names survive a power cut once sync_dir() of their directory has returned. */
     int (*link)(void *arg, int fd, const char *path); /* a nameless file; -EEXIST */
-    int (*rename)(void *arg, const char *from, const char *to);
     int (*unlink)(void *arg, const char *path);
     int (*make_dir)(void *arg, const char *path); /* -EEXIST */
     int (*sync_dir)(void *arg, const char *path);

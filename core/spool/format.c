@@ -133,7 +133,7 @@ uint64_t gp__batch_head_salt(struct gp_slice bytes)
 /* ---- records ----
  *
  *   0 checksum   4 of the head   8 of the body   12 head's length   16 body's length
- *  24 type   26 index   28 count   30 nothing
+ *  24 type   26 index   28 count   30 file
  */
 
 void gp__record_head_write(const struct gp__record_head *head, uint64_t salt, uint64_t offset,
@@ -147,6 +147,7 @@ void gp__record_head_write(const struct gp__record_head *head, uint64_t salt, ui
     put(out + 24, head->type, 2);
     put(out + 26, head->index, 2);
     put(out + 28, head->count, 2);
+    put(out + 30, head->file, 2);
     put(out, check_of(salt, offset, out + 4, GP__RECORD_HEAD - 4), 4);
 }
 
@@ -166,6 +167,7 @@ bool gp__record_head_read(struct gp__record_head *head_r, uint64_t salt, uint64_
         .type = (uint16_t)get(at + 24, 2),
         .index = (uint16_t)get(at + 26, 2),
         .count = (uint16_t)get(at + 28, 2),
+        .file = (uint16_t)get(at + 30, 2),
     };
     return head_r->body_len <= BODY_MAX && head_r->count > 0 && head_r->index < head_r->count;
 }

@@ -52,6 +52,8 @@ struct gp__record_head {
     uint32_t head_len;
     uint64_t body_len;
     uint16_t type, index, count;
+    uint16_t
+        file; /* of a large message: which one, if there are several of that id; 0: the first */
 };
 
 void gp__log_head_write(const struct gp__log_head *head, char block[GP__BLOCK]);

@@ -47,12 +47,16 @@ void gp__layout_free(struct gp__layout *layout)
     *layout = (struct gp__layout){.disk = NULL};
 }
 
-bool gp__layout_message(const struct gp__layout *layout, struct gp_slice id,
+bool gp__layout_message(const struct gp__layout *layout, struct gp_slice id, unsigned file,
                         char path[GP__LOG_PATH_MAX])
 {
+    char number[16] = "";
+
     if (!gp__entry_id_fits(id))
         return false;
-    (void)snprintf(path, GP__LOG_PATH_MAX, "%s/" GP_FMT, layout->messages, GP_ARG(id));
+    if (file > 0)
+        (void)snprintf(number, sizeof number, "~%u", file);
+    (void)snprintf(path, GP__LOG_PATH_MAX, "%s/" GP_FMT "%s", layout->messages, GP_ARG(id), number);
     return true;
 }
 

@@ -28,8 +28,10 @@ uint64_t gp__layout_next_segment(const struct gp__layout *layout);
 /* The largest number of a log file in a directory; 0: none. */
 uint64_t gp__layout_last(const struct gp__layout *layout, const char *directory);
 
-/* The file of a large message; false: the id can't be one. */
-bool gp__layout_message(const struct gp__layout *layout, struct gp_slice id,
+/* The file of a large message, "messages/ID", or "messages/ID~1" and so on where that was taken by
+ * other bytes; false: the id can't be one. */
+#define GP__FILES_MAX 1000u /* of one id */
+bool gp__layout_message(const struct gp__layout *layout, struct gp_slice id, unsigned file,
                         char path[GP__LOG_PATH_MAX]);
 
 /* What a mark says. */

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <gatepost/types.h>
-#include <stdio.h>
 #include <string.h>
 
 #define COMMIT_MAX ((uint64_t)1 << 30) /* bytes of its records */
@@ -99,6 +98,7 @@ int gp__log_commit_copy(struct gp__log_commit *commit, struct gp__spool *spool,
         .count = 1,
         .body = gp_slice_sub(gp__buf_slice(&commit->copy), GP__RECORD_HEAD + head.head_len,
                              (size_t)head.body_len),
+        .file = head.file,
         .checked = true,
         .body_crc = head.body_crc,
     };
@@ -132,52 +132,70 @@ void gp__log_commit_free(struct gp__log_commit *commit)
 
 /* ---- on the thread ---- */
 
-static int sync_and_link(const struct gp__disk *disk, int fd, const char *path)
+/* Whether the file has these bytes. */
+static bool is_same(const struct gp__disk *disk, const char *path, struct gp_slice bytes)
 {
-    char beside[GP__LOG_PATH_MAX + 8];
-    int error = disk->sync(disk->arg, fd);
+    int fd = disk->open(disk->arg, path, GP__DISK_READ);
+    const char *there = NULL;
+    bool same;
 
-    if (error == 0)
-        error = disk->link(disk->arg, fd, path);
-    if (error != -EEXIST)
-        return error;
-    /* A commit that failed left it, or this bounce was made before: the same bytes. */
-    (void)snprintf(beside, sizeof beside, "%s.new", path);
-    error = disk->unlink(disk->arg, beside);
-    if (error == 0 || error == -ENOENT)
-        error = disk->link(disk->arg, fd, beside);
-    return error ? error : disk->rename(disk->arg, beside, path);
+    if (fd < 0)
+        return false;
+    if (disk->size(disk->arg, fd) == (int64_t)bytes.len)
+        there = disk->map(disk->arg, fd, bytes.len);
+    disk->close(disk->arg, fd);
+    same = there && memcmp(there, bytes.data, bytes.len) == 0;
+    if (there)
+        disk->unmap(disk->arg, there, bytes.len);
+    return same;
 }
 
-static int copy_base(const struct gp__layout *layout, struct gp_slice base, const char *path)
+/* A name that is taken may be that of an entry that lives (a bounce that is made again after a
+ * crash), or left by a commit that failed: it is used if it has the same bytes, never replaced. */
+static int sync_and_link(const struct gp__layout *layout, const struct gp__log_large *large, int fd,
+                         uint16_t *file_r)
 {
     const struct gp__disk *disk = layout->disk;
-    struct iovec piece = {(void *)(uintptr_t)base.data, base.len};
+    char path[GP__LOG_PATH_MAX];
+    int error = disk->sync(disk->arg, fd);
+
+    for (uint16_t file = 0; error == 0 && file < GP__FILES_MAX; file++) {
+        if (!gp__layout_message(layout, large->id, file, path))
+            return -EINVAL;
+        *file_r = file;
+        error = disk->link(disk->arg, fd, path);
+        if (error != -EEXIST || is_same(disk, path, large->base))
+            return error == -EEXIST ? 0 : error;
+        error = 0;
+    }
+    return error ? error : -EEXIST;
+}
+
+static int copy_base(const struct gp__layout *layout, const struct gp__log_large *large,
+                     uint16_t *file_r)
+{
+    const struct gp__disk *disk = layout->disk;
+    struct iovec piece = {(void *)(uintptr_t)large->base.data, large->base.len};
     int fd = disk->open(disk->arg, layout->messages, GP__DISK_NAMELESS), error;
 
     if (fd < 0)
         return fd;
     error = gp__disk_write_all(disk, fd, &piece, 1, 0);
     if (error == 0)
-        error = sync_and_link(disk, fd, path);
+        error = sync_and_link(layout, large, fd, file_r);
     disk->close(disk->arg, fd);
     return error;
 }
 
 /* A file that is in another file system, or had a name before, has to be copied. */
-static int store_one(const struct gp__layout *layout, const struct gp__log_large *large)
+static int store_one(const struct gp__layout *layout, const struct gp__log_large *large,
+                     uint16_t *file_r)
 {
-    char path[GP__LOG_PATH_MAX];
-    int error;
+    int error = -EXDEV;
 
-    if (!gp__layout_message(layout, large->id, path))
-        return -EINVAL;
-    if (large->spill && large->spill->fd >= 0) {
-        error = sync_and_link(layout->disk, large->spill->fd, path);
-        if (error != -EXDEV && error != -ENOENT)
-            return error;
-    }
-    return copy_base(layout, large->base, path);
+    if (large->spill && large->spill->fd >= 0)
+        error = sync_and_link(layout, large, large->spill->fd, file_r);
+    return error == -EXDEV || error == -ENOENT ? copy_base(layout, large, file_r) : error;
 }
 
 int gp__log_store_large(const struct gp__layout *layout, struct gp__log_commit *commit,
@@ -189,7 +207,7 @@ int gp__log_store_large(const struct gp__layout *layout, struct gp__log_commit *
 
         if (!gp_slice_present(large->id))
             continue;
-        error = store_one(layout, large);
+        error = store_one(layout, large, &commit->records[i].file);
         if (error)
             return error;
         commit->records[i].body_crc = gp__crc32c(0, large->base);

@@ -54,19 +54,27 @@ int gp__log_remove_large(struct gp__spool *base, struct gp_slice id)
     const struct gp__log_spool *spool = (const struct gp__log_spool *)base;
     const struct gp__disk *disk = spool->layout.disk;
     char path[GP__LOG_PATH_MAX];
-    int error;
 
-    if (spool->owner_fd < 0 || !gp__layout_message(&spool->layout, id, path))
+    if (spool->owner_fd < 0)
         return GP_EINVAL;
-    error = disk->unlink(disk->arg, path);
-    return error == 0 || error == -ENOENT ? 0 : GP_EIO;
+    for (unsigned file = 0; file < GP__FILES_MAX; file++) {
+        int error = gp__layout_message(&spool->layout, id, file, path)
+                        ? disk->unlink(disk->arg, path)
+                        : -EINVAL;
+
+        if (error == -ENOENT && file > 0)
+            break;
+        if (error && error != -ENOENT)
+            return GP_EIO;
+    }
+    return 0;
 }
 
 struct sweep {
     struct gp__log_spool *spool;
     bool (*alive)(void *arg, struct gp_slice id);
     void *arg;
-    char **names;
+    char **names; /* paths */
     size_t n, cap;
 };
 
@@ -75,14 +83,23 @@ static void note_orphan(void *arg, const char *name)
 {
     struct sweep *sweep = arg;
     const struct gp__layout *layout = &sweep->spool->layout;
+    struct gp_slice id = gp_slice(name, strcspn(name, "~"));
     char path[GP__LOG_PATH_MAX];
 
-    if (!gp__layout_message(layout, gp_slice_of(name), path) ||
-        layout->disk->age(layout->disk->arg, path) < SWEEP_AGE_S ||
-        sweep->alive(sweep->arg, gp_slice_of(name)))
+    if (!gp__layout_message(layout, id, 0, path))
+        return;
+    (void)snprintf(path, sizeof path, "%s/%s", layout->messages, name);
+    if (layout->disk->age(layout->disk->arg, path) < SWEEP_AGE_S || sweep->alive(sweep->arg, id))
         return;
     GP__GROW(sweep->names, sweep->cap, sweep->n + 1);
-    sweep->names[sweep->n++] = gp__strdup(name);
+    sweep->names[sweep->n++] = gp__strdup(path);
+}
+
+static int remove_orphan(const struct gp__disk *disk, const char *path)
+{
+    int error = disk->unlink(disk->arg, path);
+
+    return error == 0 || error == -ENOENT ? 0 : GP_EIO;
 }
 
 int gp__log_sweep(struct gp__spool *base, bool (*alive)(void *arg, struct gp_slice id), void *arg)
@@ -97,7 +114,7 @@ int gp__log_sweep(struct gp__spool *base, bool (*alive)(void *arg, struct gp_sli
         error = GP_EIO;
     for (size_t i = 0; i < sweep.n; i++) {
         if (!error)
-            error = gp__log_remove_large(base, gp_slice_of(sweep.names[i]));
+            error = remove_orphan(layout->disk, sweep.names[i]);
         count += !error;
         gp__free(sweep.names[i]);
     }

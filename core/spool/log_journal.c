@@ -124,12 +124,25 @@ static void begin(struct journal *journal)
     journal->next.file.lazy = true;
 }
 
-static void remove_file(const struct gp__layout *layout, uint64_t number)
+static int remove_file(const struct gp__layout *layout, uint64_t number)
 {
     char path[GP__LOG_PATH_MAX];
 
     gp__log_path(path, layout->journal, number);
-    (void)layout->disk->unlink(layout->disk->arg, path); /* the next start tries again */
+    return layout->disk->unlink(layout->disk->arg, path);
+}
+
+/* A file that may have its name already, although that failed: it must not be taken for the journal
+ * later. If it can't be made to go for good, only another compaction, with a larger number, helps. */
+static void take_back(struct journal *journal, uint64_t number)
+{
+    const struct gp__layout *layout = &journal->layout;
+    int error = remove_file(layout, number);
+
+    if (error == 0)
+        error = layout->disk->sync_dir(layout->disk->arg, layout->journal);
+    if (error && error != -ENOENT)
+        journal->now.error = -EIO;
 }
 
 /* The second file becomes the journal. */
@@ -142,9 +155,8 @@ static int end(struct journal *journal)
     if (error == 0)
         error = gp__append_name(&next->file, journal->layout.journal, old + 1);
     if (error) {
-        /* It may have its name already, and must not be taken for the journal later. */
         if (next->file.fd >= 0 && next->file.head.number > old)
-            remove_file(&journal->layout, next->file.head.number);
+            take_back(journal, next->file.head.number);
         drop(next);
         return error;
     }
@@ -153,7 +165,7 @@ static int end(struct journal *journal)
     gp__free(journal->now.records);
     journal->now = *next;
     *next = (struct output){.file = {.fd = -1}};
-    remove_file(&journal->layout, old);
+    (void)remove_file(&journal->layout, old); /* or the next start does */
     return 0;
 }
 
@@ -407,7 +419,7 @@ static void remove_older(void *arg, const char *name)
     uint64_t number = gp__log_number(name);
 
     if (number > 0 && number < older->number)
-        remove_file(older->layout, number);
+        (void)remove_file(older->layout, number); /* or the next start does */
 }
 
 static int open_file(struct journal *journal, struct replay *replay)

@@ -175,7 +175,7 @@ static void unmap(void *arg)
 }
 
 static int map_large(const struct gp__log_spool *spool, struct gp__arena *arena,
-                     struct gp__entry *entry)
+                     struct gp__entry *entry, unsigned file)
 {
     const struct gp__disk *disk = spool->layout.disk;
     struct mapping *mapping;
@@ -183,7 +183,7 @@ static int map_large(const struct gp__log_spool *spool, struct gp__arena *arena,
     const char *bytes = NULL;
     int fd;
 
-    if (!gp__layout_message(&spool->layout, entry->id, path) || entry->base_size == 0)
+    if (!gp__layout_message(&spool->layout, entry->id, file, path) || entry->base_size == 0)
         return GP_EIO;
     fd = disk->open(disk->arg, path, GP__DISK_READ);
     if (fd < 0)
@@ -247,7 +247,7 @@ int gp__log_read(struct gp__spool *base, struct gp__place place, struct gp__aren
         gp__entry_read(entry_r, arena, gp_slice_sub(bytes, GP__RECORD_HEAD, head.head_len)) < 0)
         return GP_EIO;
     if (entry_r->large)
-        return map_large((struct gp__log_spool *)base, arena, entry_r);
+        return map_large((struct gp__log_spool *)base, arena, entry_r, head.file);
     entry_r->base = gp_slice_sub(bytes, GP__RECORD_HEAD + (size_t)head.head_len,
                                  (size_t)head.body_len);
     return entry_r->base_size == head.body_len ? 0 : GP_EIO;

@@ -27,14 +27,15 @@ static void problem(void *arg, uint64_t offset, const char *what)
 
 /* ---- entries ---- */
 
-static const char *check_large(const struct verify *verify, const struct gp__entry *entry)
+static const char *check_large(const struct verify *verify, const struct gp__entry *entry,
+                               unsigned file)
 {
     const struct gp__disk *disk = verify->spool->layout.disk;
     char path[GP__LOG_PATH_MAX];
     const char *bytes, *what = NULL;
     int fd;
 
-    if (!gp__layout_message(&verify->spool->layout, entry->id, path))
+    if (!gp__layout_message(&verify->spool->layout, entry->id, file, path))
         return "its id can't name a file";
     fd = disk->open(disk->arg, path, GP__DISK_READ);
     if (fd < 0)
@@ -62,7 +63,7 @@ static const char *check_entry(struct verify *verify, const struct gp__scan_reco
     verify->sums->entries++;
     verify->sums->bytes += entry.base_size;
     if (entry.large)
-        return check_large(verify, &entry);
+        return check_large(verify, &entry, record->head.file);
     if (entry.base_size != record->head.body_len)
         return "a message has another size than its entry says";
     return gp__scan_body_fits(verify->scan, record) ? NULL : "a message is damaged";

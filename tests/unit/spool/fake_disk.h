@@ -35,7 +35,7 @@ struct fake_inode {
 struct fake_name {
     char path[FAKE_PATH];
     int inode, synced; /* index + 1; 0: no such name */
-    unsigned change;   /* the last one that is not synced; 0: none. A rename is one of two names */
+    unsigned change;   /* the last one that is not synced; 0: none. */
 };
 
 struct fake_disk {
@@ -50,9 +50,9 @@ struct fake_disk {
     uint64_t space;
 
     /* Steps are counted from 1. */
-    unsigned steps, fail_at, cut_at;
-    int fail_with; /* errno; 0: the write is short */
-    bool cut;      /* nothing reaches the disk any more */
+    unsigned steps, fail_at, fail_n, cut_at; /* fail_n in a row; 0: one */
+    int fail_with;                           /* errno; 0: the write is short */
+    bool cut;                                /* nothing reaches the disk any more */
     uint64_t dice;
 };
 
@@ -77,7 +77,8 @@ static inline int fake_step(struct fake_disk *disk)
         disk->cut = true;
         return FAKE_LAST;
     }
-    if (disk->steps == disk->fail_at)
+    if (disk->steps == disk->fail_at ||
+        (disk->steps > disk->fail_at && disk->steps < disk->fail_at + disk->fail_n))
         return disk->fail_with ? -disk->fail_with : FAKE_SHORT;
     return FAKE_GO;
 }
@@ -334,22 +335,6 @@ static inline int fake_link(void *arg, int fd, const char *path)
     return fate == FAKE_LAST ? -EIO : 0;
 }
 
-static inline int fake_rename(void *arg, const char *from_path, const char *to_path)
-{
-    struct fake_disk *disk = arg;
-    struct fake_name *from = fake_name(disk, from_path), *to = fake_name(disk, to_path);
-    int fate = fake_step(disk);
-
-    if (fate < 0)
-        return fate;
-    if (!from->inode)
-        return -ENOENT;
-    disk->changes++;
-    fake_change(disk, to, from->inode);
-    fake_change(disk, from, 0);
-    return fate == FAKE_LAST ? -EIO : 0;
-}
-
 static inline int fake_unlink(void *arg, const char *path)
 {
     struct fake_disk *disk = arg;
@@ -471,10 +456,10 @@ static inline struct fake_disk *fake_disk_create(void)
     struct fake_disk *disk = calloc(1, sizeof *disk);
 
     disk->ops = (struct gp__disk){
-        disk,          fake_open,     fake_close,      fake_write,  fake_read, fake_sync,
-        fake_truncate, fake_size,     fake_lock,       fake_locked, fake_link, fake_rename,
-        fake_unlink,   fake_make_dir, fake_sync_dir,   fake_list,   fake_age,  fake_map,
-        fake_unmap,    fake_map_mark, fake_unmap_mark, fake_space};
+        disk,          fake_open,       fake_close, fake_write,  fake_read, fake_sync,
+        fake_truncate, fake_size,       fake_lock,  fake_locked, fake_link, fake_unlink,
+        fake_make_dir, fake_sync_dir,   fake_list,  fake_age,    fake_map,  fake_unmap,
+        fake_map_mark, fake_unmap_mark, fake_space};
     disk->space = UINT64_MAX;
     disk->dice = 88172645463325252u;
     (void)fake_make_dir(disk, "/disk");
@@ -559,7 +544,7 @@ static inline void fake_disk_reboot(struct fake_disk *disk, enum survivors survi
             fake_cut_inode(disk, &disk->inodes[i], survivors);
     }
     disk->cut = false;
-    disk->cut_at = disk->fail_at = 0;
+    disk->cut_at = disk->fail_at = disk->fail_n = 0;
 }
 
 #endif

@@ -474,6 +474,7 @@ static void test_large(void **state)
     struct gp__entry copied = small_entry(GP_S("copied"), gp_slice(bytes, sizeof bytes));
     struct gp__entry spilled = small_entry(GP_S("spilled"), gp_slice(NULL, 0));
     const struct gp__entry *entries[] = {&copied, &spilled};
+    struct gp__place first;
     struct stat named, nameless;
     char path[128];
 
@@ -497,9 +498,23 @@ static void test_large(void **state)
     entries[1] = &spilled;
     assert_int_equal(commit_all(f, writer, &entries[1], 1), 0);
     assert_read(f, spool, f->places[0], &spilled);
-    /* A second one of that id takes its place. */
+    /* A second one of that id: the same bytes share the file, others get one of their own. */
+    first = f->found[0];
     assert_int_equal(commit_all(f, writer, entries, 1), 0);
     assert_read(f, spool, f->places[0], &copied);
+    message_path(f, "copied~1", path);
+    assert_int_equal(access(path, F_OK), -1);
+    bytes[7]++;
+    assert_int_equal(commit_all(f, writer, entries, 1), 0);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_read(f, spool, f->places[0], &copied);
+    gp__spool_rewrite_start(writer, spool, f->places[0], on_done, f);
+    gp__sim_settle(f->rt);
+    assert_read(f, spool, f->places[0], &copied);
+    bytes[7]--;
+    assert_read(f, spool, first, &copied);
+    assert_int_equal(gp__spool_remove_large(spool, GP_S("copied")), 0);
+    assert_int_equal(access(path, F_OK), -1);
     gp__spill_unref(&spilled.spill);
     gp__spool_writer_close(&writer);
     gp__spool_close(&spool);

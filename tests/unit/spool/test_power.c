@@ -445,15 +445,16 @@ static void test_power_cut_at_every_step(void **state)
     }
 }
 
-static void fail_at(unsigned step, int error)
+static void fail_at(unsigned step, int error, unsigned in_a_row, enum survivors survivors)
 {
     struct world *world = world_create();
 
-    (void)snprintf(what, sizeof what, "errno %d at step %u", error, step);
+    (void)snprintf(what, sizeof what, "%u times errno %d at step %u", in_a_row, error, step);
     world->disk->fail_at = step;
     world->disk->fail_with = error;
+    world->disk->fail_n = in_a_row;
     run(world, ROUNDS);
-    fake_disk_reboot(world->disk, SURVIVE_NONE);
+    fake_disk_reboot(world->disk, survivors);
     check(world);
     world_free(world);
 }
@@ -464,9 +465,11 @@ static void test_fault_at_every_step(void **state)
 
     (void)state;
     for (unsigned step = 1; step <= steps; step++) {
-        fail_at(step, EIO);
-        fail_at(step, ENOSPC);
-        fail_at(step, 0);
+        fail_at(step, EIO, 1, SURVIVE_NONE);
+        fail_at(step, ENOSPC, 1, SURVIVE_NONE);
+        fail_at(step, 0, 1, SURVIVE_NONE);
+        fail_at(step, EIO, 3, SURVIVE_NONE);
+        fail_at(step, EIO, 3, SURVIVE_ALL);
     }
 }
 
