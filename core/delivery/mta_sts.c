@@ -4,7 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/ascii.h"
 #include "core/base/log.h"
-#include "core/hook/call.h"
+#include "core/hook/state.h"
 
 #include <gatepost/http.h>
 #include <gatepost/wait.h>
@@ -216,6 +216,56 @@ static void keep(struct gp__sts_cache *cache, struct entry *entry, int64_t now)
     place->value = entry;
 }
 
+/* ---- what outlives the process ---- */
+
+static struct gp_slice state_key(struct gp_call *call, struct gp_slice domain)
+{
+    return GP__ARENA_JOIN(gp__call_arena(call), GP_S("mta-sts/"), domain);
+}
+
+/* "UNTIL ID" and the policy's text. What is too long for the state is fetched again. */
+static void save(struct gp_call *call, const struct gp__sts_cache *cache, const struct entry *entry,
+                 struct gp_slice text)
+{
+    struct gp__arena *arena = gp__call_arena(call);
+    struct gp__state_request request = {.what = GP__STATE_PUT,
+                                        .ttl_ms = (uint64_t)entry->policy.max_age * 1000};
+
+    if (!cache->state || entry->policy.max_age == 0)
+        return;
+    request.key = state_key(call, entry->domain);
+    request.value = gp__arena_printf(arena, "%lld " GP_FMT "\n" GP_FMT, (long long)entry->until_ms,
+                                     GP_ARG(entry->id), GP_ARG(text));
+    if (request.value.len <= GP__STATE_VALUE_MAX)
+        (void)gp__state_run(call, cache->state, &request);
+}
+
+/* NULL: there is none, or it is nothing of ours. */
+static struct entry *restore(struct gp_call *call, struct gp__sts_cache *cache,
+                             struct gp_slice domain)
+{
+    struct gp__state_request request = {.what = GP__STATE_GET};
+    struct gp_slice head, rest;
+    struct entry *entry;
+
+    if (!cache->state)
+        return NULL;
+    request.key = state_key(call, domain);
+    if (gp__state_run(call, cache->state, &request) != GP_OK)
+        return NULL;
+    rest = request.found;
+    head = gp_slice_split(&rest, '\n');
+    entry = entry_create(domain);
+    if (gp_slice_to_int(gp_slice_split(&head, ' '), 0, INT64_MAX, &entry->until_ms) < 0 ||
+        !id_ok(head) || gp__sts_policy_read(entry->arena, rest, &entry->policy) != NULL) {
+        entry_free(entry);
+        return NULL;
+    }
+    entry->id = gp__arena_dup(entry->arena, head);
+    keep(cache, entry, gp_wall_clock(call));
+    return entry;
+}
+
 /* ---- asking ---- */
 
 /* The id that DNS tells now; absent: none, or it does not tell. */
@@ -320,6 +370,7 @@ static struct entry *renew(struct gp_call *call, struct gp__sts_cache *cache,
     }
     entry->id = gp__arena_dup(entry->arena, id);
     entry->until_ms = now + (int64_t)entry->policy.max_age * 1000;
+    save(call, cache, entry, text);
     keep(cache, entry, now);
     return entry;
 }
@@ -332,6 +383,9 @@ const struct gp__sts_policy *gp__sts_find(struct gp_call *call, struct gp__sts_c
     int64_t now = gp_wall_clock(call);
     struct entry *entry = gp__map_get(&cache->domains, domain);
     bool current;
+
+    if (!entry)
+        entry = restore(call, cache, domain);
 
     *failure_r = GP__STS_FINE;
     if (call->root->sticky)

@@ -42,8 +42,11 @@ bool gp__sts_matches(const struct gp__sts_policy *policy, struct gp_slice host);
 
 /* ---- policies of domains ---- */
 
+struct gp__state;
+
 struct gp__sts_cache {
     struct gp__map domains;
+    struct gp__state *state; /* where policies outlive the process; NULL: nowhere */
 };
 
 void gp__sts_cache_free(struct gp__sts_cache *cache);

@@ -444,6 +444,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
                                             1 + settings->n_tables + settings->n_targets +
                                                 settings->n_auths + settings->n_instances);
     generation->outbound.state = settings->state ? &generation->state : NULL;
+    generation->outbound.sts.state = generation->outbound.state;
     if (open_instances(generation, diag) < 0) {
         destroy(generation);
         return NULL;
