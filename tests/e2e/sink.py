@@ -56,6 +56,8 @@ class _Handler(socketserver.StreamRequestHandler):
                 if reply.startswith("250"):
                     rcpts.append(line)
                 self.say(reply)
+            elif verb == "DATA" and not rcpts:
+                self.say("554 5.5.1 to nobody")
             elif verb == "DATA":
                 self.say("354 go")
                 lines = []

@@ -168,6 +168,48 @@ class Sinks(Case):
             pass
 
 
+class Queue(Case):
+    """Through the spool, by whatever processes there are."""
+
+    CONFIG = """\
+hostname: out.example.net
+spool: {{path: spool}}
+queue: {{default: {{retry: [1s], expire: 1h}}}}
+targets:
+  next: {{smtp: {{to: ["127.0.0.1:{port}"]}}}}
+listeners:
+  in: {{address: "127.0.0.1:0", relay: [127.0.0.0/8]}}
+routes:
+  - {{name: all, match: {{relay: true}}, to: next}}
+log: {{to: stderr, format: json}}
+{more}
+"""
+
+    def through(self, more):
+        to = self.sink()
+        answers = iter(["451 4.3.0 Later", "250 ok"])
+        to.rcpt = lambda line: next(answers, "250 ok")
+        server = harness.Server(self.directory, self.CONFIG.format(port=to.port, more=more)).start()
+        self.addCleanup(server.stop)
+        harness.submit(server.address, b"Subject: x\r\n\r\nbody\r\n", "r@example.test")
+        harness.wait_until(lambda: to.mails, "the second attempt", 30)
+        self.assertTrue(to.mails[0]["body"].endswith(b"Subject: x\r\n\r\nbody\r\n"), to.mails)
+        harness.submit(server.address, b"Subject: y\r\n\r\nbody\r\n", "r@example.test")
+        harness.wait_until(lambda: len(to.mails) == 2, "the next message", 30)
+        return server
+
+    def test_one_process(self):
+        self.through("")
+
+    def test_carriers(self):
+        if os.getuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self.directory, nobody.pw_uid, nobody.pw_gid)
+            self.directory.chmod(0o755)
+        self.through("workers: 1\ncarriers: 1\nuser: nobody\ngroup: nogroup\n"
+                     if os.getuid() == 0 else "workers: 1\ncarriers: 1\n")
+
+
 class Tls(Case):
     def setUp(self):
         super().setUp()
