@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Explains where a recipient would go: a session without a network, from the client's address to
- * the route, with the `resolve` hooks but without any filter.
+ * the route, with the hooks `resolve` and `route` but without any filter.
  */
 #include "core/base/log.h"
 #include "core/cli/command.h"
@@ -16,7 +16,7 @@
 #include <string.h>
 
 struct question {
-    const char *config, *ip, *listener, *from, *to;
+    const char *config, *ip, *listener, *user, *from, *to;
 };
 
 struct asking {
@@ -62,29 +62,46 @@ static int parse(struct gp__arena *arena, const char *text, unsigned flags,
     return -1;
 }
 
+/* As a session is asked at MAIL. */
+static bool may_relay(const struct question *question, const struct gp__entrance *entrance,
+                      const struct gp__ip *ip)
+{
+    if ((entrance->relay_authenticated && question->user) ||
+        (entrance->relay_local && ip->family == 0))
+        return true;
+    for (size_t i = 0; i < entrance->n_relay; i++)
+        if (gp__network_has(&entrance->relay[i], ip))
+            return true;
+    return false;
+}
+
 static int pretend(struct asking *asking)
 {
     const struct question *question = asking->question;
     const struct gp__entrance *entrance = asking->entrance;
     struct gp__ip ip;
 
-    if (gp__ip_parse(gp_slice_of(question->ip), &ip) < 0) {
-        fprintf(stderr, "gatepost route: \"%s\" is no IP address\n", question->ip);
+    memset(&ip, 0, sizeof ip);
+    if (strcmp(question->ip, "unix") != 0 && gp__ip_parse(gp_slice_of(question->ip), &ip) < 0) {
+        fprintf(stderr, "gatepost route: \"%s\" is no IP address, and not \"unix\"\n",
+                question->ip);
         return -1;
     }
     asking->session = gp__session_create("0000000000000000");
     asking->session->listener = entrance->name;
     asking->session->hostname = entrance->smtp.hostname;
     gp__session_set_client(asking->session, &ip, 0);
+    if (question->user) {
+        asking->session->auth_user = gp_slice_of(question->user);
+        asking->session->auth_mechanism = GP_S("PLAIN");
+    }
     gp__session_policy_create(asking->session, asking->generation->runtime, &entrance->policy);
     asking->transaction = gp__transaction_create(asking->session);
     if (parse(asking->transaction->arena, question->from, GP__ADDRESS_NULL | GP__ADDRESS_UTF8,
               &asking->transaction->mail.from) < 0)
         return -1;
     gp__policy_create(asking->transaction);
-    for (size_t i = 0; i < entrance->n_relay; i++)
-        if (gp__network_has(&entrance->relay[i], &ip))
-            asking->transaction->policy->relay_granted = true;
+    asking->transaction->policy->relay_granted = may_relay(question, entrance, &ip);
     return 0;
 }
 
@@ -95,6 +112,10 @@ static void explain_match(struct asking *asking, struct gp_call *call,
 {
     const struct gp__routes *routes = asking->entrance->routes;
 
+    if (gp_slice_present(recipient->route_wish)) {
+        printf("  a hook wants route %.*s\n", GP_ARG(recipient->route_wish));
+        return;
+    }
     for (size_t i = 0; i < routes->count; i++) {
         int holds = gp__when_holds(call, routes->items[i].match, recipient);
 
@@ -121,11 +142,31 @@ static void explain_result(struct asking *asking, const struct gp_recipient *rec
     if (routing == GP__ROUTED) {
         printf("  to target %.*s, class %s\n", GP_ARG(route->target->name),
                route->relay ? "relay" : "ours");
+        if (route->fallback)
+            printf("  and to target %.*s what that cannot take now\n",
+                   GP_ARG(route->fallback->name));
         asking->delivered = true;
         return;
     }
     printf("  answer: %u %u.%u.%u %.*s\n", reply.code, reply.klass, reply.subject, reply.detail,
            GP_ARG(reply.text));
+}
+
+/* A hook that failed leaves no answer. */
+static bool ask_hooks(struct asking *asking, struct gp_recipient *recipient)
+{
+    struct gp__run run = {.point = GP_HOOK_ROUTE,
+                          .session = asking->session,
+                          .transaction = asking->transaction,
+                          .policy = asking->transaction->policy,
+                          .recipient = recipient,
+                          .scope = &recipient,
+                          .n_scope = 1};
+
+    gp__run_chain(&run);
+    if (run.stop)
+        printf("  a route hook failed: %.*s\n", GP_ARG(run.stop->reply.text));
+    return run.stop == NULL;
 }
 
 static void explain_one(struct asking *asking, struct gp_recipient *recipient)
@@ -141,6 +182,8 @@ static void explain_one(struct asking *asking, struct gp_recipient *recipient)
         printf("  stands for its expansions only\n");
         return;
     }
+    if (!ask_hooks(asking, recipient))
+        return;
     gp__call_init(&call, asking->generation->runtime, NULL, GP_HOOK_RCPT, UINT64_MAX);
     call.session = asking->session;
     call.transaction = asking->transaction;
@@ -164,8 +207,10 @@ static void ask(void *arg)
         return;
     rcpt.to = gp__rcpt_with_domain(asking->transaction->arena, &rcpt.to,
                                    asking->entrance->smtp.hostname);
-    printf("listener %.*s, client %s, right to relay: %s\n", GP_ARG(asking->entrance->name),
-           asking->question->ip, policy->relay_granted ? "yes" : "no");
+    printf("listener %.*s, client %s, login %s, right to relay: %s\n",
+           GP_ARG(asking->entrance->name), asking->question->ip,
+           asking->question->user ? asking->question->user : "none",
+           policy->relay_granted ? "yes" : "no");
     recipient = gp__recipient_create(policy, &rcpt, &rcpt.to);
     run = (struct gp__run){.point = GP_HOOK_RESOLVE,
                            .session = asking->session,
@@ -232,6 +277,7 @@ int gp__cmd_route(int argc, char **argv)
 {
     static const struct option own[] = {{"ip", required_argument, NULL, 'i'},
                                         {"listener", required_argument, NULL, 'l'},
+                                        {"as", required_argument, NULL, 'a'},
                                         {NULL, 0, NULL, 0}};
     struct question question = {.config = gp__default_config(), .ip = "127.0.0.1"};
     struct gp__config_source source = {0};
@@ -240,7 +286,9 @@ int gp__cmd_route(int argc, char **argv)
     while ((option = gp__command_option(argc, argv, own, &question.config, &code)) != -1) {
         if (option == GP__OPTION_EXIT)
             return code;
-        *(option == 'i' ? &question.ip : &question.listener) = optarg;
+        *(option == 'i'   ? &question.ip
+          : option == 'a' ? &question.user
+                          : &question.listener) = optarg;
     }
     if (optind != argc - 2)
         return gp__command_usage("route takes FROM and TO");

@@ -63,11 +63,11 @@ const struct gp__command gp__commands[] = {
      "For editors that complete and check while you type. Knows the options of all plugins that\n"
      "can be found, or of those named.\n",
      gp__cmd_schema},
-    {"route", "[--config FILE] [--ip ADDRESS] [--listener NAME] FROM TO",
+    {"route", "[--config FILE] [--ip ADDRESS] [--listener NAME] [--as USER] FROM TO",
      "explain where a recipient would go",
      "Asks the routes as a session would, step by step, without asking any filter. FROM may be\n"
-     "\"<>\" for the null sender. --ip: the client's address (127.0.0.1), which decides about\n"
-     "the right to relay.\n",
+     "\"<>\" for the null sender. --ip: the client's address (127.0.0.1), or unix for a program on\n"
+     "a UNIX socket. --as: who is logged in. Both decide about the right to relay.\n",
      gp__cmd_route},
     {"plugin list", "[--config FILE]", "list the plugins that can be found",
      "Prints name, version, summary and file of each, and why others can't be used.\n",

@@ -166,8 +166,9 @@ struct gp__route_settings {
     bool relay;                   /* asks for the right to relay: its recipients are not ours */
     struct gp_table *valid;       /* NULL: every recipient it matches is valid */
     const struct gp__target_settings *to;
-    bool direct;                            /* the target's own answer is the reply */
-    const struct gp__queue_settings *queue; /* also for what a direct target defers */
+    const struct gp__target_settings *fallback; /* takes what `to` cannot take now; or NULL */
+    bool direct;                                /* the target's own answer is the reply */
+    const struct gp__queue_settings *queue;     /* also for what a direct target defers */
     const struct gp__node *node;
 };
 

@@ -322,6 +322,59 @@ static void check_open(struct gp__load *load, const struct gp__route_settings *r
                  GP_ARG(route->name));
 }
 
+/* Whether a match asks who the client is, or for recipients that are named: then strangers can't
+ * have everything sent to everybody. */
+static bool asks_somebody(const struct gp__when *match)
+{
+    size_t asking = 0;
+
+    for (size_t i = 0; i < match->count; i++)
+        asking += asks_somebody(match->children[i]);
+    switch (match->kind) {
+    case GP__WHEN_ALL:
+        return asking > 0;
+    case GP__WHEN_ANY:
+        return asking > 0 && asking == match->count;
+    case GP__WHEN_NONE:
+        return false;
+    case GP__WHEN_FACT:
+        break;
+    }
+    switch (match->fact) {
+    case GP__FACT_RELAY:
+    case GP__FACT_AUTHENTICATED:
+        return match->flag;
+    case GP__FACT_RECIPIENT:
+    case GP__FACT_CLIENT:
+    case GP__FACT_USER:
+    case GP__FACT_TLS_CLIENT:
+        return !match->negate;
+    default:
+        return false;
+    }
+}
+
+static bool sends_on(const struct gp__target_settings *target)
+{
+    const struct gp_target_role *role = target ? target->service.plugin->target : NULL;
+
+    return role && role->size >= offsetof(struct gp_target_role, per_domain) + sizeof(bool) &&
+           role->per_domain;
+}
+
+/* An open relay is never an accident: `relay: [anyone]` of a listener says that it is meant. */
+static void check_strangers(struct gp__load *load, const struct gp__route_settings *route)
+{
+    if ((!sends_on(route->to) && !sends_on(route->fallback)) || asks_somebody(route->match) ||
+        all_loopback(load->settings))
+        return;
+    gp__diag_add(load->diag, GP__ERROR, route->node,
+                 "the route \"" GP_FMT "\" relays for strangers: its target sends mail to "
+                 "whatever domain, and its match asks neither for the right to relay nor for "
+                 "recipients; match `relay: true`",
+                 GP_ARG(route->name));
+}
+
 /* An MTA that asks us has routes of its own. */
 static bool needs_routes(const struct gp__settings *settings)
 {
@@ -353,6 +406,7 @@ void gp__load_check(struct gp__load *load)
     for (size_t i = 0; i < settings->n_routes; i++) {
         check_reached(load, settings->routes[i]);
         check_open(load, settings->routes[i]);
+        check_strangers(load, settings->routes[i]);
     }
     if (settings->n_listeners == 0)
         gp__diag_add(load->diag, GP__ERROR, load->root, "there are no listeners");

@@ -29,10 +29,10 @@ struct fact_word {
 };
 
 static const struct fact_word fact_words[] = {
-    {"authenticated", GP__FACT_AUTHENTICATED, VALUE_FLAG, false, false, true},
-    {"user", GP__FACT_USER, VALUE_TEXTS, false, false, true},
-    {"user_not", GP__FACT_USER, VALUE_TEXTS, true, false, true},
-    {"note", GP__FACT_NOTE, VALUE_NOTE, false, false, true},
+    {"authenticated", GP__FACT_AUTHENTICATED, VALUE_FLAG, false, true, true},
+    {"user", GP__FACT_USER, VALUE_TEXTS, false, true, true},
+    {"user_not", GP__FACT_USER, VALUE_TEXTS, true, true, true},
+    {"note", GP__FACT_NOTE, VALUE_NOTE, false, true, true},
     {"recipient", GP__FACT_RECIPIENT, VALUE_ADDRESSES, false, true, true},
     {"recipient_not", GP__FACT_RECIPIENT, VALUE_ADDRESSES, true, true, true},
     {"sender", GP__FACT_SENDER, VALUE_ADDRESSES, false, true, true},
@@ -43,7 +43,7 @@ static const struct fact_word fact_words[] = {
     {"helo", GP__FACT_HELO, VALUE_HOSTS, false, false, true},
     {"tls", GP__FACT_TLS, VALUE_FLAG, false, false, true},
     {"tls_client", GP__FACT_TLS_CLIENT, VALUE_TEXTS, false, false, true},
-    {"null_sender", GP__FACT_NULL_SENDER, VALUE_FLAG, false, false, true},
+    {"null_sender", GP__FACT_NULL_SENDER, VALUE_FLAG, false, true, true},
     {"route", GP__FACT_ROUTE, VALUE_ROUTES, false, false, true},
     {"class", GP__FACT_CLASS, VALUE_CLASS, false, false, true},
     {"size_over", GP__FACT_SIZE_OVER, VALUE_SIZE, false, false, true},

@@ -4,7 +4,7 @@
 
 /* What the rows of a route fill. */
 struct raw {
-    struct gp_slice name, to, queue;
+    struct gp_slice name, to, fallback, queue;
     struct gp_table *valid;
     int mode;
 };
@@ -22,6 +22,8 @@ const struct gp_option gp__route_rows[] = {
     GP_OPTION_TABLE("valid", struct raw, valid, GP_OPTIONAL,
                     "Table of the recipients that exist; without it all do."),
     GP_OPTION_TARGET("to", struct raw, to, NULL, "The target that takes the message."),
+    GP_OPTION_TARGET("fallback", struct raw, fallback, GP_OPTIONAL,
+                     "The target that takes at once what `to` cannot take now."),
     GP_OPTION_ENUM("mode", struct raw, mode, mode_names, "queued",
                    "queued: kept, answered, then delivered. direct: the target's own answer is the "
                    "reply to the client."),
@@ -111,6 +113,25 @@ static const struct gp__node *show(struct gp__load *load, const struct gp__node 
     return shown;
 }
 
+/* What a target with two steps prepared is not shown before all is: there is no "not now" then. */
+static void set_fallback(struct gp__load *load, struct gp__route_settings *route,
+                         const struct gp__node *node, const struct raw *raw)
+{
+    const struct gp__node *at = gp__node_get(node, GP_S("fallback"));
+
+    if (!gp_slice_present(raw->fallback) || !route->to)
+        return;
+    route->fallback = gp__map_get(&load->targets, raw->fallback);
+    if (route->fallback == route->to)
+        gp__diag_add(load->diag, GP__ERROR, at, "\"fallback\" is the target \"" GP_FMT "\" again",
+                     GP_ARG(raw->to));
+    else if (route->to->service.plugin && route->to->service.plugin->target->publish)
+        gp__diag_add(load->diag, GP__ERROR, at,
+                     "\"" GP_FMT "\" stores mail here, it needs no fallback: it is for targets "
+                     "that hand mail to somebody else",
+                     GP_ARG(raw->to));
+}
+
 static const struct gp__node *load_route(struct gp__load *load, struct gp__route_settings *route,
                                          const struct gp__node *node)
 {
@@ -135,6 +156,7 @@ static const struct gp__node *load_route(struct gp__load *load, struct gp__route
     route->valid = raw.valid;
     if (gp_slice_present(raw.to))
         route->to = gp__map_get(&load->targets, raw.to);
+    set_fallback(load, route, node, &raw);
     return show(load, node, bound);
 }
 

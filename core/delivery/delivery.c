@@ -274,6 +274,57 @@ static void prepare(struct gp_delivery *delivery, struct gp_session *session,
         revoke(delivery, session);
 }
 
+/* ---- fallbacks ---- */
+
+/* What became of recipients at the fallback is what became of them. */
+static void tell_first(const struct gp_delivery *fallback)
+{
+    struct gp_delivery *first = fallback->instead_of;
+    size_t delivered = 0;
+
+    if (!first)
+        return;
+    first->elsewhere = 0;
+    for (size_t i = 0; i < first->count; i++) {
+        for (size_t n = 0; n < fallback->count; n++) {
+            if (first->recipients[i] != fallback->recipients[n])
+                continue;
+            first->outcomes[i] = fallback->outcomes[n];
+            first->replies[i] = fallback->replies[n];
+            first->peers[i] = fallback->peers[n];
+            first->elsewhere += fallback->outcomes[n] == GP_OUTCOME_DELIVERED;
+        }
+        delivered += first->outcomes[i] == GP_OUTCOME_DELIVERED;
+    }
+    /* Others go the same way: there is no reason to hold them back. */
+    if (delivered == first->count)
+        first->advice = 0;
+}
+
+/* Deliveries to the fallbacks of those whom the target could not take now, at the end of the list. */
+static void add_fallbacks(struct gp__deliveries *all, struct gp_delivery *first)
+{
+    size_t begin = all->count;
+
+    if (!first->target || first->instead_of || has_second_step(first))
+        return;
+    for (size_t i = 0; i < first->count; i++) {
+        struct gp_recipient *recipient = first->recipients[i];
+        const struct gp__route *route = recipient->route;
+        struct gp_delivery *fallback = NULL;
+
+        if (first->outcomes[i] != GP_OUTCOME_DEFERRED || !route->fallback)
+            continue;
+        for (size_t n = begin; n < all->count; n++)
+            if (all->items[n]->target == route->fallback)
+                fallback = all->items[n];
+        if (!fallback)
+            fallback = create(all, first->copy, route->fallback, gp_slice(NULL, 0));
+        fallback->instead_of = first;
+        add(fallback, recipient);
+    }
+}
+
 void gp__deliveries_prepare(struct gp__deliveries *all, struct gp_session *session,
                             enum gp_outcome *outcomes_r)
 {
@@ -281,6 +332,8 @@ void gp__deliveries_prepare(struct gp__deliveries *all, struct gp_session *sessi
         struct gp_delivery *delivery = all->items[i];
 
         prepare(delivery, session, all->hold_path);
+        tell_first(delivery);
+        add_fallbacks(all, delivery);
         for (size_t n = 0; n < delivery->count; n++) {
             outcomes_r[delivery->recipients[n]->index] = delivery->outcomes[n];
             delivery->recipients[n]->reply = delivery->replies[n];
@@ -308,6 +361,7 @@ static void defer_all(struct gp_delivery *delivery, int error)
         defer(delivery, i, error);
         delivery->recipients[i]->reply = delivery->replies[i];
     }
+    tell_first(delivery);
 }
 
 static int show(struct gp_call *call, struct gp_delivery *delivery)
@@ -367,7 +421,7 @@ void gp__deliveries_revoke(struct gp__deliveries *all, struct gp_session *sessio
         struct gp_delivery *delivery = all->items[i];
 
         if (delivery->published || !has_second_step(delivery))
-            all->doubled += count_delivered(delivery);
+            all->doubled += count_delivered(delivery) - delivery->elsewhere;
         else if (delivery->prepared && revoke(delivery, session) != 0)
             all->doubled += delivery->in_doubt;
     }

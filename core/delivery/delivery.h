@@ -34,7 +34,9 @@ struct gp_delivery {
     struct gp_slice hostname;
     void *data; /* the target's, between the steps */
     bool asked, prepared, published;
-    size_t in_doubt; /* recipients whom a publish() that failed may have shown it */
+    struct gp_delivery *instead_of; /* a fallback: of what could not be delivered there; or NULL */
+    size_t elsewhere;               /* recipients whom a fallback has delivered to */
+    size_t in_doubt;                /* recipients whom a publish() that failed may have shown it */
 };
 
 /*

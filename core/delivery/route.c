@@ -27,21 +27,45 @@ static enum gp__routing check_validity(struct gp_call *call, const struct gp__ro
     return GP__ROUTED;
 }
 
+static enum gp__routing own(struct gp_call *call, const struct gp__route *route,
+                            struct gp_recipient *recipient)
+{
+    recipient->route = route;
+    recipient->route_name = route->name;
+    recipient->class = route->relay ? GP_CLASS_RELAY : GP_CLASS_OURS;
+    return check_validity(call, route, recipient);
+}
+
+/* What a hook `route` wants; nobody gets the right to relay by it. */
+static enum gp__routing route_by_name(struct gp_call *call, const struct gp__routes *routes,
+                                      struct gp_recipient *recipient)
+{
+    for (size_t i = 0; i < routes->count; i++) {
+        const struct gp__route *route = &routes->items[i];
+
+        if (!gp_slice_eq(route->name, recipient->route_wish))
+            continue;
+        if (!route->relay || call->policy->relay_granted || recipient->relay_granted)
+            return own(call, route, recipient);
+        recipient->class = GP_CLASS_NONE;
+        return GP__ROUTE_NONE;
+    }
+    return GP__ROUTE_TEMPORARY;
+}
+
 enum gp__routing gp__route_recipient(struct gp_call *call, const struct gp__routes *routes,
                                      struct gp_recipient *recipient)
 {
+    if (gp_slice_present(recipient->route_wish))
+        return route_by_name(call, routes, recipient);
     for (size_t i = 0; i < routes->count; i++) {
         const struct gp__route *route = &routes->items[i];
         int holds = gp__when_holds(call, route->match, recipient);
 
         if (holds < 0)
             return of_error(holds);
-        if (!holds)
-            continue;
-        recipient->route = route;
-        recipient->route_name = route->name;
-        recipient->class = route->relay ? GP_CLASS_RELAY : GP_CLASS_OURS;
-        return check_validity(call, route, recipient);
+        if (holds)
+            return own(call, route, recipient);
     }
     recipient->class = GP_CLASS_NONE;
     return GP__ROUTE_NONE;

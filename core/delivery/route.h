@@ -25,6 +25,7 @@ struct gp__route {
     struct gp_table *valid; /* NULL: whoever it matches exists */
     const struct gp__target *target;
     bool direct; /* its answer is the reply to the client; else it is queued first */
+    const struct gp__target *fallback; /* takes at once what the target cannot take now; or NULL */
 };
 
 struct gp__routes {

@@ -31,7 +31,8 @@ enum gp__edit_right {
     GP__EDIT_DRAFT = 1 << 6,
     GP__EDIT_RELAY = 1 << 7,
     GP__EDIT_CAPABILITY = 1 << 8,
-    GP__EDIT_REPLY = 1 << 9, /* gp_reply */
+    GP__EDIT_REPLY = 1 << 9,  /* gp_reply */
+    GP__EDIT_ROUTE = 1 << 10, /* gp_route_to */
 };
 
 struct gp__point {

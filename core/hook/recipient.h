@@ -52,7 +52,8 @@ struct gp_recipient {
     struct gp_copy *copy;         /* NULL: the first one */
     struct gp__opinion *opinions; /* of shadow instances */
 
-    bool relay_granted; /* it may be relayed to, whoever the client is */
+    struct gp_slice route_wish; /* of a hook `route`; absent: none */
+    bool relay_granted;         /* it may be relayed to, whoever the client is */
 
     enum gp__fate fate;
     struct gp__reply reply; /* what became of it, for LMTP, logs and bounces */

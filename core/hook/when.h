@@ -117,6 +117,8 @@ static inline enum gp_hook_point gp__hook_knows(enum gp_hook_point point)
     switch (point) {
     case GP_HOOK_TICK:
         return GP_HOOK_COUNT;
+    case GP_HOOK_ROUTE:
+        return GP_HOOK_RESOLVE;
     case GP_HOOK_CAPABILITIES:
         return GP_HOOK_HELO;
     case GP_HOOK_COMMAND:
@@ -125,7 +127,6 @@ static inline enum gp_hook_point gp__hook_knows(enum gp_hook_point point)
     case GP_HOOK_REJECTED: /* at any stage: whatever is known then */
     case GP_HOOK_RELEASE:
     case GP_HOOK_ACCEPTED:
-    case GP_HOOK_ROUTE:
     case GP_HOOK_ATTEMPT:
     case GP_HOOK_DELIVERED:
     case GP_HOOK_DEFERRED:

@@ -421,3 +421,19 @@ int gp_rcpt_grant_relay(struct gp_call *call, struct gp_recipient *recipient)
         recipient->relay_granted = true;
     return 0;
 }
+
+int gp_route_to(struct gp_call *call, struct gp_slice route)
+{
+    static const char function[] = "gp_route_to";
+    int error = gp__api_may_edit(call, function, GP__EDIT_ROUTE, GP_NEEDS_EDIT_ENVELOPE);
+
+    if (!error)
+        error = gp__api_slice(call, function, route);
+    if (error)
+        return error;
+    if (route.len == 0 || route.len > 64)
+        return GP_EINVAL;
+    if (!call->shadow)
+        call->recipient->route_wish = gp__arena_dup(call->transaction->arena, route);
+    return 0;
+}

@@ -232,6 +232,7 @@ static void make_routes(struct gp__generation *generation)
             .valid = from->valid,
             .target = &generation->targets[from->to->service.index],
             .direct = from->direct,
+            .fallback = from->fallback ? &generation->targets[from->fallback->service.index] : NULL,
         };
     }
     generation->routes = (struct gp__routes){.items = routes, .count = settings->n_routes};

@@ -46,14 +46,31 @@ static void route_call_init(struct gp_call *call, struct gp__client *client,
     call->policy = policy;
 }
 
+static struct gp__run run_of(struct gp__client *client, enum gp_hook_point point,
+                             struct gp_recipient **recipient)
+{
+    struct gp__run run = gp__client_run_of(client, point);
+
+    run.recipient = *recipient;
+    run.scope = recipient;
+    run.n_scope = 1;
+    return run;
+}
+
 /* Which route owns it. An MTA has its own, and has found the recipient good. */
 static enum gp__routing route_one(struct gp__client *client, struct gp_call *call,
                                   struct gp_recipient *recipient)
 {
     static const char elsewhere;
 
-    if (!gp__client_is_mta(client))
+    if (!gp__client_is_mta(client)) {
+        struct gp__run route = run_of(client, GP_HOOK_ROUTE, &recipient);
+
+        gp__run_chain(&route);
+        if (route.stop)
+            return GP__ROUTE_TEMPORARY;
         return gp__route_recipient(call, client->entrance->routes, recipient);
+    }
     recipient->route = &elsewhere;
     recipient->valid = true;
     return GP__ROUTED;
@@ -167,17 +184,6 @@ static void accept(struct gp_recipient *recipient)
 static void drop(struct gp_recipient *recipient)
 {
     recipient->policy->n_recipients = recipient->index;
-}
-
-static struct gp__run run_of(struct gp__client *client, enum gp_hook_point point,
-                             struct gp_recipient **recipient)
-{
-    struct gp__run run = gp__client_run_of(client, point);
-
-    run.recipient = *recipient;
-    run.scope = recipient;
-    run.n_scope = 1;
-    return run;
 }
 
 static enum gp__decision judge(struct gp__client *client, struct gp_recipient *recipient,

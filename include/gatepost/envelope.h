@@ -110,6 +110,13 @@ GP_API int gp_rcpt_policy(struct gp_call *call, struct gp_recipient *recipient,
                           struct gp_slice key);
 
 /*
+ * At `route`: the route that is to own the recipient, by its name in the configuration, whatever its
+ * match says; the last call counts. A route that asks for the right to relay still needs it (550
+ * 5.7.1), a name that there is none of is a temporary failure (451 4.3.0). GP_EINVAL: not a name.
+ */
+GP_API int gp_route_to(struct gp_call *call, struct gp_slice route);
+
+/*
  * Lets this client relay for the rest of the transaction. At `connect` to `resolve`; needs
  * GP_NEEDS_GRANT_RELAY; `gatepost check` lists who may.
  */

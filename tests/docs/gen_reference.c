@@ -26,8 +26,8 @@ static const char *const contexts[] = {
 
 /* By bit of enum gp__edit_right. */
 static const char *const edits[] = {
-    "sender", "rewrite", "add recipient", "headers",    "body",
-    "copy",   "draft",   "grant relay",   "capability", "reply",
+    "sender", "rewrite",     "add recipient", "headers", "body",  "copy",
+    "draft",  "grant relay", "capability",    "reply",   "route",
 };
 
 static void print_bits(unsigned bits, const char *(*name)(unsigned bit))

@@ -296,6 +296,64 @@ class Route(harness.TestCase):
                                   "x@elsewhere.test")
         self.assertEqual(code, 1)
 
+    def test_strangers(self):
+        """A route that would send anybody's mail to anybody is refused; loopback is nobody."""
+        def check(match, address="0.0.0.0:2525", more=""):
+            (self.directory / "open.yaml").write_text(
+                "hostname: mx.example.test\ntargets: {out: {mx: {}}}\n"
+                f"listeners: {{mx: {{address: \"{address}\"{more}}}}}\n"
+                f"routes: [{{name: out, {match}to: out, mode: direct}}]\n")
+            result = gatepost("check", "--config", "open.yaml", directory=self.directory)
+            return result.returncode, result.stdout + result.stderr
+
+        for match in ("", "match: {sender: example.com}, ", "match: {recipient_not: example.com}, ",
+                      "match: {any: [{relay: true}, {sender: example.com}]}, ",
+                      "match: {authenticated: false}, ", "match: {none: [{relay: true}]}, "):
+            code, out = check(match)
+            self.assertEqual(code, 1, match + out)
+            self.assertIn('"out" relays for strangers', out)
+            self.assertEqual(check(match, "127.0.0.1:2525")[0], 0)
+        for match in ("match: {relay: true}, ", "match: {recipient: example.com}, ",
+                      "match: {sender: example.com, relay: true}, ",
+                      "match: {client: 192.0.2.0/24}, ", "match: {authenticated: true}, ",
+                      "match: {any: [{relay: true}, {recipient: example.com}]}, "):
+            code, out = check(match, more=", relay: [192.0.2.0/24]")
+            self.assertNotIn("strangers", out)
+
+    def test_as_somebody(self):
+        """A login, and a program on a UNIX socket: what they may, and routes that ask for them."""
+        text = """\
+hostname: mx.example.test
+auth: {staff: {file: {path: users}}}
+targets: {a: {discard: {}}, b: {http: {url: "http://127.0.0.1:1/"}}}
+listeners:
+  submit: {address: ["127.0.0.1:0"], auth: [staff], tls: off, auth_plaintext: true, relay: [authenticated, local]}
+routes:
+  - {name: anna, match: {user: anna, relay: true}, to: b, fallback: a, mode: direct}
+  - {name: world, match: {relay: true}, to: a, mode: direct}
+"""
+        (self.directory / "users").write_text("")
+        (self.directory / "as.yaml").write_text(text)
+
+        def route(*words):
+            result = gatepost("route", "--config", "as.yaml", *words, "s@example.com", "x@e.example",
+                              directory=self.directory)
+            return result.returncode, result.stdout + result.stderr
+
+        code, out = route()
+        self.assertEqual(code, 1, out)
+        self.assertIn("login none, right to relay: no", out)
+        self.assertRegex(out, r"answer: 550 5\.7\.1 ")
+        code, out = route("--as", "anna")
+        self.assertEqual(code, 0, out)
+        self.assertIn("login anna, right to relay: yes", out)
+        self.assertIn("to target b, class relay\n  and to target a what that cannot take now\n", out)
+        code, out = route("--as", "bob")
+        self.assertRegex(out, r"route anna +does not match\n  route world +matches")
+        code, out = route("--ip", "unix")
+        self.assertEqual(code, 0, out)
+        self.assertIn("client unix, login none, right to relay: yes", out)
+
     def test_mistakes(self):
         for words, complaint in ((("s@example.com", "no address"), '"no address"'),
                                  (("no address", "jo@example.test"), '"no address"'),

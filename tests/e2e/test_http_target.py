@@ -191,3 +191,18 @@ class HttpTarget(harness.TestCase):
         reply = self.send(server)
         self.assertEqual((reply.code, reply.text),
                          (451, "4.4.1 No answer from the target"))
+
+    def test_fallback(self):
+        """What the program can't take now goes to a mailbox at once; what it refuses does not."""
+        server = self.server(CONFIG.format(options=f'url: "{self.app.url}", answers: true').replace(
+            "targets: {", "targets: {box: {maildir: {path: mail}}, ").replace(
+                "to: app,", "to: app, fallback: box,"))
+        self.app.answer = (503, {}, b"")
+        self.assertEqual(self.send(server).code, 250)
+        message, = harness.stored(server, "b@example.test")
+        self.assertEqual(message.content, MESSAGE)
+        self.app.answer = (404, {}, b"")
+        self.assertEqual(self.send(server).code, 554)
+        self.app.answer = (200, {}, b"")
+        self.assertEqual(self.send(server).code, 250)
+        self.assertEqual(len(harness.stored(server, "b@example.test")), 1)

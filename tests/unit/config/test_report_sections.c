@@ -648,6 +648,14 @@ static const struct report_case refused[] = {
      "mode: direct\n"
      "    routes: [{name: r, to: box}]\n"
      "                    ^\n"},
+    {"fallback that is no other", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box, fallback: box, mode: direct}]\n",
+     "F:4:39: error: \"fallback\" is the target \"box\" again\n"
+     "    routes: [{name: r, to: box, fallback: box, mode: direct}]\n"
+     "                                          ^\n"},
     {"route without name", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"

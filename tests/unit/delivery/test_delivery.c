@@ -291,6 +291,95 @@ static void all_prepare_before_one_shows(void **unused)
     finish(&s);
 }
 
+/* ---- fallbacks ---- */
+
+/* What the first can't take now goes to the second at once; what it refuses for good does not. */
+static void fallback(void **unused)
+{
+    (void)unused;
+    for (unsigned two_steps = 0; two_steps < 2; two_steps++) {
+        struct setup s;
+
+        setup(&s, false, two_steps);
+        s.one.route.fallback = &s.two.target;
+        add(&s, "a@x.example", &s.one);
+        add(&s, "later@x.example", &s.one);
+        add(&s, "never@x.example", &s.one);
+        plan(&s);
+        run(&s, prepare_fiber);
+        /* "later" is not for the second either: what it says counts */
+        assert_int_equal(s.outcomes[0], GP_OUTCOME_DELIVERED);
+        assert_int_equal(s.outcomes[1], GP_OUTCOME_DEFERRED);
+        assert_int_equal(s.outcomes[2], GP_OUTCOME_FAILED);
+        assert_string_equal(order, "d1 d2");
+        assert_int_equal(s.all.count, 2);
+        finish(&s);
+
+        setup(&s, false, two_steps);
+        s.one.route.fallback = &s.two.target;
+        s.one.outcome = GP_OUTCOME_DEFERRED;
+        add(&s, "a@x.example", &s.one);
+        add(&s, "b@x.example", &s.one);
+        add(&s, "never@x.example", &s.one);
+        plan(&s);
+        s.all.items[0]->advice = GP_ADVICE_DOWN;
+        run(&s, prepare_fiber);
+        assert_int_equal(s.outcomes[0], GP_OUTCOME_DELIVERED);
+        assert_int_equal(s.outcomes[2], GP_OUTCOME_FAILED);
+        /* the first delivery says so as well, for who looks only there */
+        assert_int_equal(s.all.items[0]->outcomes[1], GP_OUTCOME_DELIVERED);
+        assert_int_equal(s.all.items[1]->count, 2);
+        run(&s, publish_fiber);
+        assert_int_equal(s.published, 0);
+        assert_string_equal(order, two_steps ? "d1 d2 p2" : "d1 d2");
+        run(&s, revoke_fiber);
+        assert_int_equal(s.all.doubled, 2); /* not four */
+        finish(&s);
+    }
+}
+
+/* A fallback that could not show what it had prepared: the first delivery knows. */
+static void fallback_that_does_not_show(void **unused)
+{
+    struct setup s;
+
+    (void)unused;
+    setup(&s, false, true);
+    s.one.route.fallback = &s.two.target;
+    s.one.outcome = GP_OUTCOME_DEFERRED;
+    s.two.publishes = GP_EIO;
+    add(&s, "a@x.example", &s.one);
+    plan(&s);
+    run(&s, prepare_fiber);
+    assert_int_equal(s.all.items[0]->outcomes[0], GP_OUTCOME_DELIVERED);
+    assert_int_equal(s.all.items[0]->advice, 0);
+    run(&s, publish_fiber);
+    assert_int_equal(s.published, -1);
+    assert_int_equal(s.all.items[0]->outcomes[0], GP_OUTCOME_DEFERRED);
+    assert_int_equal(s.world->tx->policy->recipients[0]->reply.code, 451);
+    finish(&s);
+}
+
+/* It has no fallback of its own, and none is asked where all was taken. */
+static void no_fallback(void **unused)
+{
+    struct setup s;
+
+    (void)unused;
+    setup(&s, false, false);
+    s.one.route.fallback = &s.two.target;
+    s.two.outcome = GP_OUTCOME_DEFERRED;
+    add(&s, "a@x.example", &s.one);
+    plan(&s);
+    run(&s, prepare_fiber);
+    assert_string_equal(order, "d1");
+    s.one.outcome = GP_OUTCOME_DEFERRED;
+    run(&s, prepare_fiber);
+    assert_string_equal(order, "d1 d1 d2");
+    assert_int_equal(s.outcomes[0], GP_OUTCOME_DEFERRED);
+    finish(&s);
+}
+
 /* ---- failures of the first step ---- */
 
 /* What the second target prepared is taken back because of the first, and the other way round. */
@@ -815,6 +904,9 @@ int main(void)
         cmocka_unit_test(copies_by_key),
         cmocka_unit_test(client_waits_for_target),
         cmocka_unit_test(all_prepare_before_one_shows),
+        cmocka_unit_test(fallback),
+        cmocka_unit_test(fallback_that_does_not_show),
+        cmocka_unit_test(no_fallback),
         cmocka_unit_test(prepare_fails),
         cmocka_unit_test(one_step_breaks),
         cmocka_unit_test(silence_is_deferred),

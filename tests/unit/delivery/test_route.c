@@ -129,6 +129,68 @@ static void who_gets_it(void **unused)
     }
 }
 
+/* What a hook `route` wants: whatever matches, but with the table and the right to relay. */
+static void wishes(void **unused)
+{
+    static const struct {
+        const char *to, *wish;
+        bool relay, own;
+        enum gp__routing routing;
+    } rows[] = {
+        {"who@x.org", "others", false, false, GP__ROUTED},
+        {"known@a.example", "others", false, false, GP__ROUTED},
+        {"known@a.example", "a", false, false, GP__ROUTED},
+        {"who@x.org", "a", false, false, GP__ROUTE_UNKNOWN},
+        {"known@a.example", "out", false, false, GP__ROUTE_NONE},
+        {"known@a.example", "out", true, false, GP__ROUTED},
+        {"known@a.example", "out", false, true, GP__ROUTED},
+        {"known@a.example", "nowhere", true, false, GP__ROUTE_TEMPORARY},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct gp__route routes[3];
+        struct gp_table table;
+        struct world *world = world_of_routes(routes, &table);
+        struct gp__routes all = {routes, 3};
+        struct gp_recipient *recipient = world_rcpt(world, rows[i].to);
+        struct routed routed = {
+            .world = world, .routes = &all, .recipient = recipient, .deadline_ms = UINT64_MAX};
+
+        recipient->route_wish = gp_slice_of(rows[i].wish);
+        recipient->relay_granted = rows[i].own;
+        world->tx->policy->relay_granted = rows[i].relay;
+        start(&routed);
+        if (routed.routing != rows[i].routing)
+            fail_msg("row %zu: %d", i, routed.routing);
+        if (routed.routing == GP__ROUTED)
+            assert_true(gp_slice_eq(recipient->route_name, gp_slice_of(rows[i].wish)));
+        world_free(&world);
+    }
+}
+
+/* One recipient may be relayed to, the others not. */
+static void granted_one(void **unused)
+{
+    struct gp__route routes[3];
+    struct gp_table table;
+    struct world *world = world_of_routes(routes, &table);
+    struct gp__routes all = {routes, 3};
+    struct gp_recipient *may = world_rcpt(world, "a@x.org"), *not = world_rcpt(world, "b@x.org");
+    struct routed routed = {
+        .world = world, .routes = &all, .recipient = may, .deadline_ms = UINT64_MAX};
+
+    (void)unused;
+    may->relay_granted = true;
+    start(&routed);
+    assert_int_equal(routed.routing, GP__ROUTED);
+    assert_int_equal(may->class, GP_CLASS_RELAY);
+    routed.recipient = not ;
+    start(&routed);
+    assert_int_equal(routed.routing, GP__ROUTE_NONE);
+    world_free(&world);
+}
+
 /* A table in `match:` that can't answer owns nobody and passes nobody on. */
 static void match_that_fails(void **unused)
 {
@@ -197,10 +259,9 @@ static void no_routes(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_gets_it),
-        cmocka_unit_test(match_that_fails),
-        cmocka_unit_test(time_and_client),
-        cmocka_unit_test(no_routes),
+        cmocka_unit_test(who_gets_it),     cmocka_unit_test(wishes),
+        cmocka_unit_test(granted_one),     cmocka_unit_test(match_that_fails),
+        cmocka_unit_test(time_and_client), cmocka_unit_test(no_routes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,6 +361,26 @@ static void grant(struct kit *kit, struct gp_call *call)
     kit->plugin.needs = KIT_NEEDS;
 }
 
+static void wish(struct kit *kit, struct gp_call *call)
+{
+    char name[65];
+
+    memset(name, 'r', sizeof name);
+    assert_int_equal(gp_route_to(call, GP_S("")), GP_EINVAL);
+    assert_int_equal(gp_route_to(call, gp_slice(name, sizeof name)), GP_EINVAL);
+    assert_false(gp_slice_present(kit->first->route_wish));
+    assert_int_equal(gp_route_to(call, GP_S("partner")), 0);
+    assert_slice(kit->first->route_wish, GP_S("partner"));
+    assert_clean(call);
+}
+
+static void wish_late(struct kit *kit, struct gp_call *call)
+{
+    (void)kit;
+    assert_int_equal(gp_route_to(call, GP_S("partner")), GP_ENOTALLOWED);
+    assert_fault(call, "only at route");
+}
+
 /* As of one run of bytes, however many pieces the message is in. */
 static void sign_message(struct kit *kit, struct gp_call *call)
 {
@@ -435,6 +455,8 @@ static void test_relay(void **state)
     kit_run(&kit, GP_HOOK_CONNECT, grant);
     kit_run(&kit, GP_HOOK_RCPT, grant_late);
     kit_run(&kit, GP_HOOK_RESOLVE, grant_one);
+    kit_run(&kit, GP_HOOK_ROUTE, wish);
+    kit_run(&kit, GP_HOOK_RCPT, wish_late);
     kit_run(&kit, GP_HOOK_CONNECT, signatures);
     kit_message(&kit, GP_S("Subject: a\r\n\r\nbody\r\n"));
     kit_run(&kit, GP_HOOK_MESSAGE, sign_message);

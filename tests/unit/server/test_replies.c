@@ -548,6 +548,30 @@ static void test_expansions(void **state)
     }
 }
 
+/* Hook `route`: by name, whoever matches; it gives no right to relay, and a failure is temporary. */
+static enum gp_verdict wants_route(struct gp_call *call)
+{
+    struct gp_slice local = gp_rcpt_local(gp_rcpt(call));
+
+    assert_false(gp_slice_present(gp_rcpt_route(gp_rcpt(call))));
+    if (gp_slice_eq(local, GP_S("out")) || gp_slice_eq(local, GP_S("nowhere")))
+        assert_int_equal(gp_route_to(call, local), 0);
+    return gp_slice_eq(local, GP_S("broken")) ? gp_fail(call, "no idea") : GP_NEXT;
+}
+
+static void test_route_hook(void **state)
+{
+    struct world *world = world_create(CONFIG, ON(ROUTE) | OBSERVERS);
+
+    (void)state;
+    seen.fn[GP_HOOK_ROUTE] = wants_route;
+    begin(world, (enum manner)0);
+    recipients(world, "ok ok@elsewhere.example out nowhere broken");
+    assert_replies(world, 0, "250 550 550 451 451");
+    assert_int_equal(seen.ended[GP_HOOK_ROUTE], 5);
+    end(world);
+}
+
 static void test_additions(void **state)
 {
     static const enum gp_hook_point stages[] = {GP_HOOK_RCPT, GP_HOOK_DATA, GP_HOOK_HEADERS,
@@ -742,6 +766,7 @@ int main(void)
         cmocka_unit_test(test_disconnect),
         cmocka_unit_test(test_disconnect_mixed),
         cmocka_unit_test(test_expansions),
+        cmocka_unit_test(test_route_hook),
         cmocka_unit_test(test_additions),
         cmocka_unit_test(test_addition_refused),
         cmocka_unit_test(test_drafts),
