@@ -4,9 +4,16 @@
 
 #include "core/base/alloc.h"
 
+#include <string.h>
+
 #define TAIL_MAX 256u    /* entries a turn, so that answers are not kept waiting */
 #define EVENTS_MAX 1000u /* what time brings, a turn */
 #define SLEEP_MAX_MS 60000u
+
+/* Marks that nobody waits for are collected for so long: one sync and one block of the journal for
+ * all of them. After a crash so much may be tried again. */
+#define COLLECT_MS 10u
+#define COLLECT_MAX ((size_t)64 << 10)
 
 static struct gp__scheduler *of_timer(struct gp__timer *timer)
 {
@@ -45,14 +52,56 @@ void gp__scheduler_journal_failed(struct gp__scheduler *s, int error)
     s->compact_wanted = true;
 }
 
+/* The last one tells of all. */
+void gp__scheduler_flush(struct gp__scheduler *s)
+{
+    struct gp_slice rest = gp__buf_slice(&s->collected);
+
+    while (rest.len) {
+        uint32_t len;
+        struct gp_slice bytes;
+
+        memcpy(&len, rest.data, sizeof len);
+        bytes = gp_slice_sub(rest, sizeof len, len);
+        rest = gp_slice_sub(rest, sizeof len + len, rest.len);
+        gp__spool_journal_append(s->journal, bytes, rest.len ? NULL : on_noted, s);
+    }
+    gp__buf_clear(&s->collected);
+    s->runtime->ops->timer_stop(s->runtime, &s->collect_timer);
+}
+
+static void on_collected(struct gp__timer *timer)
+{
+    gp__scheduler_flush(
+        (struct gp__scheduler *)(void *)((char *)timer -
+                                         offsetof(struct gp__scheduler, collect_timer)));
+}
+
+static void collect(struct gp__scheduler *s, struct gp_slice bytes)
+{
+    const struct gp__runtime_ops *ops = s->runtime->ops;
+    uint32_t len = (uint32_t)bytes.len;
+
+    if (s->collected.len == 0)
+        ops->timer_start(s->runtime, &s->collect_timer, ops->now_ms(s->runtime) + COLLECT_MS);
+    gp__buf_append(&s->collected, gp_slice((const char *)&len, sizeof len));
+    gp__buf_append(&s->collected, bytes);
+    if (s->collected.len > COLLECT_MAX)
+        gp__scheduler_flush(s);
+}
+
 void gp__scheduler_note(struct gp__scheduler *s, const struct gp__mark *mark,
                         void (*done)(void *arg, int error), void *arg)
 {
     struct gp__buf bytes = {.limit = 0};
 
     gp__mark_pack(&bytes, mark);
-    gp__spool_journal_append(s->journal, gp__buf_slice(&bytes), done ? done : on_noted,
-                             done ? arg : s);
+    if (done) {
+        gp__scheduler_flush(s);
+        gp__spool_journal_append(s->journal, gp__buf_slice(&bytes), done, arg);
+    } else {
+        collect(s, gp__buf_slice(&bytes));
+    }
     gp__buf_free(&bytes);
 }
 
@@ -232,6 +281,7 @@ struct gp__scheduler *gp__scheduler_open(const struct gp__scheduler_options *opt
     s->runtime = options->runtime;
     s->log = options->log;
     s->timer.fn = on_timer;
+    s->collect_timer.fn = on_collected;
     s->wall_ms = (uint64_t)ops->wall_ms(s->runtime);
     s->steady_ms = ops->now_ms(s->runtime);
     ops->random(s->runtime, &seed, sizeof seed);
@@ -266,14 +316,17 @@ void gp__scheduler_close(struct gp__scheduler **scheduler_)
     gp__scheduler_keep_stop(s);
     if (s->writer)
         gp__spool_writer_close(&s->writer); /* calls what waits for it */
-    if (s->journal)
+    if (s->journal) {
+        gp__scheduler_flush(s);
         gp__spool_journal_close(&s->journal);
+    }
     s->runtime->ops->timer_stop(s->runtime, &s->timer);
     gp__spool_close(&s->spool);
     gp__scheduler_trails_free(s);
     gp__queue_free(&s->queue);
     if (s->plan_arena)
         gp__arena_free(&s->plan_arena);
+    gp__buf_free(&s->collected);
     gp__free(s->slots);
     gp__free(s->telling);
     gp__free(s);

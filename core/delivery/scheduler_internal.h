@@ -40,7 +40,8 @@ struct gp__scheduler {
     struct gp__spool *spool;
     struct gp__spool_writer *writer;
     struct gp__spool_journal *journal;
-    struct gp__timer timer;
+    struct gp__buf collected; /* marks for the journal, each with its length before it */
+    struct gp__timer timer, collect_timer;
     uint64_t wall_ms, steady_ms; /* both when it began */
     bool kicked, closing;
 
@@ -81,9 +82,13 @@ struct gp__scheduler {
 /* There is something to do: soon. */
 void gp__scheduler_kick(struct gp__scheduler *s);
 
-/* Appends to the journal; done may be NULL. */
+/* Appends to the journal: at once if somebody waits for it, else with others, soon; done may be
+ * NULL. */
 void gp__scheduler_note(struct gp__scheduler *s, const struct gp__mark *mark,
                         void (*done)(void *arg, int error), void *arg);
+
+/* Hands over what was collected. */
+void gp__scheduler_flush(struct gp__scheduler *s);
 
 /* A record could not be written. */
 void gp__scheduler_journal_failed(struct gp__scheduler *s, int error);

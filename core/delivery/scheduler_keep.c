@@ -296,6 +296,7 @@ static void begin_compaction(struct gp__scheduler *s)
     s->compacting = true;
     s->compacted = false;
     s->compact_after = (struct gp__place){.segment = 0};
+    gp__scheduler_flush(s);
     put_pauses(s);
     put_finished(s);
     gp__scheduler_kick(s);
@@ -308,6 +309,7 @@ bool gp__scheduler_compact(struct gp__scheduler *s)
 
     if (!s->compacting || s->compacted)
         return false;
+    gp__scheduler_flush(s); /* what is put now holds more */
     message = gp__queue_after(s->queue, s->compact_after);
     for (; message && n < COMPACT_STEP; n++) {
         put_message(s, message);

@@ -208,6 +208,22 @@ class Mail(queueing.TestCase):
         harness.wait_until(lambda: self.stats()["states"]["waiting"] >= 200, "the deferred", 30)
         self.assertEqual(len(self.list("--destination", "later", "--limit", "1000")), 200)
 
+    def test_stopped_while_trying(self):
+        """What is under way when it is stopped is given up in time, and is there afterwards."""
+        targets = f'  slow: {{smtp: {{to: "127.0.0.1:{self.silent()}"}}}}\n'
+        routes = "  - {name: slow, match: {recipient: slow.test}, to: slow}\n"
+        server = self.queueing(targets=targets, routes=routes, retry="1h",
+                               rest=self.REST + "process: {stop_within: 1s}\n")
+        server.wait_log("queue.ready")
+        self.submit(server, "a@slow.test")
+        self.wait_states(trying=1)
+        self.gatepost("stop")
+        server.wait()
+        self.assertEqual(server.log("process.crash"), [])
+        server.start()
+        server.wait_log("queue.ready", 2)
+        self.assertEqual(self.stats()["messages"], 1)
+
     def test_waiting(self):
         server = self.launch_down()
         self.submit(server, "a@down.test", "b@down.test", sender="s@example.test")

@@ -572,6 +572,7 @@ static void test_crash_anywhere(void **state)
         answer(2, "d");
         answer(3, "d");
         assert_int_equal(stats().messages, 0);
+        gp__sim_advance(rt, 20); /* marks are collected for a moment */
         records = memory.n_journal;
         while (memory.n_journal > kept)
             gp__buf_free(&memory.journal[--memory.n_journal]);
@@ -658,6 +659,7 @@ static void test_moving(void **state)
         put_many(0, SEGMENT_ENTRIES, NULL);
         deliver_all();
         memory.segments[memory.n - 1].sealed = true;
+        gp__sim_advance(rt, 20);
         memory.journal_stops = crash;
         gp__sim_advance(rt, 3000);
         assert_false(memory.segments[0].removed); /* it is too young for that */
@@ -737,6 +739,7 @@ static void test_journal_fails(void **state)
     memory.journal_error = GP_EIO;
     answer(0, "d");
     answer(1, "t");
+    gp__sim_advance(rt, 20);
     memory.journal_stops = false;
     gp__sim_advance(rt, 3000);
     restart();
