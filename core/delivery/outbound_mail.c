@@ -59,7 +59,7 @@ static bool says_tls_optional(struct gp_call *call, struct gp_message *message)
     return header && gp_slice_caseeq(gp_header_value(call, header), GP_S("no"));
 }
 
-/* ---- XFORWARD ---- */
+/* ---- XFORWARD, XCLIENT ---- */
 
 static struct gp_slice address_of(struct gp__arena *arena, const struct gp_session *session)
 {
@@ -88,6 +88,8 @@ static const struct gp__attributes *forward_of(struct gp__arena *arena,
         values[GP__ATTRIBUTE_PORT] = gp__arena_printf(arena, "%u", session->client_port);
     values[GP__ATTRIBUTE_PROTO] = session->extended ? GP_S("ESMTP") : GP_S("SMTP");
     values[GP__ATTRIBUTE_HELO] = helo.len ? helo : GP_S("[UNAVAILABLE]");
+    values[GP__ATTRIBUTE_LOGIN] = session->auth_user.len ? session->auth_user
+                                                         : GP_S("[UNAVAILABLE]");
     values[GP__ATTRIBUTE_IDENT] = gp__transaction_id(transaction);
     values[GP__ATTRIBUTE_SOURCE] = GP_S("REMOTE");
     return attributes;
@@ -141,6 +143,7 @@ struct gp__smtp_client_mail *gp__outbound_mail(const struct gp__outbound_job *jo
         .requiretls = job->message.requiretls,
         .ret = from->ret,
         .forward = job->message.forward,
+        .xclient = job->pool->settings.forward == GP_SMTP_FORWARD_XCLIENT,
     };
     if (gp_slice_present(from->envid))
         mail->envid = gp__xtext_encode(job->arena, from->envid);

@@ -56,7 +56,8 @@ struct gp__smtp_client_settings {
 /* What EHLO announced. */
 struct gp__capabilities {
     unsigned extensions; /* enum gp__extension */
-    unsigned xforward;   /* 1 << enum gp__attribute: what it takes */
+    unsigned xforward;   /* 1 << enum gp__attribute: what it takes by XFORWARD */
+    unsigned xclient;    /* and by XCLIENT */
     size_t recipients;   /* LIMITS RCPTMAX (RFC 9422); 0: not said */
     size_t mails;        /* LIMITS MAILMAX, of a session; 0: not said */
     bool starttls;
@@ -80,7 +81,8 @@ struct gp__smtp_client_mail {
     bool requiretls; /* RFC 8689 */
     enum gp__dsn_ret ret;
     struct gp_slice envid;                /* in xtext; or absent */
-    const struct gp__attributes *forward; /* for XFORWARD, where it is taken; or NULL */
+    const struct gp__attributes *forward; /* whose it is, where that is taken; or NULL */
+    bool xclient;                         /* by XCLIENT, not by XFORWARD */
 };
 
 enum gp__smtp_client_stage {

@@ -177,7 +177,7 @@ static void finish(struct gp__smtp_client *client, bool accepted)
     gp__client_scram_free(&client->scram);
     client->authenticated = accepted && proved;
     if (client->authenticated)
-        gp__client_enter(client, GP__CLIENT_READY);
+        gp__client_ready(client);
     else if (accepted)
         gp__client_lose(client, "the server took the login without a proof that it knows the "
                                 "password: it is not the one that it seems to be");

@@ -21,15 +21,19 @@ static const struct {
     {{"PRDR", 4}, GP__EXT_PRDR},
 };
 
-static void read_xforward(struct gp__capabilities *capabilities, struct gp_slice rest)
+/* 1 << enum gp__attribute of each that is named. */
+static unsigned read_attributes(struct gp_slice rest)
 {
+    unsigned set = 0;
+
     while (gp_slice_present(rest)) {
         struct gp_slice word = gp_slice_split(&rest, ' ');
 
         for (unsigned i = 0; i < GP__ATTRIBUTE_COUNT; i++)
             if (gp_slice_caseeq(word, gp__attribute_name((enum gp__attribute)i)))
-                capabilities->xforward |= 1u << i;
+                set |= 1u << i;
     }
+    return set;
 }
 
 /* RFC 9422: what is not understood is ignored. */
@@ -60,7 +64,9 @@ static void read_line(struct gp__capabilities *capabilities, struct gp_slice lin
     if (gp_slice_caseeq(keyword, GP_S("AUTH")))
         gp__client_read_auth(capabilities, rest);
     if (gp_slice_caseeq(keyword, GP_S("XFORWARD")))
-        read_xforward(capabilities, rest);
+        capabilities->xforward = read_attributes(rest);
+    if (gp_slice_caseeq(keyword, GP_S("XCLIENT")))
+        capabilities->xclient = read_attributes(rest);
     if (gp_slice_caseeq(keyword, GP_S("LIMITS")))
         read_limits(capabilities, rest);
     if (gp_slice_caseeq(keyword, GP_S("SIZE")) && gp_slice_to_int(rest, 0, INT64_MAX, &size) == 0)
@@ -111,7 +117,7 @@ void gp__client_greeted(struct gp__smtp_client *client, const struct gp__reply *
 static void ready(struct gp__smtp_client *client)
 {
     if (!gp_slice_present(client->settings->user) || client->authenticated)
-        gp__client_enter(client, GP__CLIENT_READY);
+        gp__client_ready(client);
     else
         gp__client_log_in(client);
 }

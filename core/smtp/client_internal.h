@@ -23,6 +23,7 @@
     X(AUTH, gp__client_auth_answered)                                                              \
     X(READY, NULL)                                                                                 \
     X(FORWARD, gp__client_forward_answered)                                                        \
+    X(XCLIENT, gp__client_xclient_answered)                                                        \
     X(ENVELOPE, gp__client_envelope_answered)                                                      \
     X(CONTENT, gp__client_content_answered)                                                        \
     X(FINAL, gp__client_final_answered)                                                            \
@@ -68,13 +69,15 @@ struct gp__smtp_client {
     char exporter_bytes[GP__CLIENT_EXPORTER_MAX];
     uint8_t state, auth_step, auth_name;
     bool encrypted, authenticated, eof, sent_due, needs_reset;
+    bool resuming; /* a mail waits for the hello after XCLIENT */
 };
 
 typedef void gp__client_answered_fn(struct gp__smtp_client *client, const struct gp__reply *reply);
 gp__client_answered_fn gp__client_greeted, gp__client_hello_answered, gp__client_helo_answered,
     gp__client_starttls_answered, gp__client_auth_answered, gp__client_forward_answered,
-    gp__client_envelope_answered, gp__client_content_answered, gp__client_final_answered,
-    gp__client_discard_answered, gp__client_reset_answered, gp__client_quit_answered;
+    gp__client_xclient_answered, gp__client_envelope_answered, gp__client_content_answered,
+    gp__client_final_answered, gp__client_discard_answered, gp__client_reset_answered,
+    gp__client_quit_answered;
 
 /* ---- client.c ---- */
 
@@ -118,6 +121,9 @@ void gp__client_read_auth(struct gp__capabilities *capabilities, struct gp_slice
 void gp__client_log_in(struct gp__smtp_client *client);
 
 /* ---- client_mail.c ---- */
+
+/* It may be told of mails now; one that waits goes on. */
+void gp__client_ready(struct gp__smtp_client *client);
 
 /* Sets the outcome of all that are not decided. */
 void gp__client_decide(struct gp__smtp_client *client, enum gp__smtp_client_stage stage, bool own,

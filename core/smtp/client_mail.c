@@ -221,37 +221,67 @@ static void plan(struct gp__smtp_client *client, const struct gp__smtp_client_ma
     outgoing->content.dots = !outgoing->bdat;
 }
 
-/* ---- XFORWARD ---- */
+/* ---- whose it is ---- */
+
+static void begin_envelope(struct gp__smtp_client *client)
+{
+    gp__client_enter(client, GP__CLIENT_ENVELOPE);
+    go_on(client);
+}
+
+void gp__client_ready(struct gp__smtp_client *client)
+{
+    if (!client->resuming) {
+        gp__client_enter(client, GP__CLIENT_READY);
+        return;
+    }
+    client->resuming = false;
+    begin_envelope(client);
+}
 
 /* What the server takes of it, in xtext. Whether there was anything to say. */
-static bool forward(struct gp__smtp_client *client, const struct gp__attributes *attributes)
+static bool tell_whose(struct gp__smtp_client *client, const struct gp__smtp_client_mail *mail)
 {
+    unsigned takes = mail->xclient ? client->capabilities.xclient : client->capabilities.xforward;
     bool any = false;
 
-    for (unsigned i = 0; attributes && i < GP__ATTRIBUTE_COUNT; i++) {
-        struct gp_slice value = attributes->values[i];
+    for (unsigned i = 0; mail->forward && i < GP__ATTRIBUTE_COUNT; i++) {
+        struct gp_slice value = mail->forward->values[i];
 
-        if (!(client->capabilities.xforward & 1u << i) || !gp_slice_present(value))
+        if (!(takes & 1u << i) || !gp_slice_present(value))
             continue;
-        gp__client_write(client, any ? GP_S(" ") : GP_S("XFORWARD "));
+        gp__client_write(client, any             ? GP_S(" ")
+                                 : mail->xclient ? GP_S("XCLIENT ")
+                                                 : GP_S("XFORWARD "));
         gp__client_write(client, gp__attribute_name((enum gp__attribute)i));
         gp__client_write(client, GP_S("="));
         gp__client_write(client, gp__xtext_encode(client->outgoing.arena, value));
         any = true;
     }
-    if (any) {
-        gp__client_write(client, GP_S("\r\n"));
-        gp__client_enter(client, GP__CLIENT_FORWARD);
-    }
-    return any;
+    if (!any)
+        return false;
+    gp__client_write(client, GP_S("\r\n"));
+    gp__client_enter(client, mail->xclient ? GP__CLIENT_XCLIENT : GP__CLIENT_FORWARD);
+    return true;
 }
 
-/* It is for the other side's logs: a refusal changes nothing. */
+/* XFORWARD is for the other side's logs: a refusal changes nothing. */
 void gp__client_forward_answered(struct gp__smtp_client *client, const struct gp__reply *reply)
 {
     (void)reply;
-    gp__client_enter(client, GP__CLIENT_ENVELOPE);
-    go_on(client);
+    begin_envelope(client);
+}
+
+/* XCLIENT decides what the other side does: it greets anew, and forgets who logged in. */
+void gp__client_xclient_answered(struct gp__smtp_client *client, const struct gp__reply *reply)
+{
+    if (reply->code != 220) {
+        gp__client_refused(client, "the server refused XCLIENT");
+        return;
+    }
+    client->resuming = true;
+    client->authenticated = false;
+    gp__client_hello(client);
 }
 
 void gp__smtp_client_send(struct gp__smtp_client *client, const struct gp__smtp_client_mail *mail)
@@ -268,10 +298,8 @@ void gp__smtp_client_send(struct gp__smtp_client *client, const struct gp__smtp_
         finish(client, false);
         return;
     }
-    if (forward(client, mail->forward))
-        return;
-    gp__client_enter(client, GP__CLIENT_ENVELOPE);
-    go_on(client);
+    if (!tell_whose(client, mail))
+        begin_envelope(client);
 }
 
 /* ---- the envelope is answered ---- */

@@ -51,6 +51,13 @@ enum gp_smtp_tls {
     GP_SMTP_TLS_DANE,          /* and the host's TLSA records say whose key it is */
 };
 
+/* How a host is told whose message it is, if it lets us. */
+enum gp_smtp_forward {
+    GP_SMTP_FORWARD_OFF = 0,
+    GP_SMTP_FORWARD_XFORWARD, /* for its logs */
+    GP_SMTP_FORWARD_XCLIENT,  /* and for what it decides */
+};
+
 /* What is zero has its default. Slices and lists must live as long as the pool; those of options
  * do. */
 struct gp_smtp_settings {
@@ -72,7 +79,7 @@ struct gp_smtp_settings {
     const struct gp_list *sources; /* struct gp_slice: addresses of ours to connect from */
     const struct gp_list *own;     /* struct gp_slice: names and addresses that are us: no MX */
     int64_t port;                  /* of MX hosts: 25 */
-    bool forward;                  /* tells whose message it is (XFORWARD), where that is taken */
+    int forward;                   /* enum gp_smtp_forward */
     bool chunking;                 /* BDAT where it is offered */
 
     int64_t connections; /* to a host at once: 20 */

@@ -8,6 +8,8 @@ struct smtp {
     struct gp_smtp *pool;
 };
 
+static const char *const forward_names[] = {"off", "xforward", "xclient", NULL};
+
 GP_OPTIONS(struct smtp,
            GP_OPTION_LIST("to", struct smtp, settings.hosts, GP_TYPE_ADDRESS, NULL,
                           "The hosts, which are used in turn; those that are down last.",
@@ -22,8 +24,9 @@ GP_OPTIONS(struct smtp,
                             "The user's password."),
            GP_OPTION_BOOL("plain_auth", struct smtp, settings.plain_auth, "false",
                           "Whether passwords may be sent without TLS."),
-           GP_OPTION_BOOL("forward", struct smtp, settings.forward, "false",
-                          "Tell the host whose message it is (XFORWARD), if it lets us."),
+           GP_OPTION_ENUM("forward", struct smtp, settings.forward, forward_names, "off",
+                          "Tell the hosts whose message it is, if they let us: xforward (for their "
+                          "logs) or xclient (also for what they decide)."),
            GP_SMTP_OPTIONS(struct smtp, settings));
 
 static int create(struct gp_call *call, void *self)

@@ -4,6 +4,7 @@ another Gatepost; LMTP into Dovecot; logins at a smart host; fail-over, reuse, T
 
 import os
 import pwd
+import smtplib
 import socket
 import threading
 import unittest
@@ -131,6 +132,20 @@ class Sinks(Case):
         for _ in range(4):
             harness.submit(server.address, b"Subject: x\r\n\r\n", "r@example.test")
         self.assertEqual({address for address, _ in to.connections}, {"127.0.0.21", "127.0.0.22"})
+
+    def test_whose_it_is(self):
+        """Another Gatepost is told by XCLIENT and XFORWARD, and a kept connection serves two clients."""
+        last = self.relay("maildir: {path: mail}",
+                          ", xclient: [127.0.0.0/8], xforward: [127.0.0.0/8]")
+        count = 0
+        for forward, field in (("xclient", "client"), ("xforward", "forwarded_ip")):
+            server = self.relay(f'smtp: {{to: ["127.0.0.1:{last.port}"], forward: {forward}}}')
+            for client in ("127.0.0.41", "127.0.0.42"):
+                with smtplib.SMTP(*server.address, source_address=(client, 0)) as session:
+                    session.sendmail("s@example.com", ["r@example.test"], "Subject: x\r\n\r\n")
+                count += 1
+                record = last.wait_log("message", count)[-1]
+                self.assertEqual(record[field], client, record)
 
     def test_hostile(self):
         """Each ends in a 4xx, soon, and the server lives on."""

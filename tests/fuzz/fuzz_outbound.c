@@ -186,7 +186,7 @@ static void run(struct world *w, unsigned flags)
         .tls = flags & 4 ? GP_SMTP_TLS_VERIFIED : GP_SMTP_TLS_OPPORTUNISTIC,
         .lmtp = flags & 8,
         .chunking = flags & 16,
-        .forward = flags & 32,
+        .forward = flags & 32 ? 1 + (flags & 1) : 0,
         .idle_ms = 10000,
     };
     if (flags & 64) {

@@ -44,6 +44,7 @@ enum flags {
     TWICE = 1 << 12,
     WHOLE_ONLY = 1 << 13, /* whose it is depends on when it comes */
     FORWARD = 1 << 14,
+    XCLIENT = 1 << 15,
 };
 
 struct script {
@@ -477,6 +478,35 @@ static const struct script scripts[] = {
      EHLO "XFORWARD ADDR=192.0.2.9\r\n" MAIL RCPT1 "DATA\r\n" BODY ".\r\nQUIT\r\n",
      "E250",
      NULL},
+    {"XCLIENT: it greets anew",
+     FORWARD | XCLIENT,
+     "r1@b.example",
+     NULL,
+     {"220 x\r\n", "250-x\r\n250 XCLIENT ADDR HELO\r\n", "220 x again\r\n", PIPE,
+      "250 ok\r\n250 ok\r\n354 go\r\n", "250 kept\r\n", "221 bye\r\n"},
+     EHLO "XCLIENT ADDR=192.0.2.9 HELO=a+20b+2B\r\n" EHLO MAIL RCPT1 "DATA\r\n" BODY
+          ".\r\nQUIT\r\n",
+     "E250",
+     NULL},
+    {"XCLIENT: whoever logged in does so again",
+     FORWARD | XCLIENT | LOGIN | PLAIN_AUTH,
+     "r1@b.example",
+     NULL,
+     {"220 x\r\n", "250-x\r\n250-AUTH PLAIN\r\n250 XCLIENT ADDR\r\n", "235 in\r\n", "220 x\r\n",
+      "250-x\r\n250 AUTH PLAIN\r\n", "235 in\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n",
+      "250 kept\r\n", "221 bye\r\n"},
+     EHLO "AUTH PLAIN AHVzZXIAcGFzcw==\r\nXCLIENT ADDR=192.0.2.9\r\n" EHLO
+          "AUTH PLAIN AHVzZXIAcGFzcw==\r\n" MAIL RCPT1 "DATA\r\n" BODY ".\r\nQUIT\r\n",
+     "E250",
+     NULL},
+    {"XCLIENT refused: it would take us for the client",
+     FORWARD | XCLIENT,
+     "r1@b.example",
+     NULL,
+     {"220 x\r\n", "250-x\r\n250 XCLIENT ADDR\r\n", "550 not you\r\n"},
+     EHLO "XCLIENT ADDR=192.0.2.9\r\n",
+     "C550",
+     "XCLIENT"},
     {"XFORWARD is not offered",
      FORWARD,
      "r1@b.example",
@@ -571,6 +601,7 @@ static void set_up(struct play *play, char *names)
         play->to[play->mail.n_recipients++].address = gp_slice_of(name);
     if (flags & FORWARD)
         play->mail.forward = &whose;
+    play->mail.xclient = flags & XCLIENT;
     if (!(flags & DSN))
         return;
     play->mail.size = 100;
