@@ -33,7 +33,6 @@ struct gp__spool *gp__log_open(struct gp__runtime *rt, const struct gp__spool_se
     (void)rt;
     gp__layout_init(&spool->layout, settings);
     spool->log = settings->log;
-    spool->mode = mode;
     spool->owner_fd = -1;
     if (mode == GP__SPOOL_OWN)
         done = gp__layout_prepare(&spool->layout, error_r);

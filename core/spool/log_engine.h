@@ -41,7 +41,6 @@ struct gp__log_spool {
     struct gp__spool base;
     struct gp__layout layout;
     struct gp__log *log;
-    enum gp__spool_mode mode;
     int owner_fd;                      /* -1: not the owner */
     struct gp__log_segment **segments; /* by number */
     size_t n, cap;

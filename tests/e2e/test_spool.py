@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
+import harness
+import queueing
 from harness import GATEPOST
 
 MESSAGE = b"From: a@example.org\r\nSubject: =?x?=\r\n\r\n\x80 body\r\n"
@@ -118,6 +120,59 @@ class Spool(unittest.TestCase):
     def test_usage(self):
         for arguments in (["show"], ["import"], ["export"], ["list", "--nonsense"]):
             self.spool(*arguments, code=2)
+
+
+class Beside(queueing.TestCase):
+    """On the spool of a server that runs."""
+
+    DOWN = '  down: {smtp: {to: "127.0.0.1:1"}}\n'
+    ROUTES = "  - {name: down, match: {recipient: down.test}, to: down}\n"
+
+    def spool(self, command, *arguments):
+        result = subprocess.run(
+            [GATEPOST, "spool", command, "--config", self.directory / "gatepost.yaml", *arguments],
+            capture_output=True, text=True, timeout=60, check=False, cwd=self.directory)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return result.stdout
+
+    def test_running_server(self):
+        server = self.queueing(targets=self.DOWN, routes=self.ROUTES, retry="1h")
+        content = b"Subject: x\r\n\r\nbody\r\n"
+        harness.submit(server.address, content, "r@down.test")
+        server.wait_log("delivery")
+        (listed,) = [json.loads(x) for x in self.spool("list", "--json").splitlines()]
+        self.assertEqual(listed["size"], len(content))
+        self.assertIn("\n0 problems\n", self.spool("verify"))
+        entry = json.loads(self.spool("show", listed["id"]))
+        self.assertEqual(entry["recipients"][0]["address"], "r@down.test")
+        self.assertIn("Received: from", self.spool("show", "--copy", entry["copies"][0]["id"],
+                                                   listed["id"]))
+        self.assertIn("1 exported", self.spool("export", "--to", "out"))
+
+        # It comes back as another message, for somebody who can be reached: the server sends it.
+        entry |= {"id": "again.1"}
+        entry["recipients"][0] |= {"address": "r@example.test", "route": "mailboxes"}
+        (self.directory / "out" / "again.1.json").write_text(json.dumps(entry))
+        (self.directory / "out" / "again.1.eml").write_bytes(content)
+        self.assertIn("1 imported", self.spool("import", "out/again.1.json"))
+        (message,) = self.wait_stored(server, 1)
+        self.assertEqual(message.content, content)
+
+    def test_killed_server(self):
+        """What it was told to keep is taken up again, and what it had delivered is not."""
+        text = {"targets": self.DOWN, "routes": self.ROUTES, "retry": "1h"}
+        server = self.queueing(**text)
+        harness.submit(server.address, b"Subject: one\r\n\r\n", "r@example.test")
+        self.wait_stored(server, 1)
+        harness.submit(server.address, b"Subject: two\r\n\r\n", "r@down.test")
+        server.wait_log("delivery", 2)
+        server.kill()
+        self.assertIn("\n0 problems\n", self.spool("verify"))
+        server = self.queueing(**text)
+        server.wait_log("queue.ready")
+        delivery = server.wait_log("delivery")[-1]
+        self.assertEqual(delivery["outcome"], "deferred")
+        self.assertEqual(len(harness.stored(server)), 1)
 
 
 if __name__ == "__main__":
