@@ -329,10 +329,12 @@ static void set_destination(struct gp__queue *queue, struct gp__group *group,
                             struct gp_slice domain)
 {
     bool per_domain = gp__queue_per_domain(queue, group->route);
+    /* An address without a domain is a destination of its own, too. */
+    struct gp_slice part = domain.len ? domain : GP_S("-");
 
     group->domain = domain.len ? gp__queue_hash(domain) : 0;
     group->destination = gp__queue_destination(queue, target_of(queue, group->route),
-                                               per_domain ? domain : GP_S(""));
+                                               per_domain ? part : GP_S(""));
     group->destination->policy = gp__queue_policy(queue, group);
     gp__queue_destination_ref(queue, group->destination);
 }
@@ -388,6 +390,21 @@ struct gp__group *gp__queue_split(struct gp__queue *queue, struct gp__group *gro
     queue->n_groups++;
     queue->by_state[GP__GROUP_LOOSE]++;
     return part;
+}
+
+void gp__queue_inherit(struct gp__queue *queue, struct gp__group *to, const struct gp__group *from)
+{
+    if (from->text)
+        queue->text_by_number[from->text]->refs++;
+    gp__queue_text_drop(queue, to->text);
+    to->text = from->text;
+    to->code = from->code;
+    to->klass = from->klass;
+    to->subject = from->subject;
+    to->detail = from->detail;
+    to->tries = from->tries;
+    to->due_ms = from->due_ms;
+    to->flags = from->flags;
 }
 
 static void unlink_group(struct gp__group *group)

@@ -172,6 +172,9 @@ struct gp__group *gp__queue_add_group(struct gp__queue *queue, struct gp__queued
  * all of them, NULL if it is none. Not of a TAKEN one. */
 struct gp__group *gp__queue_split(struct gp__queue *queue, struct gp__group *group, uint64_t some);
 
+/* What the one knows of its tries, its time and its sender, the other does. */
+void gp__queue_inherit(struct gp__queue *queue, struct gp__group *to, const struct gp__group *from);
+
 /* LOOSE from now on, whatever it was but TAKEN. */
 void gp__queue_loosen(struct gp__queue *queue, struct gp__group *group);
 

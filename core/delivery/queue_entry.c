@@ -179,10 +179,8 @@ void gp__queue_refile(struct gp__queue *queue, struct gp__group *group, gp__name
         if (kept.left >> i & 1 && kept.first + i < entry->n_recipients)
             add_recipient(&part, kept.first + i, route, kept.bucket);
     end(&part);
-    for (struct gp__group *made = message->groups; made != before; made = made->sibling) {
-        made->due_ms = kept.due_ms;
-        made->flags = kept.flags;
-    }
+    for (struct gp__group *made = message->groups; made != before; made = made->sibling)
+        gp__queue_inherit(queue, made, group);
     (void)gp__queue_remove(queue, group); /* the others stay */
 }
 
@@ -294,6 +292,9 @@ static void restore(struct gp__queue *queue, struct gp__queued *message,
     group->due_ms = mark->at_ms;
     group->flags = mark->warned ? GP__GROUP_WARNED : 0;
     message->flags |= GP__QUEUED_CHANGED;
+    /* It was written down when domains were not told apart. */
+    if (!spec.domain.len && gp__queue_per_domain(queue, route))
+        gp__queue_refile(queue, group, route, entry);
 }
 
 static bool apply_to_groups(struct gp__queue *queue, struct gp__queued *message,

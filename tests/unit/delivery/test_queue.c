@@ -443,6 +443,8 @@ static void test_reroute(void **state)
     struct gp__group *group = add("old", "example.org", NULL, 0);
 
     (void)state;
+    assert_false(gp__queue_is_stale(queue, add("world", NULL, NULL, 0)));
+    assert_false(gp__queue_is_stale(queue, add("inside", NULL, NULL, 0)));
     assert_false(gp__queue_knows_route(queue, group->route));
     assert_false(gp__queue_is_stale(queue, group));
     gp__queue_reroute(queue, group, gp__queue_name(queue, GP_S("world")), GP_S("Example.ORG"));

@@ -298,12 +298,51 @@ static void test_state(void **state)
     assert_int_equal(count(again), n);
 }
 
+/* A group was written down before its route's target told domains apart: it comes back as several. */
+static void test_told_apart(void **state)
+{
+    static const struct gp__plan_route others[] = {
+        {.name = {"inside", 6}, .target = {"exchange", 8}, .per_domain = true}};
+    const struct gp__entry_recipient list[] = {
+        recipient("a@one.example", 0, "inside", NULL),
+        recipient("b@two.example", 0, "inside", NULL),
+    };
+    struct gp__entry entry = entry_of(list, 2);
+    struct gp__queued *message = gp__queue_enter(queue, place, &entry);
+    struct gp__mark m = mark(GP__MARK_DEFERRED, 0, 3);
+    struct gp__plan other = plan;
+    struct gp_slice remote;
+
+    (void)state;
+    m.at_ms = 7000;
+    m.tries = 2;
+    m.reply = GP__REPLY(451, 4, 7, 1, "later");
+    assert_true(gp__queue_apply(queue, message, &m, &entry));
+    assert_int_equal(count(message), 1);
+    gp__queue_describe(queue, message->groups, &m);
+    m.at_ms = 7000;
+    other.routes = others;
+    other.n_routes = 1;
+    gp__queue_plan(queue, &other);
+    message = gp__queue_enter_bare(queue, place, &entry);
+    assert_true(gp__queue_apply(queue, message, &m, &entry));
+    assert_int_equal(count(message), 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_false(gp__queue_is_stale(queue, group_of(message, i)));
+        assert_int_equal(group_of(message, i)->tries, 2);
+        assert_int_equal(group_of(message, i)->due_ms, 7000);
+        assert_true(
+            gp_slice_eq(gp__queue_reply(queue, group_of(message, i), &remote).text, GP_S("later")));
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_groups), TEST(test_many), TEST(test_tenants), TEST(test_marks), TEST(test_state),
+        TEST(test_groups), TEST(test_many),  TEST(test_tenants),
+        TEST(test_marks),  TEST(test_state), TEST(test_told_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
