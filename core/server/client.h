@@ -143,6 +143,10 @@ void gp__client_deliver(struct gp__client *client, struct gp__policy *policy,
 int gp__client_bounce(struct gp__client *client, struct gp__policy *policy,
                       const struct gp__entry **entry_r);
 
+/* It is on its way. */
+void gp__client_bounced(const struct gp__client *client, const struct gp__policy *policy,
+                        const struct gp__entry *entry);
+
 /* Whether this very message was taken before, and the client may not have heard so: then it is
  * answered (client_doubt.c). */
 bool gp__client_known(struct gp__client *client, struct gp__policy *policy);

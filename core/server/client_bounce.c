@@ -137,9 +137,19 @@ int gp__client_bounce(struct gp__client *client, struct gp__policy *policy,
     if (result < 0)
         return -1;
     fill_entry(entry, policy);
+    *entry_r = entry;
+    return 0;
+}
+
+void gp__client_bounced(const struct gp__client *client, const struct gp__policy *policy,
+                        const struct gp__entry *entry)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        n += is_bounced(policy->recipients[i]);
+    GP__COUNT(bounces);
     gp__log(client->runtime->log, GP_LOG_INFO, "bounce", GP__F_S("message", entry->id),
             GP__F_S("parent", entry->parent), GP__F_C("kind", gp__dsn_action_name(GP__DSN_FAILED)),
             GP__F_S("recipient", policy->sender.text), GP__F_I("recipients", n));
-    *entry_r = entry;
-    return 0;
 }

@@ -200,6 +200,8 @@ static bool keep(struct batch *batch)
     error = write_entries(batch->client, entries, n);
     if (error)
         keeping_failed(batch, error);
+    else if (notice)
+        gp__client_bounced(batch->client, batch->policy, notice);
     return !error;
 }
 

@@ -269,6 +269,28 @@ static void fates(void **unused)
     world_free(&world);
 }
 
+/* Those of one copy and one domain stand side by side. */
+static void order(void **unused)
+{
+    static const char *const given[] = {"1@b.example", "2@a.example", "3@B.example", "4@a.example",
+                                        "5@a.example"};
+    struct world *world = world_with("a@client.example", MESSAGE);
+    struct gp__policy *policy = world->tx->policy;
+    const struct gp__entry *entry;
+    char places[6] = "";
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT(given); i++)
+        world_rcpt(world, given[i]);
+    assert_non_null(gp__copy_for(policy->recipients[1], NULL, GP_S("k")));
+    entry = gp__keep(policy, all_queued, &keeping);
+    for (size_t i = 0; i < entry->n_recipients; i++)
+        places[i] = entry->recipients[i].address.data[0];
+    assert_true(strcmp(places, "45132") == 0 || strcmp(places, "54132") == 0 ||
+                strcmp(places, "45312") == 0 || strcmp(places, "54312") == 0);
+    world_free(&world);
+}
+
 /* ---- the right to bounce ---- */
 
 static const struct {
@@ -339,7 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts),  cmocka_unit_test(copies), cmocka_unit_test(notes),
         cmocka_unit_test(utf8),   cmocka_unit_test(fates),  cmocka_unit_test(bounce_right),
-        cmocka_unit_test(drafts),
+        cmocka_unit_test(drafts), cmocka_unit_test(order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
