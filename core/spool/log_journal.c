@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 #define RECORD_MAX ((size_t)1 << 20)
-#define ROOM ((uint64_t)1 << 20) /* what is filled with zeros at a time */
+#define ROOM ((uint64_t)256 << 10) /* what is filled with zeros at a time */
 #define NO_END (UINT64_MAX / 2)
 
 enum kind { APPEND = 0, BEGIN, PUT, END };

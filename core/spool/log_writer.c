@@ -13,6 +13,7 @@
 #include "core/hook/runtime.h"
 #include "core/spool/engine.h"
 #include "core/spool/log_engine.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -268,23 +268,17 @@ int gp__scan_batch(struct gp__scan *scan)
 
 /* ---- life ---- */
 
-#define SALVAGE_BLOCKS 1024
-
-/* The salt of the first batch that is in itself sound. */
+/* The salt as the first batch has it. Not as any later block does: that may be a message's bytes. */
 static int salvage(struct gp__scan *scan, enum gp__log_kind kind)
 {
+    struct gp_slice bytes = bytes_at(scan, GP__BLOCK, GP__BATCH_HEAD);
+    uint64_t salt = gp__batch_head_salt(bytes);
     struct gp__batch_head head;
 
-    for (uint64_t at = GP__BLOCK; at < (uint64_t)SALVAGE_BLOCKS * GP__BLOCK; at += GP__BLOCK) {
-        struct gp_slice bytes = bytes_at(scan, at, GP__BATCH_HEAD);
-        uint64_t salt = gp__batch_head_salt(bytes);
-
-        if (!gp__batch_head_read(&head, salt, at, bytes))
-            continue;
-        scan->head = (struct gp__log_head){.kind = kind, .salt = salt};
-        return 1;
-    }
-    return GP_EINVAL;
+    if (!gp__batch_head_read(&head, salt, GP__BLOCK, bytes))
+        return GP_EINVAL;
+    scan->head = (struct gp__log_head){.kind = kind, .salt = salt};
+    return 1;
 }
 
 int gp__scan_open(struct gp__scan *scan, const struct gp__disk *disk, int fd,

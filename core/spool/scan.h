@@ -37,8 +37,8 @@ struct gp__scan {
     uint64_t window_at;
 };
 
-/* Reads the head of an open file. 0; 1: it is damaged, but its batches can be read; GP_EINVAL: so
- * damaged that nothing can be read, or no such file; GP_ENOTALLOWED: of a later version. */
+/* Reads the head of an open file. 0; 1: it is damaged, but the first batch says the salt, too;
+ * GP_EINVAL: nothing can be read, or no such file; GP_ENOTALLOWED: of a later version. */
 int gp__scan_open(struct gp__scan *scan, const struct gp__disk *disk, int fd,
                   enum gp__log_kind kind);
 

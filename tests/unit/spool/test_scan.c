@@ -300,8 +300,9 @@ static void test_damaged_head(void **state)
         assert_int_equal(f->found, f->n);
         unflip(f, at);
     }
-    assert_int_equal(ftruncate(f->fd, GP__BLOCK), 0);
+    /* Not in the place of the first batch: a message might hold what looks like one. */
     flip(f, 0);
+    flip(f, GP__BLOCK);
     assert_int_equal(scan_all(f), GP_EINVAL);
     restore(f);
 }
