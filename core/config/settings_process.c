@@ -7,7 +7,7 @@
 
 const struct gp_option gp__process_rows[] = {
     GP_OPTION_DURATION("stop_within", struct gp__process_times, stop_within, "30s", 0, 3600000,
-                       "How long sessions have to end when it is stopped."),
+                       "How long sessions and deliveries have to end when it is stopped."),
     GP_OPTION_DURATION(
         "reload_within", struct gp__process_times, reload_within, "10m", 0, 86400000,
         "How long sessions go on undisturbed with the configuration before a reload."),

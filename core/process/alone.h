@@ -32,6 +32,7 @@ struct gp__alone {
     struct gp__http *metrics;
     struct gp__scheduler *scheduler; /* NULL: there is no spool */
     struct gp__carrier *carrier;     /* the same */
+    struct gp__timer patience;       /* with its attempts, at the end */
     int wake;                        /* its socket; and the watch on it */
     struct gp__watch *wake_watch;
     uint64_t began_ms;

@@ -84,15 +84,28 @@ static int open_carrier(struct gp__alone *alone, struct gp__buf *error)
     return alone->carrier ? 0 : -1;
 }
 
-/* What is under way is cut short, and answered so. */
+static void on_patience(struct gp__timer *timer)
+{
+    struct gp__alone *alone = (struct gp__alone *)(void *)((char *)timer -
+                                                           offsetof(struct gp__alone, patience));
+
+    gp__carrier_cancel(alone->carrier);
+}
+
+/* What is under way has the time that sessions have, too; then it is cut short, and answered so. */
 static void close_carrier(struct gp__alone *alone)
 {
+    struct gp__runtime *rt = alone->reception.runtime;
+    uint64_t ms = alone->reception.generation->settings->process.stop_within;
+
     if (!alone->carrier)
         return;
     gp__scheduler_carrier_ends(alone->scheduler, 0);
-    gp__carrier_cancel(alone->carrier);
+    alone->patience.fn = on_patience;
+    rt->ops->timer_start(rt, &alone->patience, rt->ops->now_ms(rt) + ms);
     while (gp__carrier_busy(alone->carrier))
-        gp__live_turn(alone->reception.runtime);
+        gp__live_turn(rt);
+    rt->ops->timer_stop(rt, &alone->patience);
     gp__carrier_close(&alone->carrier);
 }
 

@@ -183,6 +183,24 @@ class OneProcess(queueing.TestCase):
         (held,) = server.wait_log("bounce.suppressed")
         self.assertEqual(held["bucket"], "held")
 
+    def test_stop_waits(self):
+        """A delivery that is under way is finished first: cut short it would be made twice."""
+        began = threading.Event()
+
+        def final(_):
+            began.set()
+            time.sleep(1)
+            return "250 2.1.5 Ok"
+
+        sink = self.sink(lmtp=True)
+        sink.final = final
+        server = self.through(sink, "lmtp")
+        harness.submit(server.address, MESSAGE, "r@next.test")
+        self.assertTrue(began.wait(20 * harness.SLOWER))
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.log("delivery")[-1]["outcome"], "delivered")
+        self.assertEqual(len(sink.mails), 1)
+
     # ---- the doubt window ----
 
     def test_doubt(self):
