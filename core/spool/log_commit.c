@@ -2,6 +2,7 @@
 #include "core/base/alloc.h"
 #include "core/base/crc32c.h"
 #include "core/runtime/spill.h"
+#include "core/spool/entry_form.h"
 #include "core/spool/log_engine.h"
 #include "core/spool/log_writer.h"
 
@@ -43,7 +44,8 @@ static int fill_one(struct gp__log_commit *commit, const struct gp__entry *given
     return 0;
 }
 
-/* The heads do not move any more. An id is found again in its head: the entry may go. */
+/* The heads do not move any more. An id is found again in its head, as the value of the first field:
+ * the entry may go. */
 static void point(struct gp__log_commit *commit)
 {
     char *at = commit->heads.data + commit->heads.start;
@@ -53,7 +55,7 @@ static void point(struct gp__log_commit *commit)
 
         record->head = at + GP__RECORD_HEAD;
         if (gp_slice_present(commit->large[i].id))
-            commit->large[i].id = gp_slice(record->head + 5, commit->large[i].id.len);
+            commit->large[i].id = gp_slice(record->head + GP__FIELD_HEAD, commit->large[i].id.len);
         at += GP__RECORD_HEAD + record->head_len;
     }
 }
