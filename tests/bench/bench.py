@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+from queues import Exim, GatepostQueue, HarakaQueue, OpenSmtpd, PostfixQueue, Sink
 from servers import Filter, Gatepost, Haraka, Missing, Postfix, SmtpSink
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -30,7 +31,7 @@ class Bench:
         self.tools = pathlib.Path(options.tools or options.build).resolve()
         self.peers = pathlib.Path(options.peers).resolve()
         self.rounds, self.seconds = options.rounds, options.seconds
-        self.goals = []
+        self.goals, self.sent = [], 0
         self.folder = self.build / "bench"
 
     def server(self, make, **how):
@@ -50,6 +51,7 @@ class Bench:
         figures = json.loads(result.stdout)
         if figures["failed"]:
             raise RuntimeError(f"{server.name}: {figures['failed']} failed: {figures['first_bad']}")
+        self.sent += figures["messages"]
         return figures
 
     def tls_command(self, how, count, server):
@@ -65,8 +67,10 @@ class Bench:
         warm = self.load(server, "-n", 500, *options)
         settle(server)
         user, system = server.cpu_us()
+        began = time.monotonic()
         figures = self.load(server, "-t", self.seconds, *options)
         settle(server)
+        figures["done_per_second"] = figures["messages"] / (time.monotonic() - began)
         user_after, system_after = server.cpu_us()
         n = figures["messages"]
         stored = server.stored()
@@ -106,7 +110,8 @@ def settle(server, seconds=120):
         time.sleep(0.02)
 
 
-COLUMNS = (("per_second", "msgs/s", "{:.0f}"), ("cpu_us", "CPU us", "{:.1f}"),
+COLUMNS = (("per_second", "msgs/s", "{:.0f}"), ("done_per_second", "done/s", "{:.0f}"),
+           ("cpu_us", "CPU us", "{:.1f}"),
            ("user_us", "user", "{:.1f}"), ("system_us", "system", "{:.1f}"),
            ("p50_ms", "p50 ms", "{:.2f}"), ("p99_ms", "p99 ms", "{:.2f}"),
            ("load_cpu_us", "load CPU us", "{:.1f}"))
@@ -175,6 +180,35 @@ def milter(bench):
     if "postfix" in rows:
         bench.goal("messages a CPU second with a milter, of Postfix's",
                    rows["postfix"]["cpu_us"] / rows["gatepost"]["cpu_us"], 3, least=True)
+
+
+def durable(bench):
+    """Queued durably before the 250, then dropped from the queue; 4 KiB, 100 sessions."""
+    for sessions in (20, 100):
+        rows = bench.compete(f"Queued durably, then dropped: 4 KiB, {sessions} sessions",
+                             [(make, {}) for make in (GatepostQueue, PostfixQueue, Exim, OpenSmtpd)],
+                             "-s", sessions, "-b", 4096)
+    if "postfix" in rows:
+        ours, theirs = rows["gatepost"], rows["postfix"]
+        bench.goal("messages a second accepted durably, 100 sessions, of Postfix's",
+                   ours["per_second"] / theirs["per_second"], 20, least=True)
+        bench.goal("CPU of such a message, of Postfix's", ours["cpu_us"] / theirs["cpu_us"], 0.05)
+
+
+def relay(bench):
+    """Queued durably, then delivered over SMTP to a sink; 4 KiB, 20 sessions."""
+    sent = bench.sent
+    with Sink(bench.build, bench.peers, bench.folder / "sink") as sink:
+        rows = bench.compete(relay.__doc__[:-1], [
+            (make, {"sink": sink.port})
+            for make in (GatepostQueue, PostfixQueue, Exim, OpenSmtpd, HarakaQueue)],
+            "-s", 20, "-b", 4096)
+        if sink.count() != bench.sent - sent:
+            raise RuntimeError(f"{bench.sent - sent} were sent, {sink.count()} came")
+    if "postfix" in rows:
+        bench.goal("messages a second relayed, of Postfix's",
+                   rows["gatepost"]["done_per_second"] / rows["postfix"]["done_per_second"], 10,
+                   least=True)
 
 
 def idle(bench):
@@ -274,7 +308,7 @@ def instructions(bench):
         print(result.stdout, end="")
 
 
-ALL = (discard, connect, pipelining, chain, maildir, milter, idle, idletls, handshakes, hook, instructions)
+ALL = (discard, connect, pipelining, chain, maildir, durable, relay, milter, idle, idletls, handshakes, hook, instructions)
 
 
 # ---- the command ----

@@ -331,7 +331,7 @@ static void join_all(struct session *sessions)
     for (size_t i = 0; i < options.sessions; i++) {
         sessions[i].user = (unsigned)(i % options.users);
         join(&sessions[i]);
-        while (options.idle && held + failed + 16 < i)
+        while (held + failed + 4 < i && open_sessions)
             turn();
     }
 }
