@@ -99,7 +99,7 @@ class Workers(Processes):
         for pid in self.workers(server):
             self.assertEqual(status(pid, "Seccomp"), "2")
             self.assertEqual(status(pid, "Uid").split()[0], str(harness.unprivileged().pw_uid))
-        self.assertTrue(all(each["landlock"] >= 0 for each in server.wait_log("worker.sandbox", 2)))
+        self.assertTrue(all(each["landlock"] >= 0 for each in server.wait_log("process.sandbox", 2)))
         one, two = self.client_of_each(server)
         for client in (one, two, one):
             client.envelope()
