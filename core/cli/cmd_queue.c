@@ -58,16 +58,22 @@ static void print_message(const json_t *message)
                (long long)gp__ask_number(message, "left") - (long long)json_array_size(list));
 }
 
+struct printing {
+    bool as_json;
+    size_t n; /* messages that were printed */
+};
+
 /* JSON is one object a line, so that a list of millions can be read as it comes. */
 static bool print_page(void *arg, const json_t *page)
 {
-    const struct gp__queue_options *options = arg;
+    struct printing *printing = arg;
     const json_t *list = json_object_get(page, "list"), *one;
     size_t i;
 
     json_array_foreach(list, i, one)
     {
-        if (options->ask.as_json) {
+        printing->n++;
+        if (printing->as_json) {
             json_dumpf(one, stdout, JSON_COMPACT);
             printf("\n");
         } else {
@@ -77,28 +83,60 @@ static bool print_page(void *arg, const json_t *page)
     return fflush(stdout) == 0;
 }
 
-static int list(int argc, char **argv, const char *what)
+static int list(const struct gp__queue_options *options)
+{
+    struct printing printing = {.as_json = options->ask.as_json};
+
+    return gp__queue_pages(options, "list", print_page, &printing) < 0 ? GP__EXIT_FAILED
+                                                                       : GP__EXIT_OK;
+}
+
+static int show_one(const struct gp__queue_options *options)
+{
+    struct printing printing = {.as_json = options->ask.as_json};
+
+    if (gp__queue_pages(options, "show", print_page, &printing) < 0)
+        return GP__EXIT_FAILED;
+    if (printing.n)
+        return GP__EXIT_OK;
+    fprintf(stderr, "gatepost queue show: %s is not in the queue\n", options->messages[0]);
+    return GP__EXIT_FAILED;
+}
+
+static int show(const struct gp__queue_options *options)
+{
+    int code = GP__EXIT_OK;
+
+    if (options->n_messages == 0)
+        return gp__command_usage("say which message: gatepost queue show ID");
+    for (size_t i = 0; i < options->n_messages; i++) {
+        struct gp__queue_options one = gp__queue_about(options, i);
+
+        if (show_one(&one) != GP__EXIT_OK)
+            code = GP__EXIT_FAILED;
+    }
+    return code;
+}
+
+static int run(int argc, char **argv, int (*command)(const struct gp__queue_options *options))
 {
     struct gp__queue_options options;
     int code = GP__EXIT_OK;
 
     if (gp__queue_read_options(&options, argc, argv, &code) == 0)
-        code = gp__queue_pages(&options, what, print_page, &options) < 0 ? GP__EXIT_FAILED
-                                                                         : GP__EXIT_OK;
+        code = command(&options);
     gp__queue_options_free(&options);
     return code;
 }
 
 int gp__cmd_queue_list(int argc, char **argv)
 {
-    return list(argc, argv, "list");
+    return run(argc, argv, list);
 }
 
 int gp__cmd_queue_show(int argc, char **argv)
 {
-    if (argc < 2)
-        return gp__command_usage("say which message: gatepost queue show ID");
-    return list(argc, argv, "show");
+    return run(argc, argv, show);
 }
 
 /* ---- stats ---- */
@@ -163,31 +201,26 @@ static int show_stats(const struct gp__queue_options *options)
 
 int gp__cmd_queue_stats(int argc, char **argv)
 {
-    struct gp__queue_options options;
-    int code = GP__EXIT_OK;
+    return run(argc, argv, show_stats);
+}
 
-    if (gp__queue_read_options(&options, argc, argv, &code) == 0)
-        code = show_stats(&options);
-    gp__queue_options_free(&options);
+static int watch(const struct gp__queue_options *options)
+{
+    bool terminal = isatty(1);
+    uint64_t rounds = 0;
+    int code;
+
+    do {
+        if (rounds)
+            (void)sleep(WATCH_S); /* a signal only makes it shorter */
+        if (terminal && !options->ask.as_json)
+            printf("\033[H\033[2J");
+        code = show_stats(options);
+    } while (code == GP__EXIT_OK && (options->limit == 0 || ++rounds < options->limit));
     return code;
 }
 
 int gp__cmd_queue_watch(int argc, char **argv)
 {
-    struct gp__queue_options options;
-    int code = GP__EXIT_OK;
-    bool terminal = isatty(1);
-    uint64_t rounds = 0;
-
-    if (gp__queue_read_options(&options, argc, argv, &code) == 0) {
-        do {
-            if (rounds)
-                (void)sleep(WATCH_S); /* a signal only makes it shorter */
-            if (terminal && !options.ask.as_json)
-                printf("\033[H\033[2J");
-            code = show_stats(&options);
-        } while (code == GP__EXIT_OK && (options.limit == 0 || ++rounds < options.limit));
-    }
-    gp__queue_options_free(&options);
-    return code;
+    return run(argc, argv, watch);
 }

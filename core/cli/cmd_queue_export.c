@@ -145,7 +145,7 @@ static int load_and_run(const struct gp__queue_options *options)
     struct gp__settings *settings;
     int code = GP__EXIT_FAILED;
 
-    if (!options->into || options->filter.len == 0)
+    if (!options->into || (options->filter.len == 0 && options->n_messages == 0))
         return gp__command_usage("--into DIRECTORY, and which mail: a message, a filter, or --all");
     if (gp__config_source_init(&source) < 0)
         return GP__EXIT_FAILED;

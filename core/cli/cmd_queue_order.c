@@ -35,7 +35,7 @@ static int order(const struct gp__queue_options *options, const char *what)
 {
     struct sum sum = {0};
 
-    if (options->filter.len == 0)
+    if (options->filter.len == 0 && options->n_messages == 0)
         return gp__command_usage("say which mail: a message, a filter, or --all");
     if (gp__queue_pages(options, what, add_page, &sum) < 0)
         return GP__EXIT_FAILED;
@@ -89,15 +89,20 @@ int gp__cmd_queue_reroute(int argc, char **argv)
 
 static int pause_or_resume(const struct gp__queue_options *options, const char *what)
 {
-    json_t *result;
+    int code = GP__EXIT_OK;
+    size_t i = 0;
 
-    if (options->filter.len == 0)
+    if (options->filter.len == 0 && options->n_messages == 0)
         return gp__command_usage("say which mail: --sender, --domain, --destination or --route");
-    result = gp__queue_ask(options, what, NULL, 0);
-    if (!result)
-        return GP__EXIT_FAILED;
-    json_decref(result);
-    return GP__EXIT_OK;
+    do {
+        struct gp__queue_options one = gp__queue_about(options, i);
+        json_t *result = gp__queue_ask(&one, what, NULL, 0);
+
+        if (!result)
+            code = GP__EXIT_FAILED;
+        json_decref(result);
+    } while (++i < options->n_messages);
+    return code;
 }
 
 int gp__cmd_queue_pause(int argc, char **argv)

@@ -107,7 +107,7 @@ const struct gp__command gp__commands[] = {
      "next. --json prints one object a line. Asks page by page: it may be as long as it likes." WHICH
          ASKS,
      gp__cmd_queue_list},
-    {"queue show", "ID [--json]", "all about a message in the queue",
+    {"queue show", "ID... [--json]", "all about a message in the queue",
      "As `queue list`, with all of its recipients." ASKS, gp__cmd_queue_show},
     {"queue stats", "[--json]", "how long the queue is, and for whom",
      "Messages by state, pauses, and a line for each destination: what waits, how many attempts are\n"

@@ -27,14 +27,21 @@ static const struct option own[] = {{"socket", required_argument, NULL, 'S'},
                                     {NULL, 0, NULL, 0}};
 
 /* A filter is words with spaces between. */
-static int add(struct gp__queue_options *options, const char *key, const char *value, int *exit_r)
+static bool is_value(const char *key, const char *value, int *exit_r)
 {
     for (const char *p = value; *p; p++) {
         if ((unsigned char)*p > ' ' && *p != 0x7f)
             continue;
         *exit_r = gp__command_usage("--%s: a value has no spaces in it", key);
-        return -1;
+        return false;
     }
+    return true;
+}
+
+static int add(struct gp__queue_options *options, const char *key, const char *value, int *exit_r)
+{
+    if (!is_value(key, value, exit_r))
+        return -1;
     gp__buf_printf(&options->filter, "%s%s=%s", options->filter.len ? " " : "", key, value);
     return 0;
 }
@@ -100,8 +107,10 @@ int gp__queue_read_options(struct gp__queue_options *options, int argc, char **a
     while ((option = gp__command_option(argc, argv, own, &options->ask.config, exit_r)) != -1)
         if (option == GP__OPTION_EXIT || take(options, option, exit_r) < 0)
             return -1;
-    for (; optind < argc; optind++)
-        if (add(options, "message", argv[optind], exit_r) < 0)
+    options->messages = argv + optind;
+    options->n_messages = (size_t)(argc - optind);
+    for (size_t i = 0; i < options->n_messages; i++)
+        if (!is_value("message", options->messages[i], exit_r))
             return -1;
     return 0;
 }
@@ -113,17 +122,25 @@ void gp__queue_options_free(struct gp__queue_options *options)
 
 /* ---- pages ---- */
 
+static json_t *filter_of(const struct gp__queue_options *options)
+{
+    struct gp_slice filter = gp__buf_slice(&options->filter);
+
+    return options->n_messages
+               ? json_sprintf("message=%s " GP_FMT, options->messages[0], GP_ARG(filter))
+               : json_stringn(filter.data, filter.len);
+}
+
 json_t *gp__queue_ask(const struct gp__queue_options *options, const char *what, const char *after,
                       uint64_t limit)
 {
-    struct gp_slice filter = gp__buf_slice(&options->filter);
     json_t *request = json_object(), *result;
     char *line;
 
     json_object_set_new(request, "v", json_integer(GP__CONTROL_VERSION));
     json_object_set_new(request, "do", json_string("queue"));
     json_object_set_new(request, "what", json_string(what));
-    json_object_set_new(request, "filter", json_stringn(filter.data, filter.len));
+    json_object_set_new(request, "filter", filter_of(options));
     if (after)
         json_object_set_new(request, "after", json_string(after));
     if (options->route)
@@ -137,8 +154,8 @@ json_t *gp__queue_ask(const struct gp__queue_options *options, const char *what,
     return result;
 }
 
-int gp__queue_pages(const struct gp__queue_options *options, const char *what,
-                    bool (*each)(void *arg, const json_t *page), void *arg)
+static int ask_pages(const struct gp__queue_options *options, const char *what,
+                     bool (*each)(void *arg, const json_t *page), void *arg)
 {
     uint64_t left = options->limit ? options->limit : UINT64_MAX;
     char after[64] = "0:0";
@@ -156,5 +173,28 @@ int gp__queue_pages(const struct gp__queue_options *options, const char *what,
         more = each(arg, page) && json_is_true(json_object_get(page, "more"));
         json_decref(page);
     }
+    return 0;
+}
+
+struct gp__queue_options gp__queue_about(const struct gp__queue_options *options, size_t i)
+{
+    struct gp__queue_options one = *options;
+
+    one.messages += i;
+    one.n_messages = options->n_messages ? 1 : 0;
+    return one;
+}
+
+int gp__queue_pages(const struct gp__queue_options *options, const char *what,
+                    bool (*each)(void *arg, const json_t *page), void *arg)
+{
+    size_t i = 0;
+
+    do {
+        struct gp__queue_options one = gp__queue_about(options, i);
+
+        if (ask_pages(&one, what, each, arg) < 0)
+            return -1;
+    } while (++i < options->n_messages);
     return 0;
 }

@@ -12,6 +12,8 @@ struct gp__queue_options {
     const char *route;     /* reroute: --to */
     const char *into;      /* export: --into */
     uint64_t limit;        /* 0: no end */
+    char **messages;       /* arguments: asked about one after the other; NULL: none */
+    size_t n_messages;
 };
 
 /* Reads --message, --sender, --domain, --destination, --route, --bucket, --state, --older, --all and
@@ -20,13 +22,17 @@ struct gp__queue_options {
 int gp__queue_read_options(struct gp__queue_options *options, int argc, char **argv, int *exit_r);
 void gp__queue_options_free(struct gp__queue_options *options);
 
-/* Asks once: `after` is where the page begins (NULL: at the beginning), limit 0: as many as the
+/* The same question about the i-th message alone, if any were named. What it points to stays that of
+ * `options`. */
+struct gp__queue_options gp__queue_about(const struct gp__queue_options *options, size_t i);
+
+/* Asks once, about the first message that was named: `after` is where the page begins (NULL: at the beginning), limit 0: as many as the
  * server likes. NULL after a line on standard error. */
 json_t *gp__queue_ask(const struct gp__queue_options *options, const char *what, const char *after,
                       uint64_t limit);
 
-/* Asks for all pages; each(arg, page) until it returns false. 0, or -1 after a line on standard
- * error. */
+/* Asks for all pages, of each message that was named; each(arg, page) until it returns false. 0, or
+ * -1 after a line on standard error. */
 int gp__queue_pages(const struct gp__queue_options *options, const char *what,
                     bool (*each)(void *arg, const json_t *page), void *arg);
 

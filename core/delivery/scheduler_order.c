@@ -36,15 +36,30 @@ static uint64_t domain_hash(struct gp_slice domain)
                                                                                     : domain);
 }
 
+/* 0 would match everything: a queue that can't take one more name must not be asked that way. */
+static int take_name(struct gp__queue *queue, gp__name *name, struct gp_slice value)
+{
+    *name = gp__queue_name(queue, value);
+    return *name ? 0 : -1;
+}
+
 /* "TARGET" or "TARGET/DOMAIN". */
-static void take_destination(struct gp__queue *queue, struct gp__queue_filter *filter,
-                             struct gp_slice value)
+static int take_destination(struct gp__queue *queue, struct gp__queue_filter *filter,
+                            struct gp_slice value)
 {
     struct gp_slice target = gp_slice_split(&value, '/');
 
-    filter->target = gp__queue_name(queue, target);
     if (value.len)
         filter->destination = domain_hash(value);
+    return take_name(queue, &filter->target, target);
+}
+
+/* With or without the brackets of a path; "<>" is the null one. */
+static struct gp_slice without_brackets(struct gp_slice path)
+{
+    if (path.len >= 2 && path.data[0] == '<' && path.data[path.len - 1] == '>')
+        return gp_slice_sub(path, 1, path.len - 2);
+    return path;
 }
 
 static int take(struct gp__queue *queue, struct gp__queue_filter *filter, struct gp_slice key,
@@ -61,7 +76,7 @@ static int take(struct gp__queue *queue, struct gp__queue_filter *filter, struct
         return 0;
     }
     if (gp_slice_eq(key, GP_S("sender"))) {
-        filter->sender = gp__queue_hash(gp_slice_eq(value, GP_S("<>")) ? GP_S("") : value);
+        filter->sender = gp__queue_hash(without_brackets(value));
         return 0;
     }
     if (value.len == 0)
@@ -71,20 +86,39 @@ static int take(struct gp__queue *queue, struct gp__queue_filter *filter, struct
     else if (gp_slice_eq(key, GP_S("domain")))
         filter->domain = domain_hash(value);
     else if (gp_slice_eq(key, GP_S("route")))
-        filter->route = gp__queue_name(queue, value);
+        return take_name(queue, &filter->route, value);
     else if (gp_slice_eq(key, GP_S("bucket")))
-        filter->bucket = gp__queue_name(queue, value);
+        return take_name(queue, &filter->bucket, value);
     else if (gp_slice_eq(key, GP_S("destination")))
-        take_destination(queue, filter, value);
+        return take_destination(queue, filter, value);
     else
         return -1;
     return 0;
 }
 
+/* The value of a word "key=value", from the first one that has the key. */
+static struct gp_slice word_of(struct gp_slice text, struct gp_slice key)
+{
+    while (text.len) {
+        struct gp_slice value = gp_slice_split(&text, ' '), whole = value;
+
+        if (gp_slice_eq(gp_slice_split(&value, '='), key))
+            return whole;
+    }
+    return gp_slice(NULL, 0);
+}
+
+/* All words must hold, and nothing has two senders: the later one must not stand for both. Only
+ * states are alternatives. */
+static bool is_repeated(struct gp_slice text, struct gp_slice word, struct gp_slice key)
+{
+    return !gp_slice_eq(key, GP_S("state")) && word_of(text, key).data != word.data;
+}
+
 int gp__queue_filter_parse(struct gp__queue *queue, struct gp_slice text,
                            struct gp__queue_filter *filter, struct gp__buf *error_r)
 {
-    struct gp_slice rest = gp_slice_trim(text);
+    struct gp_slice rest = gp_slice_trim(text), all = rest;
 
     *filter = (struct gp__queue_filter){.id = 0};
     while (rest.len) {
@@ -93,6 +127,11 @@ int gp__queue_filter_parse(struct gp__queue *queue, struct gp_slice text,
 
         if (whole.len && take(queue, filter, key, value) < 0) {
             gp__buf_printf(error_r, "\"" GP_FMT "\" is no filter", GP_ARG(whole));
+            return -1;
+        }
+        if (whole.len && is_repeated(all, whole, key)) {
+            gp__buf_printf(error_r, "\"" GP_FMT "\": there is another " GP_FMT, GP_ARG(whole),
+                           GP_ARG(key));
             return -1;
         }
     }
@@ -324,18 +363,39 @@ static void note_pause(struct gp__scheduler *s, enum gp__mark_kind kind, struct 
     gp__scheduler_kick(s);
 }
 
-int gp__scheduler_pause(struct gp__scheduler *s, struct gp_slice text, struct gp__buf *error_r)
+/* The words of a filter in one order, by which a pause is found again. */
+static struct gp_slice in_order(struct gp_slice text, struct gp__buf *out)
 {
-    struct gp__queue_filter filter;
+    static const char *const keys[] = {"message",     "sender", "domain",
+                                       "destination", "route",  "bucket"};
 
-    if (gp__queue_filter_parse(s->queue, text, &filter, error_r) < 0)
-        return -1;
-    if (filter.before_ms || filter.states || text.len == 0) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct gp_slice word = word_of(text, gp_slice_of(keys[i]));
+
+        if (word.len)
+            gp__buf_printf(out, "%s" GP_FMT, out->len ? " " : "", GP_ARG(word));
+    }
+    return gp__buf_slice(out);
+}
+
+/* Not by what changes by itself. */
+static bool may_pause(struct gp__scheduler *s, struct gp_slice text,
+                      struct gp__queue_filter *filter, struct gp__buf *error_r)
+{
+    if (gp__queue_filter_parse(s->queue, text, filter, error_r) < 0)
+        return false;
+    if (filter->before_ms || filter->states || text.len == 0) {
         gp__buf_append(error_r, GP_S("a pause says which mail, by message, sender, domain, "
                                      "destination or route"));
-        return -1;
+        return false;
     }
-    if (gp__queue_pause(s->queue, &filter, text, gp__scheduler_now(s)) < 0) {
+    return true;
+}
+
+static int pause(struct gp__scheduler *s, struct gp_slice text,
+                 const struct gp__queue_filter *filter, struct gp__buf *error_r)
+{
+    if (gp__queue_pause(s->queue, filter, text, gp__scheduler_now(s)) < 0) {
         gp__buf_append(error_r, GP_S("there are too many pauses"));
         return -1;
     }
@@ -343,7 +403,7 @@ int gp__scheduler_pause(struct gp__scheduler *s, struct gp_slice text, struct gp
     return 0;
 }
 
-int gp__scheduler_resume(struct gp__scheduler *s, struct gp_slice text, struct gp__buf *error_r)
+static int resume(struct gp__scheduler *s, struct gp_slice text, struct gp__buf *error_r)
 {
     if (gp__queue_resume(s->queue, text, gp__scheduler_now(s)) < 0) {
         gp__buf_append(error_r, GP_S("there is no such pause"));
@@ -351,4 +411,26 @@ int gp__scheduler_resume(struct gp__scheduler *s, struct gp_slice text, struct g
     }
     note_pause(s, GP__MARK_RESUMED, text);
     return 0;
+}
+
+int gp__scheduler_pause(struct gp__scheduler *s, struct gp_slice text, struct gp__buf *error_r)
+{
+    struct gp__queue_filter filter;
+    struct gp__buf words = {.limit = 0};
+    int result = -1;
+
+    if (may_pause(s, text, &filter, error_r))
+        result = pause(s, in_order(text, &words), &filter, error_r);
+
+    gp__buf_free(&words);
+    return result;
+}
+
+int gp__scheduler_resume(struct gp__scheduler *s, struct gp_slice text, struct gp__buf *error_r)
+{
+    struct gp__buf words = {.limit = 0};
+    int result = resume(s, in_order(text, &words), error_r);
+
+    gp__buf_free(&words);
+    return result;
 }

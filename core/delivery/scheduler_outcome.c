@@ -139,9 +139,11 @@ static void defer(struct gp__scheduler *s, struct gp__group *group, const struct
                                      .remote = first->remote,
                                      .why = why_of(answer, &first->reply, group->tries),
                                      .retry_after_ms = answer->retry_after_ms};
-    uint64_t due = gp__queue_tried(s->queue, group, &heard, gp__scheduler_now(s));
+    uint64_t due;
 
-    gp__scheduler_log(s, entry, group, "deferred", results->of, took_ms);
+    gp__scheduler_log(s, entry, group, "deferred", results->of,
+                      took_ms); /* tries before this one */
+    due = gp__queue_tried(s->queue, group, &heard, gp__scheduler_now(s));
     if (due)
         wait(s, group, due);
     else

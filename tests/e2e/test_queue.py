@@ -274,6 +274,31 @@ class Mail(queueing.TestCase):
         self.gatepost("queue", "resume", "--route", "down")
         server.wait_log("delivery", 2)
 
+    def test_which_mail_is_meant(self):
+        """Of several messages each; of two values for one thing none; a pause by its words in any order."""
+        server = self.launch_down()
+        self.gatepost("queue", "pause", "--route", "down")
+        for name in "abc":
+            self.submit(server, f"{name}@down.test", sender=f"{name}@example.test")
+        self.wait_states(paused=3)
+        a, b, c = (one["message"] for one in self.list())
+        self.assertEqual([one["message"] for one in self.list(a, b)], [a, b])
+        shown = self.gatepost("queue", "show", "--json", a, c).splitlines()
+        self.assertEqual([json.loads(line)["message"] for line in shown], [a, c])
+        self.assertIn("nothere is not in the queue",
+                      self.gatepost("queue", "show", "nothere", a, code=1))
+        self.assertIn("there is another sender", self.gatepost(
+            "queue", "delete", "--sender", "a@example.test", "--sender", "b@example.test", code=1))
+        self.assertIn("2 messages", self.gatepost("queue", "hold", a, b))
+        self.wait_states(paused=1, held=2)
+        self.assertIn("1 messages", self.gatepost("queue", "delete", "--sender", "<c@example.test>"))
+        self.wait_states(paused=0, held=2)
+        self.gatepost("queue", "pause", "--domain", "d.test", "--sender", "a@example.test")
+        self.gatepost("queue", "pause", a, b)
+        self.gatepost("queue", "resume", "--sender", "a@example.test", "--domain", "d.test")
+        self.gatepost("queue", "resume", b, a)
+        self.assertEqual(self.stats()["pauses"], ["route=down"])
+
     def test_bounce(self):
         server = self.launch_down("bounces: {to: [authenticated]}\n")
         self.gatepost("queue", "pause", "--route", "down")

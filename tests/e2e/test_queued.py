@@ -151,6 +151,7 @@ class OneProcess(queueing.TestCase):
         harness.wait_until(lambda: [mail for mail in sink.mails if mail["rcpt"]], "the message")
         lines = server.wait_log("delivery", 3)
         self.assertEqual([each["outcome"] for each in lines], ["deferred", "deferred", "delivered"])
+        self.assertEqual([each["tries"] for each in lines], [0, 1, 2])  # before this one
         self.assertIn("127.0.0.1", lines[2]["remote"])
         (mail,) = [mail for mail in sink.mails if mail["rcpt"]]
         self.assertIn("<s@example.com>", mail["mail"])
