@@ -8,7 +8,7 @@
  *     outbound_pool.c     sessions that are idle, how many there may be, hosts that are down
  *     outbound_session.c  one session: connecting, TLS, a mail
  *     outbound_mail.c     what a message asks of a server
- *     tls_policy.c        how a connection to a host must be protected
+ *     tls_policy.c        how a connection to a host must be protected; mta_sts.c, tls_report.c
  */
 #ifndef GP_DELIVERY_OUTBOUND_H
 #define GP_DELIVERY_OUTBOUND_H
