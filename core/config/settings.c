@@ -366,7 +366,6 @@ static void load_top(struct gp__load *load)
     settings->memory = top.memory;
     settings->tls = gp__load_tls(load, &top.tls, gp__node_get(load->root, GP_S("tls")),
                                  settings->hostname);
-    settings->outbound = gp__load_outbound(load, &top.tls, gp__node_get(load->root, GP_S("tls")));
     settings->auth_guard = top.auth_guard;
     settings->overload = top.overload;
     settings->authserv_id = gp_slice_present(top.auth_results.authserv_id)
@@ -376,6 +375,7 @@ static void load_top(struct gp__load *load)
     settings->dns.timeout = top.dns.timeout;
     settings->dns.root_key = top.dns.root_key;
     set_resolvers(load, top.dns.resolvers);
+    settings->outbound = gp__load_outbound(load, &top.tls, gp__node_get(load->root, GP_S("tls")));
     set_log(load, &top.log);
     set_hold(load, &top.hold);
     gp__load_process(load, &top.process);

@@ -123,6 +123,15 @@ static void set_until(struct gp__load *load, struct gp__outbound_rule *rule,
                      GP_ARG(rule->domain), GP_ARG(raw->until));
 }
 
+enum { DNSSEC_AUTO = 0, DNSSEC_ON }; /* as dns: dnssec: is written */
+
+/* Whether answers can be vouched for: where they can't, nothing has DANE. */
+static bool validates(const struct gp__dns_settings *dns)
+{
+    return dns->dnssec == DNSSEC_ON ||
+           (dns->dnssec == DNSSEC_AUTO && dns->resolvers == GP__RESOLVERS_RECURSIVE);
+}
+
 static void load_rule(struct gp__load *load, struct gp__outbound_rule *rule,
                       const struct gp__raw_destination *raw, const struct gp__pair *pair)
 {
@@ -139,6 +148,11 @@ static void load_rule(struct gp__load *load, struct gp__outbound_rule *rule,
     if (rule->methods && rule->require != GP__REQUIRE_POLICY)
         gp__diag_add(load->diag, GP__ERROR, pair->value,
                      "either `methods` or `require`: what is required does not depend on them");
+    if (rule->require == GP__REQUIRE_DANE && !validates(&load->settings->dns))
+        gp__diag_add(load->diag, GP__WARNING, pair->value,
+                     "nothing vouches for DNS here, so no mail goes to \"" GP_FMT
+                     "\": DANE needs \"dns: {dnssec: on}\"",
+                     GP_ARG(gp_slice_sub(rule->domain, 0, 200)));
     set_names(load, rule, raw->names, pair->value);
     set_until(load, rule, raw, pair->value);
 }

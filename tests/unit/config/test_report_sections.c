@@ -537,30 +537,31 @@ static const struct report_case refused[] = {
      "F:6:57: error: \"*.*.b\" is not a host name\n"
      "      certificates: [{cert: good.pem, key: good.key, names: [a.example, \"*.*.b\"]}]\n"
      "                                                            ^\n"},
-    {"a destination that is none", true, "tls: {outbound: {\"bad..example\": {require: dane}}}\n",
+    {"a destination that is none", true,
+     "tls: {outbound: {\"bad..example\": {require: encrypted}}}\n",
      "F:5:18: error: \"bad..example\" is not a domain\n"
-     "    tls: {outbound: {\"bad..example\": {require: dane}}}\n"
+     "    tls: {outbound: {\"bad..example\": {require: encrypted}}}\n"
      "                     ^\n"},
     {"names without verified", true,
-     "tls: {outbound: {a.example: {require: dane, names: [mx.a.example]}}}\n",
+     "tls: {outbound: {a.example: {require: encrypted, names: [mx.a.example]}}}\n",
      "F:5:29: error: `names` only means something with \"require: verified\"\n"
-     "    tls: {outbound: {a.example: {require: dane, names: [mx.a.example]}}}\n"
+     "    tls: {outbound: {a.example: {require: encrypted, names: [mx.a.example]}}}\n"
      "                                ^\n"},
     {"methods and require", true,
-     "tls: {outbound: {a.example: {require: dane, methods: [dane]}}}\n",
+     "tls: {outbound: {a.example: {require: encrypted, methods: [dane]}}}\n",
      "F:5:29: error: either `methods` or `require`: what is required does not depend on them\n"
-     "    tls: {outbound: {a.example: {require: dane, methods: [dane]}}}\n"
+     "    tls: {outbound: {a.example: {require: encrypted, methods: [dane]}}}\n"
      "                                ^\n"},
     {"no such day", true, "tls: {outbound: {a.example: {require: none, until: 2030-02-30}}}\n",
      "F:5:29: error: `until` is a day such as 2027-06-01\n"
      "    tls: {outbound: {a.example: {require: none, until: 2030-02-30}}}\n"
      "                                ^\n"},
-    {"default is a list", true, "tls: {outbound: {default: {require: dane}}}\n",
+    {"default is a list", true, "tls: {outbound: {default: {require: encrypted}}}\n",
      "F:5:27: error: `default` is a list of methods: dane, mta_sts, opportunistic\n"
-     "    tls: {outbound: {default: {require: dane}}}\n"
+     "    tls: {outbound: {default: {require: encrypted}}}\n"
      "                              ^\n"
      "F:5:27: warning: without \"opportunistic\" mail to destinations that publish nothing goes in the clear\n"
-     "    tls: {outbound: {default: {require: dane}}}\n"
+     "    tls: {outbound: {default: {require: encrypted}}}\n"
      "                              ^\n"},
     {"a method that is none", true, "tls: {outbound: {default: [dane, sts]}}\n",
      "F:5:27: warning: without \"opportunistic\" mail to destinations that publish nothing goes in the clear\n"
@@ -1080,13 +1081,22 @@ static const struct report_case accepted[] = {
      "    legacy.example: {require: none, until: 2999-12-31}\n"
      "    short.example: [mta_sts]\n",
      ""},
+    {"DANE, and nothing vouches for DNS", true, "tls: {outbound: {a.example: {require: dane}}}\n",
+     "F:5:29: warning: nothing vouches for DNS here, so no mail goes to \"a.example\": DANE needs \"dns: {dnssec: on}\"\n"
+     "    tls: {outbound: {a.example: {require: dane}}}\n"
+     "                                ^\n"},
+    {"DANE, and DNSSEC", true,
+     "dns: {dnssec: on}\n"
+     "tls: {outbound: {a.example: {require: dane}}}\n",
+     ""},
     {"in the clear for ever", true, "tls: {outbound: {a.example: {require: none}}}\n",
      "F:5:29: warning: mail to \"a.example\" goes in the clear, for ever: say `until`\n"
      "    tls: {outbound: {a.example: {require: none}}}\n"
      "                                ^\n"},
-    {"its time is over", true, "tls: {outbound: {a.example: {require: dane, until: 2020-01-01}}}\n",
+    {"its time is over", true,
+     "tls: {outbound: {a.example: {require: encrypted, until: 2020-01-01}}}\n",
      "F:5:29: warning: what is said of \"a.example\" held until 2020-01-01 and no longer does\n"
-     "    tls: {outbound: {a.example: {require: dane, until: 2020-01-01}}}\n"
+     "    tls: {outbound: {a.example: {require: encrypted, until: 2020-01-01}}}\n"
      "                                ^\n"},
     {"no routes", false,
      "hostname: mx.example\n"
