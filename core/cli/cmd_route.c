@@ -5,6 +5,7 @@
  */
 #include "core/base/log.h"
 #include "core/cli/command.h"
+#include "core/delivery/verify.h"
 #include "core/hook/run.h"
 #include "core/hook/when_eval.h"
 #include "core/runtime/live.h"
@@ -139,6 +140,11 @@ static void explain_result(struct asking *asking, const struct gp_recipient *rec
                routing == GP__ROUTED          ? "yes"
                : routing == GP__ROUTE_UNKNOWN ? "no such recipient"
                                               : "the table could not answer");
+    if (route && route->verifier)
+        printf("  valid by asking target %.*s: %s\n", GP_ARG(route->verifier->target->name),
+               routing == GP__ROUTED          ? "yes"
+               : routing == GP__ROUTE_UNKNOWN ? "no such recipient"
+                                              : "it could not tell");
     if (routing == GP__ROUTED) {
         printf("  to target %.*s, class %s\n", GP_ARG(route->target->name),
                route->relay ? "relay" : "ours");

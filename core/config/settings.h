@@ -166,6 +166,9 @@ struct gp__route_settings {
     bool relay;                   /* asks for the right to relay: its recipients are not ours */
     struct gp_table *valid;       /* NULL: every recipient it matches is valid */
     const struct gp__target_settings *to;
+    const struct gp__target_settings *ask; /* whom to ask for recipients; NULL: nobody */
+    uint64_t ask_yes, ask_no;              /* ms that an answer is kept */
+    bool ask_unsure_accepts;
     const struct gp__target_settings *fallback; /* takes what `to` cannot take now; or NULL */
     bool direct;                                /* the target's own answer is the reply */
     const struct gp__queue_settings *queue;     /* also for what a direct target defers */

@@ -314,7 +314,7 @@ static void check_reached(struct gp__load *load, const struct gp__route_settings
  * all, an open relay when the target sends on. */
 static void check_open(struct gp__load *load, const struct gp__route_settings *route)
 {
-    if (!is_everyone(route->match) || route->valid || all_loopback(load->settings))
+    if (!is_everyone(route->match) || route->valid || route->ask || all_loopback(load->settings))
         return;
     gp__diag_add(load->diag, GP__WARNING, route->node,
                  "the route \"" GP_FMT "\" takes any recipient from anyone: an open relay if its "

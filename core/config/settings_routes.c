@@ -68,15 +68,80 @@ static void set_queue(struct gp__load *load, struct gp__route_settings *route,
                      "\"queue\" needs `spool: {path: DIR}`: without it nothing is queued");
 }
 
-/* `valid: {ask: TARGET}` will be a call-ahead. */
-static bool is_call_ahead(struct gp__load *load, const struct gp__node *node)
-{
-    const struct gp__pair *ask = gp__node_pair(gp__node_get(node, GP_S("valid")), GP_S("ask"));
+/* ---- `valid: {ask: TARGET}` ---- */
 
-    if (ask)
-        gp__diag_add(load->diag, GP__ERROR, ask->key,
-                     "asking a target for recipients is not available in this version");
-    return ask != NULL;
+struct ask_cache {
+    uint64_t yes, no;
+    int unsure;
+};
+
+struct ask {
+    struct gp_slice target;
+    struct ask_cache cache;
+};
+
+static const char *const unsure_names[] = {"defer", "accept", NULL};
+
+static const struct gp_option cache_rows[] = {
+    GP_OPTION_DURATION("yes", struct ask_cache, yes, "1d", 0, INT64_C(30) * 86400000,
+                       "How long it is remembered that a recipient is there."),
+    GP_OPTION_DURATION("no", struct ask_cache, no, "1h", 0, INT64_C(30) * 86400000,
+                       "And that there is none."),
+    GP_OPTION_ENUM("unsure", struct ask_cache, unsure, unsure_names, "defer",
+                   "What becomes of recipients when it can't be told."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp_option ask_rows[] = {
+    GP_OPTION_TARGET("ask", struct ask, target, NULL, "The target that knows the recipients."),
+    GP_OPTION_OBJECT("cache", struct ask, cache, cache_rows, "{}", "How long answers are kept."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp__node *ask_of(const struct gp__node *node)
+{
+    const struct gp__node *valid = gp__node_get(node, GP_S("valid"));
+
+    return valid && valid->kind == GP__NODE_MAPPING && gp__node_pair(valid, GP_S("ask")) ? valid
+                                                                                         : NULL;
+}
+
+/* The mapping without a key that is read apart. */
+static const struct gp__node *without_valid(struct gp__load *load, const struct gp__node *node)
+{
+    struct gp__node *rest = gp__node_mapping(load->arena, node->count, node);
+
+    for (size_t i = 0; i < node->count; i++)
+        if (!gp_slice_eq(node->pairs[i].key->text, GP_S("valid")))
+            gp__node_put(rest, node->pairs[i].key, node->pairs[i].value);
+    return rest;
+}
+
+static bool can_be_asked(const struct gp__target_settings *target)
+{
+    const struct gp_target_role *role = target->service.plugin ? target->service.plugin->target
+                                                               : NULL;
+
+    return role && role->size >= sizeof *role && role->verify;
+}
+
+static void load_ask(struct gp__load *load, struct gp__route_settings *route,
+                     const struct gp__node *node, struct gp_slice what)
+{
+    struct gp__schema_rows rows = {.rows = ask_rows, .size = sizeof(struct ask)};
+    struct ask ask = {.cache = {.unsure = 0}};
+
+    what = gp__arena_printf(load->arena, "\"valid\" of " GP_FMT, GP_ARG(what));
+    if (gp__bind(&load->binder, node, node, what, &rows, &ask, NULL) < 0 || !ask.target.len)
+        return;
+    route->ask = gp__map_get(&load->targets, ask.target);
+    route->ask_yes = ask.cache.yes;
+    route->ask_no = ask.cache.no;
+    route->ask_unsure_accepts = ask.cache.unsure == 1;
+    if (route->ask && !can_be_asked(route->ask))
+        gp__diag_add(load->diag, GP__ERROR, gp__node_get(node, GP_S("ask")),
+                     "\"" GP_FMT "\" can't be asked for recipients: smtp and lmtp targets can",
+                     GP_ARG(ask.target));
 }
 
 static struct gp_slice route_what(struct gp__load *load, const struct gp__node *node)
@@ -137,12 +202,15 @@ static const struct gp__node *load_route(struct gp__load *load, struct gp__route
 {
     struct gp__schema_rows rows = {gp__route_rows, 0, sizeof(struct raw), gp__route_own, NULL};
     const struct gp__node *name = gp__node_get(node, GP_S("name")), *bound;
+    const struct gp__node *ask = node->kind == GP__NODE_MAPPING ? ask_of(node) : NULL;
     struct raw raw = {.mode = MODE_DIRECT};
 
     route->node = name ? name : node;
-    if (node->kind == GP__NODE_MAPPING && is_call_ahead(load, node))
-        return node;
-    gp__bind(&load->binder, node, node, route_what(load, node), &rows, &raw, &bound);
+
+    if (ask)
+        load_ask(load, route, ask, route_what(load, node));
+    gp__bind(&load->binder, ask ? without_valid(load, node) : node, node, route_what(load, node),
+             &rows, &raw, &bound);
     if (node->kind != GP__NODE_MAPPING)
         return node;
     set_queue(load, route, node, &raw);

@@ -9,6 +9,7 @@
 #include "core/delivery/outbound.h"
 
 #include "core/base/alloc.h"
+#include "core/base/utf8.h"
 
 #include <stdio.h>
 
@@ -88,7 +89,7 @@ static void note_relayed(struct gp__outbound_job *job, const struct gp__outbound
     const struct gp_recipient *recipient = job->delivery->recipients[index];
     const struct gp__capabilities *can = gp__smtp_client_capabilities(session->client);
 
-    if (!(can->extensions & GP__EXT_DSN) && !recipient->added &&
+    if (!job->probe && !(can->extensions & GP__EXT_DSN) && !recipient->added &&
         (recipient->given->notify & GP__NOTIFY_SUCCESS) && !job->pool->settings.lmtp)
         gp_delivery_relayed(job->delivery, index);
 }
@@ -310,29 +311,56 @@ static size_t take_destination(struct gp__outbound_job *job, size_t *left, size_
     return kept;
 }
 
+/* Destination after destination. */
+static int deliver_all(struct gp__outbound_job *job)
+{
+    struct gp_delivery *delivery = job->delivery;
+    size_t n = delivery->count, *left = GP__ARENA_ARRAY(job->arena, size_t, n);
+
+    for (size_t i = 0; i < n; i++)
+        left[i] = i;
+    while (n > 0 && !job->call->root->sticky) {
+        struct gp_slice domain = delivery->recipients[left[0]]->address.domain;
+
+        n = take_destination(job, left, n);
+        fail(job, &GP__REPLY(451, 4, 4, 1, "No host could be reached"));
+        deliver_to(job, domain);
+    }
+    return job->call->root->sticky;
+}
+
+static void job_init(struct gp__outbound_job *job, struct gp_call *call, struct gp_smtp *smtp,
+                     struct gp_delivery *delivery)
+{
+    *job = (struct gp__outbound_job){.call = call, .pool = smtp, .delivery = delivery};
+    job->arena = gp__call_arena(call);
+    job->pending = GP__ARENA_ARRAY(job->arena, size_t, delivery->count);
+}
+
 int gp_smtp_deliver(struct gp_call *call, struct gp_smtp *smtp, struct gp_delivery *delivery)
 {
     static const struct gp__reply binary = GP__REPLY_INIT(
         554, 5, 6, 3, "The message is binary, and can't be converted");
-    struct gp__outbound_job job = {.call = call, .pool = smtp, .delivery = delivery};
-    size_t n = delivery->count, *left;
+    struct gp__outbound_job job;
 
-    job.arena = gp__call_arena(call);
-    job.pending = GP__ARENA_ARRAY(job.arena, size_t, n);
-    left = GP__ARENA_ARRAY(job.arena, size_t, n);
-    for (size_t i = 0; i < n; i++)
-        left[i] = i;
+    job_init(&job, call, smtp, delivery);
     gp__outbound_message(&job);
-    for (size_t i = 0; job.message.binary && i < n; i++)
+    if (!job.message.binary)
+        return deliver_all(&job);
+    for (size_t i = 0; i < delivery->count; i++)
         settle(&job, i, &binary, gp_slice(NULL, 0));
-    while (n > 0 && !job.message.binary && !call->root->sticky) {
-        struct gp_slice domain = delivery->recipients[left[0]]->address.domain;
-
-        n = take_destination(&job, left, n);
-        fail(&job, &GP__REPLY(451, 4, 4, 1, "No host could be reached"));
-        deliver_to(&job, domain);
-    }
     return call->root->sticky;
+}
+
+int gp_smtp_verify(struct gp_call *call, struct gp_smtp *smtp, struct gp_delivery *delivery)
+{
+    struct gp__outbound_job job;
+
+    job_init(&job, call, smtp, delivery);
+    job.probe = true;
+    for (size_t i = 0; i < delivery->count; i++)
+        job.message.smtputf8 |= !gp__ascii_only(delivery->recipients[i]->address.text);
+    return deliver_all(&job);
 }
 
 int gp_smtp_report(struct gp_call *call)

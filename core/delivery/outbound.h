@@ -126,6 +126,7 @@ struct gp__outbound_job {
     struct gp_delivery *delivery;
     struct gp__arena *arena; /* the call's */
     struct gp__outbound_message message;
+    bool probe;      /* whether the recipients are there, and nothing else */
     size_t *pending; /* indexes of recipients of one destination who have no outcome */
     size_t n_pending;
     struct gp__outbound_failure failure; /* the last one */

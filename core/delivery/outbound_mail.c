@@ -125,6 +125,18 @@ static void set_recipient(const struct gp__outbound_job *job, const struct gp_re
         to->orcpt = gp__xtext_encode(job->arena, from->given->orcpt);
 }
 
+/* From nobody: whom it is from is not what is asked, and nothing must come back. */
+static void make_probe(struct gp__smtp_client_mail *mail)
+{
+    *mail = (struct gp__smtp_client_mail){
+        .sender = GP_S(""),
+        .recipients = mail->recipients,
+        .n_recipients = mail->n_recipients,
+        .smtputf8 = mail->smtputf8,
+        .probe = true,
+    };
+}
+
 struct gp__smtp_client_mail *gp__outbound_mail(const struct gp__outbound_job *job,
                                                const size_t *indexes, size_t n)
 {
@@ -149,5 +161,7 @@ struct gp__smtp_client_mail *gp__outbound_mail(const struct gp__outbound_job *jo
         mail->envid = gp__xtext_encode(job->arena, from->envid);
     for (size_t i = 0; i < n; i++)
         set_recipient(job, job->delivery->recipients[indexes[i]], &recipients[i]);
+    if (job->probe)
+        make_probe(mail);
     return mail;
 }

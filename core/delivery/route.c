@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/delivery/route.h"
 
+#include "core/delivery/verify.h"
+
 #include "core/hook/when_eval.h"
 
 static enum gp__routing of_error(int error)
@@ -14,6 +16,12 @@ static enum gp__routing check_validity(struct gp_call *call, const struct gp__ro
 {
     int found;
 
+    if (route->verifier) {
+        enum gp__routing routing = gp__verify(call, route->verifier, recipient);
+
+        recipient->valid = routing == GP__ROUTED;
+        return routing;
+    }
     if (!route->valid) {
         recipient->valid = true;
         return GP__ROUTED;

@@ -21,8 +21,9 @@ struct gp__target {
 struct gp__route {
     struct gp_slice name;
     const struct gp__when *match;
-    bool relay;             /* only by the right to relay: its recipients are not ours */
-    struct gp_table *valid; /* NULL: whoever it matches exists */
+    bool relay;                    /* only by the right to relay: its recipients are not ours */
+    struct gp_table *valid;        /* NULL: whoever it matches exists */
+    struct gp__verifier *verifier; /* asked instead of a table; or NULL (verify.h) */
     const struct gp__target *target;
     bool direct; /* its answer is the reply to the client; else it is queued first */
     const struct gp__target *fallback; /* takes at once what the target cannot take now; or NULL */

@@ -3,6 +3,7 @@
 #include "core/server/generation.h"
 
 #include "core/base/alloc.h"
+#include "core/delivery/verify.h"
 #include "core/hook/shadow.h"
 #include "core/plugin/chain.h"
 #include "core/plugin/instance.h"
@@ -216,6 +217,28 @@ static int open_instances(struct gp__generation *generation, struct gp__diag *di
 
 /* ---- routes and entrances ---- */
 
+static void clear_verifier(void *arg)
+{
+    gp__verifier_clear(arg);
+}
+
+/* Answers live as long as the generation. */
+static struct gp__verifier *make_verifier(struct gp__generation *generation,
+                                          const struct gp__route_settings *from)
+{
+    struct gp__verifier *verifier;
+
+    if (!from->ask)
+        return NULL;
+    verifier = GP__ARENA_NEW(generation->arena, struct gp__verifier);
+    verifier->target = &generation->targets[from->ask->service.index];
+    verifier->yes_ms = from->ask_yes;
+    verifier->no_ms = from->ask_no;
+    verifier->unsure_accepts = from->ask_unsure_accepts;
+    gp__arena_cleanup(generation->arena, clear_verifier, verifier);
+    return verifier;
+}
+
 static void make_routes(struct gp__generation *generation)
 {
     const struct gp__settings *settings = generation->settings;
@@ -230,6 +253,7 @@ static void make_routes(struct gp__generation *generation)
             .match = from->match,
             .relay = from->relay,
             .valid = from->valid,
+            .verifier = make_verifier(generation, from),
             .target = &generation->targets[from->to->service.index],
             .direct = from->direct,
             .fallback = from->fallback ? &generation->targets[from->fallback->service.index] : NULL,

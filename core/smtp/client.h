@@ -79,6 +79,8 @@ struct gp__smtp_client_mail {
     bool eight_bit;  /* the content has bytes of 8 bits */
     bool smtputf8;   /* its header fields do, or an address */
     bool requiretls; /* RFC 8689 */
+    bool
+        probe; /* asks for the recipients and sends nothing: outcomes are of RCPT, also good ones */
     enum gp__dsn_ret ret;
     struct gp_slice envid;                /* in xtext; or absent */
     const struct gp__attributes *forward; /* whose it is, where that is taken; or NULL */

@@ -117,7 +117,7 @@ static void write_rcpt(struct gp__smtp_client *client,
 
 static size_t n_commands(const struct gp__outgoing *outgoing)
 {
-    return 1 + outgoing->n_order + (outgoing->bdat ? 0 : 1);
+    return 1 + outgoing->n_order + (outgoing->bdat || outgoing->mail->probe ? 0 : 1);
 }
 
 /* One by one it is known before DATA that there is nobody to send to. */
@@ -313,7 +313,7 @@ static void rcpt_answered(struct gp__smtp_client *client, size_t place,
         return;
     outgoing->taken[place] = reply->code / 100 == 2;
     outgoing->n_taken += outgoing->taken[place];
-    if (!outgoing->taken[place])
+    if (!outgoing->taken[place] || outgoing->mail->probe)
         set_outcome(outgoing, outgoing->order[place], GP__STAGE_RCPT, false, reply);
 }
 
@@ -322,7 +322,9 @@ static void envelope_done(struct gp__smtp_client *client)
 {
     struct gp__outgoing *outgoing = &client->outgoing;
 
-    if (outgoing->n_taken > 0 && (outgoing->go || outgoing->bdat)) {
+    if (outgoing->mail->probe) {
+        finish(client, !outgoing->mail_refused);
+    } else if (outgoing->n_taken > 0 && (outgoing->go || outgoing->bdat)) {
         gp__client_enter(client, GP__CLIENT_CONTENT);
     } else if (outgoing->go) { /* to nobody, but the server waits for it (RFC 2920 3.1) */
         gp__client_write(client, GP_S(".\r\n"));

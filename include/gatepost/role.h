@@ -59,6 +59,11 @@ struct gp_target_role {
     /* Whether the queue should give it recipients of one domain at a time, because each domain is a
      * destination of its own; a direct delivery may still have several. */
     bool per_domain;
+
+    /* Optional: whether the recipients would be taken, without a message (there is none:
+     * gp_delivery_message() is NULL). Outcomes as of deliver(): DELIVERED for yes, FAILED for "there
+     * is no such recipient", anything else: it can't be told now. */
+    int (*verify)(struct gp_call *call, void *self, struct gp_delivery *delivery);
 };
 
 /* The message as this copy's recipients get it, without Return-Path (a target that is the final

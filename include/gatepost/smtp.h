@@ -140,6 +140,13 @@ GP_API void gp_smtp_destroy(struct gp_smtp **smtp_);
 GP_API int gp_smtp_deliver(struct gp_call *call, struct gp_smtp *smtp,
                            struct gp_delivery *delivery);
 
+/*
+ * Asks the hosts whether the recipients are there: RCPT from the null reverse-path, and nothing is
+ * sent. Outcomes are set as by gp_smtp_deliver(), DELIVERED for those that would be taken. To be called
+ * by verify() of a target.
+ */
+GP_API int gp_smtp_verify(struct gp_call *call, struct gp_smtp *smtp, struct gp_delivery *delivery);
+
 /* At `tick`: sends the reports of TLS (RFC 8460) that are due, if the configuration wants that. 0, or
  * a sticky error. One instance of a configuration is enough. */
 GP_API int gp_smtp_report(struct gp_call *call);

@@ -51,7 +51,13 @@ static int deliver(struct gp_call *call, void *self, struct gp_delivery *deliver
     return gp_smtp_deliver(call, ((struct smtp *)self)->pool, delivery);
 }
 
-static const struct gp_target_role target = {.size = sizeof target, .deliver = deliver};
+static int verify(struct gp_call *call, void *self, struct gp_delivery *delivery)
+{
+    return gp_smtp_verify(call, ((struct smtp *)self)->pool, delivery);
+}
+
+static const struct gp_target_role target = {
+    .size = sizeof target, .deliver = deliver, .verify = verify};
 
 GP_PLUGIN(.version = "1.0", .summary = "Delivers to given hosts by SMTP", .needs = GP_NEEDS_NETWORK,
           .deadline_ms = 900000, .create = create, .destroy = destroy, .target = &target,

@@ -696,9 +696,9 @@ static const struct report_case refused[] = {
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
      "targets: {box: {maildir: {path: /m}}}\n"
      "routes: [{name: r, valid: {ask: box}, to: box, mode: direct}]\n",
-     "F:4:28: error: asking a target for recipients is not available in this version\n"
+     "F:4:33: error: \"box\" can't be asked for recipients: smtp and lmtp targets can\n"
      "    routes: [{name: r, valid: {ask: box}, to: box, mode: direct}]\n"
-     "                               ^\n"},
+     "                                    ^\n"},
     {"queue without spool", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"

@@ -45,6 +45,7 @@ enum flags {
     WHOLE_ONLY = 1 << 13, /* whose it is depends on when it comes */
     FORWARD = 1 << 14,
     XCLIENT = 1 << 15,
+    PROBE = 1 << 16, /* asks for the recipients, and sends nothing */
 };
 
 struct script {
@@ -85,6 +86,31 @@ static const struct script scripts[] = {
       "250 kept\r\n", "221 bye\r\n"},
      EHLO MAIL RCPT1 RCPT2 "DATA\r\n" BODY ".\r\nQUIT\r\n",
      "E250 E250",
+     NULL},
+    {"asks only",
+     PROBE,
+     NULL,
+     NULL,
+     {"220 mx.example\r\n", PIPE, "250 ok\r\n250 ok\r\n550 no\r\n", "250 reset\r\n", "221 bye\r\n"},
+     EHLO MAIL RCPT1 RCPT2 "RSET\r\nQUIT\r\n",
+     "R250 R550",
+     NULL},
+    {"asks only, one by one",
+     PROBE,
+     NULL,
+     NULL,
+     {"220 mx.example\r\n", BARE, "250 ok\r\n", "450 later\r\n", "250 ok\r\n", "250 reset\r\n",
+      "221 bye\r\n"},
+     EHLO MAIL RCPT1 RCPT2 "RSET\r\nQUIT\r\n",
+     "R450 R250",
+     NULL},
+    {"asks only, and may not",
+     PROBE,
+     NULL,
+     NULL,
+     {"220 mx.example\r\n", PIPE, "550 no\r\n503 what\r\n503 what\r\n", "221 bye\r\n"},
+     EHLO MAIL RCPT1 RCPT2 "QUIT\r\n",
+     "M550 M550",
      NULL},
     {"multi-line greeting",
      NO_MAIL,
@@ -596,6 +622,7 @@ static void set_up(struct play *play, char *names)
     play->mail = (struct gp__smtp_client_mail){.sender = GP_S("s@a.example"),
                                                .recipients = play->to,
                                                .eight_bit = flags & EIGHT,
+                                               .probe = flags & PROBE,
                                                .smtputf8 = flags & UTF8};
     for (char *name = strtok(names, " "); name; name = strtok(NULL, " "))
         play->to[play->mail.n_recipients++].address = gp_slice_of(name);
