@@ -82,6 +82,18 @@ static struct gp_slice make_id(struct gp__arena *arena, struct gp_slice parent,
     return gp__arena_printf(arena, GP_FMT "-%c%u", GP_ARG(parent), letters[action], index);
 }
 
+/* Why what nobody answered to comes back. */
+static struct gp__reply own_reason(struct gp__scheduler *s, const struct gp__group *group)
+{
+    uint64_t end = group->message->arrived_ms + gp__queue_policy(s->queue, group)->expire_ms;
+
+    if (group->bucket)
+        return GP__REPLY(554, 5, 7, 1, "It was held for review, and is not delivered");
+    if (gp__scheduler_now(s) < end)
+        return GP__REPLY(554, 5, 7, 1, "It was returned by an operator");
+    return GP__REPLY(554, 5, 4, 7, "It could not be delivered in time");
+}
+
 static struct gp__dsn_recipient describe(struct gp__scheduler *s, const struct gp__group *group,
                                          const struct gp__entry *entry,
                                          const struct gp__attempt_result *result, uint32_t i,
@@ -98,7 +110,7 @@ static struct gp__dsn_recipient describe(struct gp__scheduler *s, const struct g
         described.reply = gp__queue_reply(s->queue, group, &described.remote);
     }
     if (action == GP__DSN_FAILED && described.reply.code == 0)
-        described.reply = GP__REPLY(554, 5, 4, 7, "It could not be delivered in time");
+        described.reply = own_reason(s, group);
     if (action == GP__DSN_DELAYED)
         described.retry_until_ms = (int64_t)(group->message->arrived_ms +
                                              gp__queue_policy(s->queue, group)->expire_ms);
@@ -260,13 +272,30 @@ static void notify(struct gp__scheduler *s, enum gp__dsn_action action,
 
 /* ---- failures ---- */
 
+/* What was answered stays with the mail: nobody else is told of it. */
+static void remember(struct gp__scheduler *s, struct gp__group *group,
+                     const struct gp__attempt_result *result)
+{
+    struct gp__queue_answer heard = {.reply = result->reply, .remote = result->remote};
+    struct gp__mark mark = gp__scheduler_mark(GP__MARK_DEFERRED, group);
+    uint64_t now = gp__scheduler_now(s);
+
+    (void)gp__queue_tried(s->queue, group, &heard, now); /* it does not wait */
+    mark.at_ms = now;
+    mark.tries = group->tries;
+    mark.reply = gp__queue_reply(s->queue, group, &mark.remote);
+    gp__scheduler_note(s, &mark, NULL, NULL);
+}
+
 static void keep(struct gp__scheduler *s, struct gp__group *group, const struct gp__entry *entry,
-                 const char *why)
+                 const struct gp__attempt_result *const *results, const char *why)
 {
     gp__log(s->log, GP_LOG_WARNING, "bounce.suppressed", GP__F_S("message", entry->id),
             GP__F_S("sender", entry->copies[group->copy].sender), GP__F_C("reason", why),
             GP__F_S("bucket", s->plan.bounce_bucket),
             GP__F_I("recipients", __builtin_popcountll(group->left)));
+    if (s->plan.bounce_bucket.len && results)
+        remember(s, group, results[__builtin_ctzll(group->left)]);
     if (s->plan.bounce_bucket.len)
         gp__scheduler_hold(s, group, s->plan.bounce_bucket);
     else
@@ -287,12 +316,12 @@ void gp__scheduler_bounce(struct gp__scheduler *s, struct gp__group *group,
         gp__scheduler_finish(s, rest);
     } else if (rest && !gp__dsn_rate_take(&s->rate, entry->copies[rest->copy].sender,
                                           gp__scheduler_now(s))) {
-        keep(s, rest, entry, "too many to this address");
+        keep(s, rest, entry, results, "too many to this address");
     } else if (rest) {
         notify(s, GP__DSN_FAILED, rest, sending, rest, entry, results);
     }
     if (part)
-        keep(s, part, entry, "the sender is not known to be its author");
+        keep(s, part, entry, results, "the sender is not known to be its author");
 }
 
 /* ---- deliveries and delays ---- */

@@ -281,8 +281,8 @@ class Mail(queueing.TestCase):
         for name in "abc":
             self.submit(server, f"{name}@down.test", sender=f"{name}@example.test")
         self.wait_states(paused=3)
-        a, b, c = (one["message"] for one in self.list())
-        self.assertEqual([one["message"] for one in self.list(a, b)], [a, b])
+        a, b, c = (self.list("--sender", f"{name}@example.test")[0]["message"] for name in "abc")
+        self.assertEqual([one["message"] for one in self.list(a, b)], [a, b])  # as they were named
         shown = self.gatepost("queue", "show", "--json", a, c).splitlines()
         self.assertEqual([json.loads(line)["message"] for line in shown], [a, c])
         self.assertIn("nothere is not in the queue",
@@ -308,6 +308,22 @@ class Mail(queueing.TestCase):
         server.wait_log("bounce.suppressed")  # who sent it is not known
         self.assertEqual(server.log("bounce"), [])
         self.wait_states(paused=0)
+
+    def test_kept_with_what_was_said(self):
+        """A failure that nobody may be told of: the operator sees what the peer said, also later."""
+        sink = Sink()
+        self.addCleanup(sink.stop)
+        sink.rcpt = lambda line: "550 5.1.1 No such user"
+        server = self.queueing(targets=f'  down: {{smtp: {{to: "127.0.0.1:{sink.port}"}}}}\n',
+                               routes=self.ROUTES, rest=self.REST)
+        server.wait_log("queue.ready")
+        self.submit(server, "a@down.test")
+        self.wait_states(held=1)
+        for _ in range(2):
+            (recipient,) = self.list("--bucket", "held")[0]["recipients"]
+            self.assertEqual((recipient["status"], recipient["text"], recipient["tries"]),
+                             ("550 5.1.1", "No such user", 1))
+            self.kill(server)
 
     def test_route_is_gone(self):
         server = self.launch_down()

@@ -809,6 +809,58 @@ static void test_orders(void **state)
     assert_empty();
 }
 
+static void assert_last_says(const char *text)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__entry entry;
+
+    assert_true(has(newest(&entry, arena), text));
+    gp__arena_free(&arena);
+}
+
+/* What nobody answered to does not come back with a false reason. */
+static void test_reasons_of_our_own(void **state)
+{
+    struct gp__buf error = {.limit = 0};
+
+    (void)state;
+    assert_int_equal(gp__scheduler_pause(scheduler, GP_S("route=world"), &error), 0);
+    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
+    put(&(struct mail){.id = "m2", .bucket = "back", .to = {"a@one.example"}});
+    assert_int_equal(order(GP__QUEUE_BOUNCE, "message=m1", NULL).recipients, 1);
+    assert_int_equal(memory.commits, 1);
+    assert_last_says("554 5.7.1 It was returned by an operator");
+    assert_int_equal(order(GP__QUEUE_BOUNCE, "message=m2", NULL).recipients, 1);
+    assert_int_equal(memory.commits, 2);
+    assert_last_says("554 5.7.1 It was held for review, and is not delivered");
+    gp__buf_free(&error);
+}
+
+static void test_filters(void **state)
+{
+    struct gp__queue *queue = gp__scheduler_queue(scheduler);
+    struct gp__queue_filter filter;
+    struct gp__buf error = {.limit = 0};
+
+    (void)state;
+    assert_int_equal(gp__queue_filter_parse(queue, GP_S("sender=a sender=b"), &filter, &error), -1);
+    assert_int_equal(
+        gp__queue_filter_parse(queue, GP_S("destination=/one.example"), &filter, &error), -1);
+    assert_int_equal(
+        gp__queue_filter_parse(queue, GP_S("state=held state=paused"), &filter, &error), 0);
+    /* No more names than it can remember: then none, instead of any. */
+    for (unsigned i = 0; i <= GP__QUEUE_NAMES_MAX; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "n%u", i);
+        (void)gp__queue_name(queue, gp_slice_of(name));
+    }
+    assert_int_equal(gp__queue_filter_parse(queue, GP_S("route=world"), &filter, &error), 0);
+    assert_int_equal(gp__queue_filter_parse(queue, GP_S("route=another"), &filter, &error), -1);
+    assert_int_equal(gp__queue_filter_parse(queue, GP_S("bucket=another"), &filter, &error), -1);
+    gp__buf_free(&error);
+}
+
 static void test_many_orders(void **state)
 {
     (void)state;
@@ -891,6 +943,8 @@ int main(void)
         TEST(test_large_content_goes),
         TEST(test_journal_fails),
         TEST(test_orders),
+        TEST(test_reasons_of_our_own),
+        TEST(test_filters),
         TEST(test_many_orders),
         TEST(test_pauses),
         TEST(test_new_plan),
