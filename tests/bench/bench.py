@@ -17,11 +17,13 @@ import sys
 import time
 
 from queues import Exim, GatepostQueue, HarakaQueue, OpenSmtpd, PostfixQueue, Sink
+from tls_load import PASSWORD
 from servers import Filter, Gatepost, Haraka, Missing, Postfix, SmtpSink
 
 HERE = pathlib.Path(__file__).resolve().parent
 IDLE_SESSIONS = 10000
 HANDSHAKES = 500
+MESSAGES = 1000
 CHAIN = 8
 
 
@@ -255,6 +257,45 @@ def handshakes(bench):
                        found[Gatepost][at] / found[Postfix][at], 1)
 
 
+def tlskept(bench):
+    """CPU time of a message of 4 KiB over a TLS connection that is kept, taken durably."""
+    print(f"\n{tlskept.__doc__[:-1]}: {MESSAGES} one after the other, into a Maildir")
+    found = {}
+    for make, how in ((Gatepost, {"store": "maildir"}), (Postfix, {})):
+        try:
+            with bench.server(make, tls=True, **how) as server:
+                bench.tls(server, "messages", 50)
+                settle(server)
+                before = sum(server.cpu_us())
+                bench.tls(server, "messages", MESSAGES)
+                settle(server)
+                found[make] = (sum(server.cpu_us()) - before) / MESSAGES
+        except Missing as why:
+            print(f"  left out: {why}")
+            continue
+        print(f"  {server.name:<22}{found[make]:>8.0f} us")
+    if len(found) == 2:
+        bench.goal("CPU time of a message over kept TLS, of Postfix's",
+                   found[Gatepost] / found[Postfix], 1)
+
+
+def logins(bench):
+    """What messages of other sessions wait while four clients log in all the time."""
+    print(f"\n{logins.__doc__[:-1]}; 20 sessions without a login, 4 KiB")
+    with bench.server(Gatepost, tls=True, password=PASSWORD) as server:
+        bench.tls(server, "logins", 4)
+        alone = bench.load(server, "-t", bench.seconds)
+        with subprocess.Popen(bench.tls_command("logins", 0, server), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as clients:
+            beside = bench.load(server, "-t", bench.seconds)
+            clients.stdin.close()
+            count = json.loads(clients.stdout.read())["logins"]
+    for name, row in (("alone", alone), (f"beside {count} logins", beside)):
+        print(f"  {name:<22}{row['per_second']:>8.0f} messages a second, p50 {row['p50_ms']:.2f} ms, "
+              f"p99 {row['p99_ms']:.2f} ms")
+    bench.goal("ms that half of the messages take beside logins", beside["p50_ms"], 10)
+
+
 def shake(bench, server, how):
     bench.tls(server, how, 50)
     before = sum(server.cpu_us())
@@ -308,7 +349,8 @@ def instructions(bench):
         print(result.stdout, end="")
 
 
-ALL = (discard, connect, pipelining, chain, maildir, durable, relay, milter, idle, idletls, handshakes, hook, instructions)
+ALL = (discard, connect, pipelining, chain, maildir, durable, relay, milter, idle, idletls, handshakes,
+       tlskept, logins, hook, instructions)
 
 
 # ---- the command ----

@@ -173,10 +173,11 @@ class Gatepost(Server):
     name = "gatepost"
 
     def __init__(self, build, peers, folder, store="discard", hooks=0, tls=False, wrapper=(),
-                 milter=None):
+                 milter=None, password=None):
         super().__init__(build, peers, folder)
         self.store, self.hooks, self.wrapper, self.tls = store, hooks, list(wrapper), tls
         self.milter = milter  # port
+        self.password = password  # of user0, who may log in
         if hooks:
             self.name = f"gatepost, {hooks} plugins"
 
@@ -196,15 +197,23 @@ class Gatepost(Server):
         plugins = f'"{self.build}/plugins", "{self.build}/tests/bench"'
         config = self.folder / "gatepost.yaml"
         config.write_text(CONFIG.format(target=target, port=self.port, chain=self.chain(),
-                                        tls="    tls: optional\n" if self.tls else "",
+                                        tls=self.tls_lines(),
                                         plugins=plugins), encoding="utf-8")
-        if self.tls:
-            with open(config, "a", encoding="utf-8") as file:
-                file.write(TLS)
+        with open(config, "a", encoding="utf-8") as file:
+            file.write(TLS if self.tls else "")
+            file.write("auth: {staff: {file: {path: ./users}}}\n" if self.password else "")
         program = self.build / "gatepost"
         if not program.exists():
             raise Missing(f"{program} is not built")
+        if self.password:
+            subprocess.run([str(program), "user", "add", "--file", str(self.folder / "users"),
+                            "user0"], input=f"{self.password}\n", text=True, check=True,
+                           stdout=subprocess.DEVNULL)
         return [*self.wrapper, str(program), "serve", "--config", str(config)], {}
+
+    def tls_lines(self):
+        return ("    tls: optional\n" if self.tls else "") + \
+            ("    auth: [staff]\n    relay: [authenticated]\n" if self.password else "")
 
     def stored(self):
         if self.store != "maildir":

@@ -3,14 +3,21 @@
 
 tls_load.py hold N PORT     N sessions after EHLO in TLS; says so as JSON, and waits for the end of input
 tls_load.py full N PORT     N sessions, one after the other, each with a full handshake
-tls_load.py resumed N PORT  the same, each resuming the one before"""
+tls_load.py resumed N PORT  the same, each resuming the one before
+tls_load.py messages N PORT  N messages of 4 KiB over one connection
+tls_load.py logins N PORT   N logins as user0 by AUTH PLAIN, each over a connection of its own, four at a
+                            time, until the end of input if N is 0; says how many there were"""
 
+import base64
 import contextlib
 import json
 import resource
 import socket
 import ssl
 import sys
+import threading
+
+PASSWORD = "a password for benchmarks"
 
 
 def raise_file_limit(files):
@@ -73,10 +80,51 @@ def shake(count, port, resume):
     print(json.dumps({"sessions": count, "resumed": resumed}))
 
 
+def messages(count, port):
+    body = b"Subject: load\r\n\r\n" + b"x" * 76 + b"\r\n"
+    body += (b"x" * 76 + b"\r\n") * (4096 // 78) + b"."
+    with connect(port, context_of()) as sock:
+        for _ in range(count):
+            for line in (b"MAIL FROM:<load@client.test>", b"RCPT TO:<user0@example.test>", b"DATA",
+                         body):
+                answer = say(sock, line)
+                if answer[:1] not in b"23":
+                    raise RuntimeError(f"{line[:20]}: {answer}")
+        say(sock, b"QUIT")
+    print(json.dumps({"messages": count}))
+
+
+def logins(count, port):
+    context, done, stop = context_of(), [], threading.Event()
+    secret = base64.b64encode(f"\0user0\0{PASSWORD}".encode())
+
+    def one():
+        with connect(port, context) as sock:
+            answer = say(sock, b"AUTH PLAIN " + secret)
+            if answer[:3] != b"235":
+                raise RuntimeError(answer)
+            done.append(1)
+            say(sock, b"QUIT")
+
+    def many():
+        while not stop.is_set() and (not count or len(done) < count):
+            one()
+
+    threads = [threading.Thread(target=many) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    if not count:
+        sys.stdin.read()
+        stop.set()
+    for thread in threads:
+        thread.join()
+    print(json.dumps({"logins": len(done)}))
+
+
 def main():
     how, count, port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    if how == "hold":
-        hold(count, port)
+    if how in ("hold", "messages", "logins"):
+        {"hold": hold, "messages": messages, "logins": logins}[how](count, port)
     else:
         shake(count, port, how == "resumed")
 
