@@ -12,7 +12,7 @@
 #include "core/server/client_milter.h"
 #include "core/server/server.h"
 
-#define SAMPLE ((uint64_t)64 << 10) /* of the start and of the end of a message */
+#define HEAD ((uint64_t)1 << 10) /* most Message-ID and Date fields are in it */
 #define ENVELOPE_KEY 0x646f756274u
 
 static bool is_on(const struct gp__client *client)
@@ -20,14 +20,12 @@ static bool is_on(const struct gp__client *client)
     return client->server->doubts && client->entrance->dedupe && !gp__client_is_mta(client);
 }
 
+/* Of every byte: a 250 is never given for another message. */
 static uint64_t content_mark(const struct gp__content *content)
 {
-    uint64_t size = gp__content_size(content), head = size < SAMPLE ? size : SAMPLE;
-    uint64_t tail = size - head < SAMPLE ? size - head : SAMPLE;
-    uint32_t crc = gp__crc32c(0, gp__content_at(content, 0, head));
+    uint64_t size = gp__content_size(content);
 
-    crc = gp__crc32c(crc, gp__content_at(content, size - tail, tail));
-    return size << 32 | crc;
+    return size << 32 | gp__crc32c(0, gp__content_at(content, 0, size));
 }
 
 static void add_text(struct gp__buf *out, struct gp_slice text)
@@ -36,11 +34,13 @@ static void add_text(struct gp__buf *out, struct gp_slice text)
     gp__buf_append(out, GP_S("\n"));
 }
 
-/* Who, from where, to whom: a client comes again from its network, not always from its address. */
+/* Who, from where, to whom: a client comes again from its network, not always from its address. With
+ * the beginning of the message, for which 32 bits would be few. */
 static uint64_t envelope_mark(struct gp__client *client, const struct gp__policy *policy)
 {
     const struct gp_session *session = client->session;
     struct gp__buf *out = gp__server_scratch(client->server);
+    uint64_t size = gp__content_size(policy->content);
     struct gp__network network;
     char ip[48];
 
@@ -55,6 +55,7 @@ static uint64_t envelope_mark(struct gp__client *client, const struct gp__policy
     for (size_t i = 0; i < policy->n_recipients; i++)
         if (policy->recipients[i]->accepted && !policy->recipients[i]->added)
             add_text(out, policy->recipients[i]->given->to.text);
+    gp__buf_append(out, gp__content_at(policy->content, 0, size < HEAD ? size : HEAD));
     return gp__hash_fixed(gp__buf_slice(out), ENVELOPE_KEY);
 }
 

@@ -385,6 +385,48 @@ static void is_another(void **unused)
     }
 }
 
+static void say_large(struct world *world, char middle)
+{
+    static char body[(size_t)200 << 10];
+
+    memset(body, 'x', sizeof body);
+    for (size_t at = 76; at + 2 <= sizeof body; at += 78)
+        memcpy(body + at, "\r\n", 2);
+    body[sizeof body / 2 / 78 * 78] = middle;
+    say(world, HELLO);
+    say(world, MAIL);
+    say(world, RCPT);
+    say(world, "DATA\r\n");
+    (void)replies(world, 0);
+    gp__sim_client_send(world->client, GP_S("Subject: x\r\n\r\n"));
+    gp__sim_client_send(world->client, gp_slice(body, sizeof body));
+    gp__sim_client_send(world->client, GP_S("\r\n.\r\n"));
+}
+
+/* Each byte of a message counts, wherever it is. */
+static void large_is_another(void **unused)
+{
+    struct world *world = open_world(1u << GP_HOOK_ACCEPTED);
+
+    (void)unused;
+    memory.takes_ms = 50;
+    say_large(world, 'a');
+    gp__sim_advance(world->rt, 10);
+    gp__sim_client_reset(world->client);
+    gp__sim_advance(world->rt, 100);
+    world_connect(world);
+    say_large(world, 'b');
+    gp__sim_advance(world->rt, 100);
+    assert_int_equal(memory.n, 2);
+    gp__sim_client_reset(world->client);
+    gp__sim_advance(world->rt, 100);
+    world_connect(world);
+    say_large(world, 'a');
+    gp__sim_advance(world->rt, 100);
+    assert_int_equal(memory.n, 2);
+    close_world(world);
+}
+
 /* Whoever goes on after the 250, or takes his leave after it, has it. */
 static void no_doubt(void **unused)
 {
@@ -451,13 +493,13 @@ static void lmtp_again(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(queued),         cmocka_unit_test(id_in_reply),
-        cmocka_unit_test(not_kept),       cmocka_unit_test(client_leaves),
-        cmocka_unit_test(neighbours),     cmocka_unit_test(shown_then_failed),
-        cmocka_unit_test(held_and_draft), cmocka_unit_test(bounced),
-        cmocka_unit_test(comes_again),    cmocka_unit_test(is_another),
-        cmocka_unit_test(no_doubt),       cmocka_unit_test(dedupe_off),
-        cmocka_unit_test(lmtp_again),
+        cmocka_unit_test(queued),           cmocka_unit_test(id_in_reply),
+        cmocka_unit_test(not_kept),         cmocka_unit_test(client_leaves),
+        cmocka_unit_test(neighbours),       cmocka_unit_test(shown_then_failed),
+        cmocka_unit_test(held_and_draft),   cmocka_unit_test(bounced),
+        cmocka_unit_test(comes_again),      cmocka_unit_test(is_another),
+        cmocka_unit_test(large_is_another), cmocka_unit_test(no_doubt),
+        cmocka_unit_test(dedupe_off),       cmocka_unit_test(lmtp_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
