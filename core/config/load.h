@@ -77,6 +77,9 @@ struct gp__queue_raw {
         const struct gp_list *to;
         int mixed_reject;
         struct gp_slice bucket;
+        struct gp__bounce_texts {
+            struct gp_slice failed, delayed, delivered; /* paths of files */
+        } templates;
     } bounces;
 };
 

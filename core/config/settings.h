@@ -222,7 +222,8 @@ enum gp__bounce_to {
 struct gp__bounce_settings {
     unsigned to; /* enum gp__bounce_to */
     bool mixed_reject_given;
-    enum gp__mixed_reject mixed_reject; /* of listeners that do not say */
+    enum gp__mixed_reject mixed_reject;         /* of listeners that do not say */
+    struct gp_slice failed, delayed, delivered; /* templates of texts; absent: built-in */
 };
 
 enum gp__resolvers {

@@ -82,6 +82,15 @@ const struct gp_option gp__bucket_rows[] = {
 
 static const char *const bounce_names[] = {"authenticated", "spf_pass", "dkim_pass", NULL};
 
+static const struct gp_option template_rows[] = {
+    GP_OPTION_PATH("failed", struct gp__bounce_texts, failed, GP_OPTIONAL,
+                   "File with the text that tells of failures; built-in without."),
+    GP_OPTION_PATH("delayed", struct gp__bounce_texts, delayed, GP_OPTIONAL, "Of delays."),
+    GP_OPTION_PATH("delivered", struct gp__bounce_texts, delivered, GP_OPTIONAL,
+                   "Of success, for those who asked to be told."),
+    GP_OPTIONS_END,
+};
+
 const struct gp_option gp__bounce_rows[] = {
     GP_OPTION_LIST("to", struct gp__bounce_raw, to, GP_TYPE_ENUM,
                    "[authenticated, spf_pass, dkim_pass]",
@@ -94,6 +103,8 @@ const struct gp_option gp__bounce_rows[] = {
                      "Bucket for what the core itself holds, and for mail that must not come "
                      "back; need not stand in `buckets:`.",
                      .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_OBJECT("templates", struct gp__bounce_raw, templates, template_rows, "{}",
+                     "Texts of notifications."),
     GP_OPTIONS_END,
 };
 
@@ -336,6 +347,21 @@ static void load_buckets(struct gp__load *load)
 
 /* ---- bounces ---- */
 
+/* What is wrong within a text the scheduler tells, which uses the built-in one then. */
+static struct gp_slice template_of(struct gp__load *load, const char *name, struct gp_slice path)
+{
+    const struct gp__node *section = gp__node_get(load->root, GP_S("bounces"));
+    const struct gp__node *templates = gp__node_get(section, GP_S("templates"));
+    struct gp_slice text = gp_slice(NULL, 0);
+    char error[256];
+
+    if (gp_slice_present(path) &&
+        gp__bind_secret_file(&load->binder, path.data, &text, error, sizeof error) < 0)
+        gp__diag_add(load->diag, GP__ERROR, gp__node_get(templates, gp_slice_of(name)),
+                     "\"%s\" of the templates: %s", name, error);
+    return text;
+}
+
 static void set_bounces(struct gp__load *load, const struct gp__bounce_raw *raw)
 {
     struct gp__bounce_settings *bounces = &load->settings->bounces;
@@ -351,6 +377,9 @@ static void set_bounces(struct gp__load *load, const struct gp__bounce_raw *raw)
         bounces->to |= 1u << *(const int *)gp_list_at(raw->to, i);
     bounces->mixed_reject_given = gp__node_get(section, GP_S("mixed_reject")) != NULL;
     bounces->mixed_reject = (enum gp__mixed_reject)raw->mixed_reject;
+    bounces->failed = template_of(load, "failed", raw->templates.failed);
+    bounces->delayed = template_of(load, "delayed", raw->templates.delayed);
+    bounces->delivered = template_of(load, "delivered", raw->templates.delivered);
     if (bucket && bucket->kind == GP__NODE_SCALAR)
         gp__load_name(load, bucket, "bucket");
     if (!gp_slice_present(load->settings->spool.path))

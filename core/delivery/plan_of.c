@@ -118,11 +118,11 @@ void gp__plan_of(struct gp__plan *plan, struct gp__arena *arena,
         .hostname = settings->hostname,
         .daemon = GP__ARENA_JOIN(arena, GP_S("MAILER-DAEMON@"), settings->hostname),
         .bounce_bucket = settings->hold_bucket,
+        .failed = settings->bounces.failed,
+        .delayed = settings->bounces.delayed,
+        .delivered = settings->bounces.delivered,
         .bounce_rate = GP__BOUNCE_RATE,
         .bounce_period_ms = GP__BOUNCE_PERIOD_MS,
-        .failed = {NULL, 0},
-        .delayed = {NULL, 0},
-        .delivered = {NULL, 0},
     };
     set_queues(plan, arena, settings);
     set_routes(plan, arena, settings);

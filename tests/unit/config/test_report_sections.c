@@ -691,6 +691,16 @@ static const struct report_case refused[] = {
      "F:4:28: error: \"tls\" cannot be asked in a route\n"
      "    routes: [{name: r, match: {tls: true}, to: box, mode: direct}]\n"
      "                               ^\n"},
+    {"template that is not there", false,
+     "hostname: mx.example\n"
+     "spool: {path: /s}\n"
+     "bounces: {templates: {failed: /nowhere}}\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box}]\n",
+     "F:3:31: error: \"failed\" of the templates: No such file or directory\n"
+     "    bounces: {templates: {failed: /nowhere}}\n"
+     "                                  ^\n"},
     {"call-ahead", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
