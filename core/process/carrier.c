@@ -44,9 +44,13 @@ static void send_room(struct line *line)
 static void on_attempt(void *arg, struct gp__message *message)
 {
     struct line *line = arg;
-    struct gp__arena *arena = gp__arena_create();
+    struct gp__arena *arena;
     struct gp__attempt attempt;
 
+    /* It was sent before the scheduler read that there is no room: another carrier gets it. */
+    if (line->over)
+        return;
+    arena = gp__arena_create();
     if (message->type == GP__MSG_ATTEMPT && gp__attempt_unpack(&attempt, arena, message->body) == 0)
         gp__carrier_take(line->carrier, &attempt);
     else
