@@ -37,12 +37,49 @@ bool gp__scheduler_is_ready(const struct gp__scheduler *s)
 
 /* ---- the journal ---- */
 
+/* Somebody who waits until what was handed over by then is durable. */
+struct gp__settling {
+    struct gp__settling *next;
+    uint64_t flushed;
+    void (*done)(void *arg, int error);
+    void *arg;
+};
+
+static void settle_upto(struct gp__scheduler *s, uint64_t flushed, int error)
+{
+    while (s->settling && s->settling->flushed <= flushed) {
+        struct gp__settling *settled = s->settling;
+
+        s->settling = settled->next;
+        if (!s->settling)
+            s->settling_end = &s->settling;
+        settled->done(settled->arg, error);
+        gp__free(settled);
+    }
+}
+
 static void on_noted(void *arg, int error)
 {
     struct gp__scheduler *s = arg;
 
     if (error)
         gp__scheduler_journal_failed(s, error);
+    settle_upto(s, ++s->n_noted, error);
+}
+
+void gp__scheduler_settle(struct gp__scheduler *s, void (*done)(void *arg, int error), void *arg)
+{
+    struct gp__settling *settling;
+
+    gp__scheduler_flush(s);
+    if (s->n_noted == s->n_flushed) {
+        done(arg, 0);
+        return;
+    }
+    settling = gp__alloc(sizeof *settling);
+    *settling = (struct gp__settling){.flushed = s->n_flushed, .done = done, .arg = arg};
+    *s->settling_end = settling;
+    s->settling_end = &settling->next;
 }
 
 /* What it missed is in memory: a new one has it. */
@@ -57,6 +94,7 @@ void gp__scheduler_flush(struct gp__scheduler *s)
 {
     struct gp_slice rest = gp__buf_slice(&s->collected);
 
+    s->n_flushed += rest.len > 0;
     while (rest.len) {
         uint32_t len;
         struct gp_slice bytes;
@@ -282,6 +320,7 @@ struct gp__scheduler *gp__scheduler_open(const struct gp__scheduler_options *opt
     s->log = options->log;
     s->timer.fn = on_timer;
     s->collect_timer.fn = on_collected;
+    s->settling_end = &s->settling;
     s->wall_ms = (uint64_t)ops->wall_ms(s->runtime);
     s->steady_ms = ops->now_ms(s->runtime);
     ops->random(s->runtime, &seed, sizeof seed);
@@ -320,6 +359,7 @@ void gp__scheduler_close(struct gp__scheduler **scheduler_)
         gp__scheduler_flush(s);
         gp__spool_journal_close(&s->journal);
     }
+    settle_upto(s, UINT64_MAX, GP_ECANCELED);
     s->runtime->ops->timer_stop(s->runtime, &s->timer);
     gp__spool_close(&s->spool);
     gp__scheduler_trails_free(s);

@@ -102,6 +102,11 @@ struct gp__queue_done {
 void gp__scheduler_order(struct gp__scheduler *scheduler, const struct gp__queue_order *order,
                          struct gp__queue_done *done_r);
 
+/* done(arg, error) once all that was ordered so far is durable: at once if it is. With an error the
+ * orders hold until a restart. */
+void gp__scheduler_settle(struct gp__scheduler *scheduler, void (*done)(void *arg, int error),
+                          void *arg);
+
 /* Pauses outlive restarts. The text of a filter says what is paused, and names it. 0, or -1 with a
  * text. */
 int gp__scheduler_pause(struct gp__scheduler *scheduler, struct gp_slice text,

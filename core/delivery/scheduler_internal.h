@@ -40,7 +40,9 @@ struct gp__scheduler {
     struct gp__spool *spool;
     struct gp__spool_writer *writer;
     struct gp__spool_journal *journal;
-    struct gp__buf collected; /* marks for the journal, each with its length before it */
+    struct gp__buf collected;    /* marks for the journal, each with its length before it */
+    uint64_t n_flushed, n_noted; /* how often it was handed over; and how often that is durable */
+    struct gp__settling *settling, **settling_end;
     struct gp__timer timer, collect_timer;
     uint64_t wall_ms, steady_ms; /* both when it began */
     bool kicked, closing;

@@ -111,14 +111,20 @@ static void sessions(struct gp__alone *alone, struct gp__control_call *call, str
     gp__control_answer(&call, gp__buf_slice(out));
 }
 
+static void say(void *arg, struct gp_slice text)
+{
+    struct gp__control_call *call = arg;
+
+    gp__queue_answer_control(&call, text);
+}
+
 static void queue(struct gp__alone *alone, struct gp__control_call *call,
-                  const struct gp__control_request *request, struct gp__buf *out)
+                  const struct gp__control_request *request)
 {
     if (alone->scheduler)
-        gp__queue_control(alone->scheduler, request->line, out);
+        gp__queue_control(alone->scheduler, request->line, say, call);
     else
-        gp__buf_append(out, GP_S("!there is no queue without `spool:`"));
-    gp__queue_answer_control(&call, gp__buf_slice(out));
+        say(call, GP_S("!there is no queue without `spool:`"));
 }
 
 static void on_request(void *arg, struct gp__control_call *call,
@@ -134,7 +140,7 @@ static void on_request(void *arg, struct gp__control_call *call,
     else if (strcmp(request->what, "sessions") == 0)
         sessions(alone, call, &out, request->limit);
     else if (strcmp(request->what, "queue") == 0)
-        queue(alone, call, request, &out);
+        queue(alone, call, request);
     else if (strcmp(request->what, "reload") == 0)
         gp__control_refuse(&call, GP_S("one process cannot reload: set `workers`, or restart it"));
     else if (strcmp(request->what, "stop") == 0) {

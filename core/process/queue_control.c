@@ -29,6 +29,7 @@ struct question {
     struct gp__place after;
     size_t limit, recipients;
     struct gp__buf *out;
+    bool ordered; /* something was changed */
 };
 
 const char *gp__group_state_name(enum gp__group_state state)
@@ -322,6 +323,7 @@ static void order(struct question *q, enum gp__queue_command command)
         return;
     }
     gp__scheduler_order(q->scheduler, &what, &done);
+    q->ordered = true;
     gp__report_begin(q->out);
     gp__report_number(q->out, "messages", done.messages);
     gp__report_number(q->out, "recipients", done.recipients);
@@ -360,8 +362,9 @@ static void reroute(struct question *q)
     order(q, GP__QUEUE_REROUTE);
 }
 
-static void say(struct question *q, int result, struct gp__buf *error)
+static void conclude(struct question *q, int result, struct gp__buf *error)
 {
+    q->ordered = result == 0;
     if (result < 0)
         gp__buf_printf(q->out, "!" GP_FMT, GP_ARG(gp__buf_slice(error)));
     else
@@ -373,14 +376,14 @@ static void pause(struct question *q)
 {
     struct gp__buf error = {.limit = 0};
 
-    say(q, gp__scheduler_pause(q->scheduler, q->filter_text, &error), &error);
+    conclude(q, gp__scheduler_pause(q->scheduler, q->filter_text, &error), &error);
 }
 
 static void resume(struct question *q)
 {
     struct gp__buf error = {.limit = 0};
 
-    say(q, gp__scheduler_resume(q->scheduler, q->filter_text, &error), &error);
+    conclude(q, gp__scheduler_resume(q->scheduler, q->filter_text, &error), &error);
 }
 
 /* ---- requests ---- */
@@ -444,13 +447,43 @@ static void answer(struct question *q)
     gp__buf_append(q->out, GP_S("!the queue does not know that command"));
 }
 
+/* An answer that waits until its order is durable. */
+struct answering {
+    struct gp__buf text;
+    void (*say)(void *arg, struct gp_slice text);
+    void *arg;
+};
+
+static void on_settled(void *arg, int error)
+{
+    struct answering *answering = arg;
+
+    if (error) {
+        gp__buf_clear(&answering->text);
+        gp__buf_printf(&answering->text, "!it is done, but a restart may undo it: the journal: %s",
+                       gp_strerror(error));
+    }
+    answering->say(answering->arg, gp__buf_slice(&answering->text));
+    gp__buf_free(&answering->text);
+    gp__free(answering);
+}
+
 void gp__queue_control(struct gp__scheduler *scheduler, struct gp_slice request,
-                       struct gp__buf *out)
+                       void (*say)(void *arg, struct gp_slice text), void *arg)
 {
     json_t *root = json_loadb(request.data, request.len, JSON_REJECT_DUPLICATES, NULL);
-    struct question q = {
-        .scheduler = scheduler, .queue = gp__scheduler_queue(scheduler), .root = root, .out = out};
+    struct answering *answering = gp__alloc(sizeof *answering);
+    struct question q = {.scheduler = scheduler,
+                         .queue = gp__scheduler_queue(scheduler),
+                         .root = root,
+                         .out = &answering->text};
 
+    *answering = (struct answering){
+        .text = {.limit = GP__CONTROL_ANSWER_MAX}, .say = say, .arg = arg};
     answer(&q);
     json_decref(root);
+    if (q.ordered)
+        gp__scheduler_settle(scheduler, on_settled, answering);
+    else
+        on_settled(answering, 0);
 }

@@ -31,8 +31,9 @@ const char *gp__group_state_name(enum gp__group_state state);
 struct gp__control_call;
 void gp__queue_answer_control(struct gp__control_call **call_, struct gp_slice text);
 
-/* Appends a line of JSON, or "!" and what is wrong with the request. */
+/* Does what the request says; say(arg, text) once, when what was ordered is durable: a line of JSON, or
+ * "!" and what is wrong. */
 void gp__queue_control(struct gp__scheduler *scheduler, struct gp_slice request,
-                       struct gp__buf *out);
+                       void (*say)(void *arg, struct gp_slice text), void *arg);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "core/delivery/scheduler.h"
 
+#include "core/base/alloc.h"
 #include "core/base/counts.h"
 #include "core/process/board.h"
 #include "core/process/carriers.h"
@@ -149,15 +150,28 @@ static void on_drain(struct process *p, struct gp__message *message)
     gp__scheduler_drain(p->scheduler, on_drained, p);
 }
 
+struct asked {
+    struct process *process;
+    uint32_t id;
+};
+
+static void say(void *arg, struct gp_slice text)
+{
+    struct asked *asked = arg;
+
+    if (asked->process->channel)
+        (void)gp__answer_in_parts(asked->process->channel, asked->id, text); /* or closed() tells */
+    gp__free(asked);
+}
+
 static void on_ask(struct process *p, struct gp__message *message)
 {
     struct gp__unpack in = {.rest = message->body};
     struct gp_slice line = gp__unpack_text(&in);
-    struct gp__buf out = {.limit = GP__CONTROL_ANSWER_MAX};
+    struct asked *asked = gp__alloc(sizeof *asked);
 
-    gp__queue_control(p->scheduler, line, &out);
-    (void)gp__answer_in_parts(p->channel, message->id, gp__buf_slice(&out)); /* or closed() tells */
-    gp__buf_free(&out);
+    *asked = (struct asked){.process = p, .id = message->id};
+    gp__queue_control(p->scheduler, line, say, asked);
 }
 
 static void (*const handlers[GP__MSG_COUNT])(struct process *p, struct gp__message *message) = {

@@ -131,7 +131,12 @@ class Listening(harness.TestCase):
             self.directory, harness.config().replace('"127.0.0.1:0"', f'"unix:{path}"'),
             wrapper=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")).launch()
         self.addCleanup(server.kill)
-        harness.wait_until(path.is_socket, "the socket")
+
+        def accepts():
+            with socket.socket(socket.AF_UNIX) as probe:
+                return probe.connect_ex(str(path)) == 0
+
+        harness.wait_until(accepts, "the socket")
         with harness.Client(str(path)) as client:
             client.hello()
             client.envelope()

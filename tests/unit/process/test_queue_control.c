@@ -80,14 +80,21 @@ static void put(unsigned first, unsigned n)
     gp__sim_settle(rt);
 }
 
+static void said(void *arg, struct gp_slice text)
+{
+    assert_true(text.len > 0);
+    gp__buf_append(arg, text);
+}
+
 /* The answer, or NULL: it was refused, with a text that has this in it. */
 static json_t *ask(const char *request, const char *refusal)
 {
     struct gp__buf out = {.limit = 0};
     json_t *answer = NULL;
 
-    gp__queue_control(scheduler, gp_slice_of(request), &out);
+    gp__queue_control(scheduler, gp_slice_of(request), said, &out);
     gp__sim_settle(rt);
+    assert_true(out.len > 0);
     if (refusal) {
         assert_true(gp_slice_starts(gp__buf_slice(&out), GP_S("!")));
         assert_true(gp_slice_search(gp__buf_slice(&out), gp_slice_of(refusal)) < out.len);
@@ -97,6 +104,27 @@ static json_t *ask(const char *request, const char *refusal)
     }
     gp__buf_free(&out);
     return answer;
+}
+
+/* An order is answered when a crash can't undo it any more; or with why it may. */
+static void test_durable(void **state)
+{
+    static const char *const requests[] = {
+        "{\"what\":\"pause\",\"filter\":\"domain=one.example\"}",
+        "{\"what\":\"pause\",\"filter\":\"domain=two.example\"}"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct gp__buf out = {.limit = 0};
+
+        memory.journal_stops = i > 0;
+        memory.journal_error = GP_EIO;
+        gp__queue_control(scheduler, gp_slice_of(requests[i]), said, &out);
+        assert_int_equal(out.len, 0);
+        gp__sim_settle(rt);
+        assert_true(gp_slice_starts(gp__buf_slice(&out), i ? GP_S("!") : GP_S("{}")));
+        gp__buf_free(&out);
+    }
 }
 
 static long long number(const json_t *object, const char *key)
@@ -247,7 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_list),   TEST(test_filtered), TEST(test_orders),
-        TEST(test_routes), TEST(test_refusals),
+        TEST(test_routes), TEST(test_refusals), TEST(test_durable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
