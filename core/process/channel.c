@@ -36,6 +36,7 @@ struct gp__channel {
     size_t n_waiting;
     struct gp__buf place;
     bool broken, told;
+    bool heard;    /* all that will come; or nonsense */
     unsigned busy; /* callbacks under way */
     bool closing;
 };
@@ -111,6 +112,7 @@ int gp__message_get(int fd, struct gp__buf *place, struct gp__message *message_r
                             .msg_iovlen = 2,
                             .msg_control = control.bytes,
                             .msg_controllen = sizeof control.bytes};
+    int reset = 0;
     ssize_t n;
 
     *message_r = (struct gp__message){.type = 0};
@@ -121,9 +123,10 @@ int gp__message_get(int fd, struct gp__buf *place, struct gp__message *message_r
         errno = ENOMEM;
         return -1;
     }
+    /* An end that closes with something unread is reported once, before what it said last. */
     do
         n = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
     if (n <= 0)
         return (int)n;
     take_fds(&packet, message_r);
@@ -164,10 +167,25 @@ static void free_channel(struct gp__channel *channel)
     gp__free(channel);
 }
 
+/* A line that broke while something was sent: what the other end had said before still counts. */
+static void hear_rest(struct gp__channel *channel)
+{
+    struct gp__message message;
+
+    for (int i = 0; i < GP__CHANNEL_QUEUE_MAX && !channel->closing; i++) {
+        if (gp__message_get(channel->fd, &channel->place, &message) <= 0)
+            return;
+        channel->user.message(channel->user.arg, &message);
+        gp__message_close_fds(&message);
+    }
+}
+
 static void tell_closed(void *arg)
 {
     struct gp__channel *channel = arg;
 
+    if (!channel->heard)
+        hear_rest(channel);
     if (!channel->closing)
         channel->user.closed(channel->user.arg);
     if (--channel->busy == 0 && channel->closing)
@@ -210,6 +228,7 @@ static void receive(struct gp__channel *channel)
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
         if (got <= 0) {
+            channel->heard = true;
             break_line(channel);
             return;
         }

@@ -179,6 +179,30 @@ static void test_last_words(void **state)
         gp__live_turn(world->rt);
 }
 
+/* The other end goes with something of ours unread: what it said before is heard, whether we notice
+ * it by reading or by writing. */
+static void test_gone_with_something_unread(void **state)
+{
+    for (int writes = 0; writes < 2; writes++) {
+        struct world *world = *state;
+        struct gp__message message = {.id = 0}, unread = {.id = 7};
+
+        assert_int_equal(gp__channel_send(world->channel, &unread), 0);
+        for (; message.id < 3; message.id++)
+            assert_int_equal(gp__message_put(world->other, &message), 0);
+        close(world->other);
+        world->other = -1;
+        if (writes)
+            assert_int_equal(gp__channel_send(world->channel, &unread), -1);
+        while (!world->closed)
+            gp__live_turn(world->rt);
+        assert_int_equal(world->messages, 3);
+        assert_int_equal(world->closed, 1);
+        teardown(state);
+        assert_int_equal(setup(state), 0);
+    }
+}
+
 static void test_nonsense(void **state)
 {
     struct world *world = *state;
@@ -209,10 +233,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_in_order),       TEST(test_descriptors),
-        TEST(test_slow_reader),    TEST(test_reader_that_never_reads),
-        TEST(test_other_end_goes), TEST(test_last_words),
-        TEST(test_nonsense),       TEST(test_closed_by_its_user),
+        TEST(test_in_order),
+        TEST(test_descriptors),
+        TEST(test_slow_reader),
+        TEST(test_reader_that_never_reads),
+        TEST(test_other_end_goes),
+        TEST(test_last_words),
+        TEST(test_nonsense),
+        TEST(test_closed_by_its_user),
+        TEST(test_gone_with_something_unread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
