@@ -101,6 +101,7 @@ class _Handler(socketserver.StreamRequestHandler):
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 256  # with 5 a client can wait minutes for the greeting
 
 
 class Sink:

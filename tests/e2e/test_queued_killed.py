@@ -14,6 +14,7 @@ import unittest
 
 import harness
 import queueing
+from sink import Sink
 
 ROUNDS = 300 if harness.LONG else 8
 
@@ -146,6 +147,32 @@ class Killed(queueing.TestCase):
         print(f"{len(wanted)} messages got a 250, none lost, {doubled} delivered "
               f"twice, {len(set(seen.values()) - wanted)} without a 250")
         return doubled
+
+
+class Reloaded(queueing.TestCase):
+    """Carriers are replaced while mail goes through them: none crashes, nothing is lost or doubled."""
+
+    workers_count = 2
+
+    def test_under_load(self):
+        sink = Sink()
+        self.addCleanup(sink.stop)
+        server = self.queueing(
+            targets=f"  next: {{smtp: {{to: [\"127.0.0.1:{sink.port}\"], tls: none}}}}",
+            routes="  - {name: next, match: {recipient: example.test}, to: next}\n")
+        load = Load(3)
+        load.address = server.address
+        self.addCleanup(load.stop)
+        load.start()
+        for count in range(1, 31 if harness.LONG else 9):
+            self.reload(server, count)
+            mails = len(sink.mails)
+            harness.wait_until(lambda: len(sink.mails) > mails + 50, "more mail")
+        tokens = load.stop()
+        harness.wait_until(lambda: len(sink.mails) >= len(tokens), "all that got a 250", 60)
+        self.assertEqual(sorted(mail["body"].split(b"\r\n")[-2] for mail in sink.mails),
+                         sorted(tokens))
+        self.assertEqual(server.log("process.crash"), [])
 
 
 if __name__ == "__main__":
