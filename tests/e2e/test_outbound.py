@@ -40,6 +40,8 @@ class Case(logins.Case):
         directory = self.directory / f"relay{len(self.servers)}"
         directory.mkdir()
         server = harness.Server(directory, RELAY.format(target=target, listener=listener, rest=rest))
+        if "user: " in rest:
+            server.copy_program()
         self.servers.append(server)
         self.addCleanup(server.stop)
         return server.start()
@@ -204,7 +206,10 @@ log: {{to: stderr, format: json}}
         to = self.sink()
         answers = iter(["451 4.3.0 Later", "250 ok"])
         to.rcpt = lambda line: next(answers, "250 ok")
-        server = harness.Server(self.directory, self.CONFIG.format(port=to.port, more=more)).start()
+        server = harness.Server(self.directory, self.CONFIG.format(port=to.port, more=more))
+        if "user: " in more:
+            server.copy_program()
+        server.start()
         self.addCleanup(server.stop)
         harness.submit(server.address, b"Subject: x\r\n\r\nbody\r\n", "r@example.test")
         harness.wait_until(lambda: to.mails, "the second attempt", 30)
