@@ -47,9 +47,11 @@ struct world {
 
 /* ---- entries whose bytes follow from their number ---- */
 
-static void id_of(size_t i, char id[16])
+#define ID_ROOM 24
+
+static void id_of(size_t i, char id[ID_ROOM])
 {
-    (void)snprintf(id, 16, "M%zu", i);
+    (void)snprintf(id, ID_ROOM, "M%zu", i);
 }
 
 static size_t number_of(struct gp_slice id)
@@ -139,7 +141,7 @@ static void give(struct world *world, const size_t *sizes, size_t n)
 {
     struct gp__entry entries[4];
     const struct gp__entry *pointers[4];
-    char ids[4][16];
+    char ids[4][ID_ROOM];
     struct group *group = malloc(sizeof *group);
 
     *group = (struct group){world, world->n, n};
@@ -166,7 +168,7 @@ static void on_ended(void *arg, int error)
 
 static void finish(struct world *world, size_t i)
 {
-    char id[16];
+    char id[ID_ROOM];
 
     if (!world->known[i].there || world->known[i].ended)
         return;
@@ -262,7 +264,7 @@ static void on_compacted(void *arg, int error)
 static void compact(struct world *world)
 {
     bool kept[IDS];
-    char id[16];
+    char id[ID_ROOM];
 
     if (gp__spool_journal_compact_begin(world->journal) != 0)
         return;
@@ -330,7 +332,7 @@ static void check_whole(struct world *world, size_t i)
 {
     struct gp__arena *arena = gp__arena_create();
     struct gp__entry entry;
-    char id[16];
+    char id[ID_ROOM];
 
     id_of(i, id);
     assert_int_equal(gp__spool_read(world->spool, world->known[i].place, arena, &entry), 0);
