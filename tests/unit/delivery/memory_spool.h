@@ -129,6 +129,7 @@ static struct memory_entry *memory_at(struct gp__place place)
 /* ---- the engine ---- */
 
 struct memory_done {
+    struct memory_done *next;
     void (*placed)(void *arg, int error, const struct gp__place *places);
     void (*noted)(void *arg, int error);
     void *arg;
@@ -136,10 +137,15 @@ struct memory_done {
     struct gp__place place;
 };
 
+static struct memory_done *memory_pending;
+
 static void memory_run_done(void *arg)
 {
-    struct memory_done *done = arg;
+    struct memory_done *done = arg, **link = &memory_pending;
 
+    while (*link != done)
+        link = &(*link)->next;
+    *link = done->next;
     if (done->placed)
         done->placed(done->arg, done->error, done->error ? NULL : &done->place);
     else if (done->noted)
@@ -152,6 +158,8 @@ static void memory_finish(struct gp__runtime *rt, const struct memory_done *what
     struct memory_done *done = gp__alloc(sizeof *done);
 
     *done = *what;
+    done->next = memory_pending;
+    memory_pending = done;
     rt->ops->defer(rt, memory_run_done, done);
 }
 
@@ -397,8 +405,14 @@ static uint64_t memory_journal_size(const struct gp__spool_journal *journal)
     return memory.journal_bytes;
 }
 
+/* Finishes what was begun: nobody is told later. */
 static void memory_journal_close(struct gp__spool_journal *journal)
 {
+    for (struct memory_done *done = memory_pending; done; done = done->next) {
+        if (done->noted)
+            done->noted(done->arg, done->error);
+        done->noted = NULL;
+    }
     gp__free(journal);
 }
 

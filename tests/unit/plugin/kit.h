@@ -71,8 +71,11 @@ static inline struct gp_recipient *kit_recipient(struct kit *kit, const char *ad
     return recipient;
 }
 
+/* In place of the one that was there. */
 static inline void kit_message(struct kit *kit, struct gp_slice bytes)
 {
+    if (kit->content)
+        gp__content_unref(&kit->content);
     kit->content = gp__content_of(bytes);
     assert_non_null(kit->content);
     kit->policy->content = kit->content;
