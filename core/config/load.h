@@ -250,4 +250,19 @@ struct gp_slice gp__load_host_name(struct gp__load *load, const struct gp__node 
 void gp__load_unknown(struct gp__load *load, const struct gp__node *at, struct gp_slice name,
                       const char *what, const struct gp__map *known);
 
+/* ---- settings_like.c ---- */
+
+#define GP__LIKE_INNER 2
+
+struct gp__like {
+    const char *what; /* "listener": for diagnostics */
+    const struct gp__map *known;
+    struct gp_slice inner[GP__LIKE_INNER]; /* mappings of which each key is taken over by itself */
+    struct gp_slice built_in; /* is there also when nobody wrote it down; absent: none */
+};
+
+/* The mapping of a section's entry with what it takes over by `like:`; NULL after an error. */
+const struct gp__node *gp__load_like(struct gp__load *load, const struct gp__node *section,
+                                     const struct gp__node *node, const struct gp__like *how);
+
 #endif

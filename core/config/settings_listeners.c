@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define LIKE_MAX 16
-
 /* EHLO keywords and their bits; VRFY and EXPN are off unless asked for. */
 #define EXTENSIONS(X)                                                                              \
     X(pipelining, PIPELINING, "true")                                                              \
@@ -152,44 +150,17 @@ const struct gp_option gp__listener_rows[] = {
 
 const char *const gp__listener_own[] = {"like", NULL};
 
-/* ---- like ---- */
-
-/* A mapping of which each key is taken over by itself. */
-static void merge_key(struct gp__load *load, struct gp__node *over, const struct gp__node *node,
-                      const struct gp__node *base, struct gp_slice key)
-{
-    const struct gp__node *merged = gp__node_merge(load->arena, gp__node_get(node, key),
-                                                   gp__node_get(base, key));
-
-    if (merged)
-        gp__node_put(over, gp__node_scalar(load->arena, key, node), merged);
-}
+/* ---- what others say ---- */
 
 /* A listener's mapping with what it takes over; NULL after an error. */
 static const struct gp__node *resolve(struct gp__load *load, const struct gp__node *section,
-                                      const struct gp__node *node, unsigned depth)
+                                      const struct gp__node *node)
 {
-    const struct gp__node *like = gp__node_get(node, GP_S("like")), *base;
-    struct gp__node *over;
+    const struct gp__like how = {.what = "listener",
+                                 .known = &load->listeners,
+                                 .inner = {GP_S("limits"), GP_S("tls_options")}};
 
-    if (!like || like->kind == GP__NODE_NULL)
-        return node;
-    base = like->kind == GP__NODE_SCALAR ? gp__node_get(section, like->text) : NULL;
-    if (!base) {
-        gp__load_unknown(load, like, like->text, "listener", &load->listeners);
-        return NULL;
-    }
-    if (depth >= LIKE_MAX) {
-        gp__diag_add(load->diag, GP__ERROR, like, "\"like\" goes round in a circle");
-        return NULL;
-    }
-    base = resolve(load, section, base, depth + 1);
-    if (!base || base->kind != GP__NODE_MAPPING)
-        return NULL;
-    over = gp__node_mapping(load->arena, 2, node);
-    merge_key(load, over, node, base, GP_S("limits"));
-    merge_key(load, over, node, base, GP_S("tls_options"));
-    return gp__node_merge(load->arena, gp__node_merge(load->arena, over, node), base);
+    return gp__load_like(load, section, node, &how);
 }
 
 static const struct gp__node *with_global_limits(struct gp__load *load, const struct gp__node *node)
@@ -518,7 +489,7 @@ static const struct gp__node *load_listener(struct gp__load *load,
 {
     struct gp__schema_rows rows = {gp__listener_rows, 0, sizeof(struct raw), gp__listener_own,
                                    NULL};
-    const struct gp__node *node = resolve(load, section, pair->value, 0), *shown;
+    const struct gp__node *node = resolve(load, section, pair->value), *shown;
     struct raw raw = {0};
 
     listener->name = pair->key->text;

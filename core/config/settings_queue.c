@@ -5,7 +5,6 @@
 #include "core/config/load.h"
 
 #define DAY_MS 86400000ll
-#define LIKE_MAX 10
 #define DEFAULT_POLICY "default"
 
 /* ---- rows ---- */
@@ -76,7 +75,8 @@ const struct gp_option gp__bucket_rows[] = {
     GP_OPTION_ENUM("then", struct bucket, then, then_names, "delete",
                    "What becomes of it after that."),
     GP_OPTION_ENUM("release", struct bucket, release, release_names, "admin",
-                   "Who may let it go, besides operators."),
+                   "Who is to let it go, besides operators. Kept for later: only `gatepost queue "
+                   "release` does now."),
     GP_OPTIONS_END,
 };
 
@@ -149,33 +149,14 @@ static void set_spool(struct gp__load *load, const struct gp__spool_raw *raw)
 /* ---- queue ---- */
 
 static const struct gp__node *resolve(struct gp__load *load, const struct gp__node *section,
-                                      const struct gp__node *node, unsigned depth)
+                                      const struct gp__node *node)
 {
-    const struct gp__node *like = gp__node_get(node, GP_S("like")), *base, *inner;
-    struct gp__node *over;
+    const struct gp__like how = {.what = "queue policy",
+                                 .known = &load->queues,
+                                 .inner = {GP_S("per_destination")},
+                                 .built_in = GP_S(DEFAULT_POLICY)};
 
-    if (!like || like->kind == GP__NODE_NULL)
-        return node;
-    base = like->kind == GP__NODE_SCALAR ? gp__node_get(section, like->text) : NULL;
-    if (!base && like->kind == GP__NODE_SCALAR && gp_slice_eq(like->text, GP_S(DEFAULT_POLICY)))
-        return node; /* the built-in one */
-    if (!base) {
-        gp__load_unknown(load, like, like->text, "queue policy", &load->queues);
-        return NULL;
-    }
-    if (depth >= LIKE_MAX) {
-        gp__diag_add(load->diag, GP__ERROR, like, "\"like\" goes round in a circle");
-        return NULL;
-    }
-    base = resolve(load, section, base, depth + 1);
-    if (!base || base->kind != GP__NODE_MAPPING)
-        return NULL;
-    over = gp__node_mapping(load->arena, 1, node);
-    inner = gp__node_merge(load->arena, gp__node_get(node, GP_S("per_destination")),
-                           gp__node_get(base, GP_S("per_destination")));
-    if (inner)
-        gp__node_put(over, gp__node_scalar(load->arena, GP_S("per_destination"), node), inner);
-    return gp__node_merge(load->arena, gp__node_merge(load->arena, over, node), base);
+    return gp__load_like(load, section, node, &how);
 }
 
 static void set_retry(struct gp__load *load, struct gp__queue_settings *queue,
@@ -240,7 +221,7 @@ static void load_queues(struct gp__load *load)
     for (size_t i = 0; i < count; i++) {
         struct gp__queue_settings *queue = gp__map_get(&load->queues, section->pairs[i].key->text);
 
-        node = queue ? resolve(load, section, section->pairs[i].value, 0) : NULL;
+        node = queue ? resolve(load, section, section->pairs[i].value) : NULL;
         if (node)
             gp__node_put(shown, section->pairs[i].key,
                          load_policy(load, queue, node, section->pairs[i].key));

@@ -112,7 +112,7 @@ const struct gp__point gp__points[GP_HOOK_COUNT] = {
                          .edits = GP__EDIT_HEADERS | GP__EDIT_BODY | GP__EDIT_DRAFT,
                          .waits = true,
                          .when = "A held message is about to be let go.",
-                         .fired_since = "the queue"},
+                         .fired_since = "filters for held mail that is let go"},
     [GP_HOOK_TICK] = {.name = "tick",
                       .context = GP__CONTEXT_NONE,
                       .verdicts = OBSERVES,

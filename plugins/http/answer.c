@@ -5,10 +5,10 @@
  */
 #include "http_target.h"
 
+#include <shallow.h>
 #include <stdio.h>
 
 #define RETRY_MAX_S INT64_C(86400)
-#define DEPTH_MAX 32 /* jansson recurses, and a fiber's stack is small */
 #define REMOTE_MAX 255
 
 /* ---- statuses ---- */
@@ -141,27 +141,6 @@ void http_failed(const struct http_batch *batch, enum gp_outcome outcome, const 
 
 /* ---- what is said of each recipient ---- */
 
-/* Whether arrays and objects nest no deeper than DEPTH_MAX. */
-static bool is_shallow(struct gp_slice json)
-{
-    bool quoted = false;
-    int depth = 0;
-
-    for (size_t i = 0; i < json.len && depth <= DEPTH_MAX; i++) {
-        char c = json.data[i];
-
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            depth++;
-        else if (!quoted && (c == '}' || c == ']'))
-            depth--;
-    }
-    return depth <= DEPTH_MAX;
-}
-
 static const char *text_of(const json_t *entry, const char *name)
 {
     return json_string_value(json_object_get(entry, name));
@@ -207,7 +186,7 @@ static bool answer_each(const struct http_batch *batch, const struct gp_http *re
     type = gp_slice_trim(gp_slice_sub(type, 0, gp_slice_find(type, ';')));
     if (!gp_slice_caseeq(type, GP_S("application/json")))
         return false;
-    answer = is_shallow(body) ? json_loadb(body.data, body.len, 0, NULL) : NULL;
+    answer = json_is_shallow(body) ? json_loadb(body.data, body.len, 0, NULL) : NULL;
     list = json_object_get(answer, "recipients");
     if (!answer && otherwise->outcome != GP_OUTCOME_FAILED) {
         http_failed(batch, GP_OUTCOME_DEFERRED, "451 4.3.0", "The target's answer can't be read");

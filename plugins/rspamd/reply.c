@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The answer: JSON from another program, taken for as hostile as any. */
 #include "rspamd.h"
+#include "shallow.h"
 
 #include <stdio.h>
 
-#define DEPTH_MAX 32        /* jansson recurses, and a fiber's stack is small */
 #define SCORE_MAX 1000000.0 /* what is beyond it is cut */
 #define TEXT_MAX 400        /* of a reply line */
 #define SYMBOLS_MAX 4000    /* bytes of the note */
@@ -21,27 +21,6 @@ const char *rspamd_action_name(enum action action)
 }
 
 /* ---- reading ---- */
-
-/* Whether arrays and objects nest no deeper than DEPTH_MAX. */
-static bool is_shallow(struct gp_slice json)
-{
-    bool quoted = false;
-    int depth = 0;
-
-    for (size_t i = 0; i < json.len && depth <= DEPTH_MAX; i++) {
-        char c = json.data[i];
-
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            depth++;
-        else if (!quoted && (c == '}' || c == ']'))
-            depth--;
-    }
-    return depth <= DEPTH_MAX;
-}
 
 static int64_t milli(const json_t *number)
 {
@@ -91,7 +70,7 @@ int rspamd_reply_read(struct gp_http *http, struct reply *reply, const char **wh
 
     *reply = (struct reply){.json = NULL};
     *why_r = "its answer nests too deep";
-    if (!is_shallow(bytes))
+    if (!json_is_shallow(bytes))
         return -1;
     *why_r = "its answer is not JSON";
     reply->json = json_loadb(bytes.data, bytes.len, JSON_REJECT_DUPLICATES, &error);
