@@ -140,9 +140,10 @@ static const struct gp_option guard_rows[] = {
 };
 
 static const struct gp_option overload_rows[] = {
-    GP_OPTION_SIZE("memory", struct gp__shed_settings, memory, "0", 0, 1ll << 40,
-                   "Memory of a worker from which on it takes nothing new: 421, and 452 4.3.1 at "
-                   "MAIL. 0: never."),
+    GP_OPTION_SIZE(
+        "memory", struct gp__shed_settings, memory, "0", 0, 1ll << 40,
+        "Memory of all workers together from which on they take nothing new: 421, and 452 "
+        "4.3.1 at MAIL. 0: never."),
     GP_OPTION_SIZE(
         "keep_free", struct gp__shed_settings, keep_free, "64MiB", 0, 1ll << 50,
         "What stays free in `memory.spill_to`, `spool.path`, `hold.path` and the directories of targets: with less "

@@ -142,7 +142,7 @@ const struct gp_option gp__listener_rows[] = {
     GP_OPTION_INTEGER("sessions_per_client", struct raw, sessions_per_client, "100", 1, 1000000,
                       "Sessions at once of one IP address (IPv6: one /64); 421 4.7.0 beyond."),
     GP_OPTION_RATE("connection_rate", struct raw, rate, GP_OPTIONAL,
-                   "New sessions in a time, of each worker: 1000/s; 421 4.3.2 beyond."),
+                   "New sessions in a time: 1000/s; 421 4.3.2 beyond."),
     GP_OPTION_RATE("connection_rate_per_client", struct raw, rate_per_client, GP_OPTIONAL,
                    "The same of one IP address (IPv6: one /64): 60/m; 421 4.7.0 beyond."),
     GP_OPTIONS_END,

@@ -209,7 +209,7 @@ struct gp__runtime_ops {
     int64_t (*wall_ms)(struct gp__runtime *rt); /* since 1970, UTC */
     void (*random)(struct gp__runtime *rt, void *bytes, size_t len);
 
-    /* Bytes of memory that the process has in use, 0: nobody knows; bytes that are free for us in
+    /* Bytes of memory that the process has for itself, 0: nobody knows; bytes that are free for us in
      * the file system of a local directory (NUL-terminated), UINT64_MAX: nobody knows. */
     uint64_t (*memory)(struct gp__runtime *rt);
     uint64_t (*space)(struct gp__runtime *rt, struct gp_slice path);

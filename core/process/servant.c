@@ -27,6 +27,7 @@ static void beat(struct gp__servant *servant)
     struct gp__runtime *rt = servant->reception.runtime;
 
     servant->board->heartbeat = rt->ops->now_ns(rt) / 1000000;
+    gp__census_set_memory(&servant->census, rt->ops->memory(rt));
     if (servant->reception.generation)
         gp__board_refresh(servant->board, servant->reception.generation);
     rt->ops->timer_start(rt, &servant->beat, rt->ops->now_ms(rt) + BEAT_MS);

@@ -80,16 +80,17 @@ static void random_bytes(struct gp__runtime *rt, void *bytes, size_t len)
 
 /* ---- what there is ---- */
 
+/* What it shares, files that are mapped included, another process has as well. */
 static uint64_t memory_in_use(struct gp__runtime *rt)
 {
-    unsigned long long size, resident;
+    unsigned long long size, resident, shared;
     FILE *file = fopen("/proc/self/statm", "re");
-    bool read = file && fscanf(file, "%llu %llu", &size, &resident) == 2;
+    bool read = file && fscanf(file, "%llu %llu %llu", &size, &resident, &shared) == 3;
 
     (void)rt;
     if (file)
         (void)fclose(file);
-    return read ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    return read && shared < resident ? (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static uint64_t free_space(struct gp__runtime *rt, struct gp_slice path)

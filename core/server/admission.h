@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Whether a client is let in: how many sessions a listener has at once and how many begin in a time,
- * in all and of one client; and whether anything is short. Sessions of all workers count together, rates
- * are those of each. A client is an IPv4 address, or a /64 of
- * IPv6 addresses: who has one of these has all.
+ * in all and of one client; and whether anything is short. All workers count together. A client is an
+ * IPv4 address, or a /64 of IPv6 addresses: who has one of these has all.
  */
 #ifndef GP_SERVER_ADMISSION_H
 #define GP_SERVER_ADMISSION_H

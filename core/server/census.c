@@ -11,12 +11,16 @@ struct entry {
     _Atomic uint64_t key, sessions;
 };
 
-/* Then `count` times: sessions, logins. */
+/* Then `count` times: sessions, paces, logins. */
 struct gp__census_head {
     uint64_t magic, count, logins;
     _Atomic uint32_t used; /* so many have been taken at some time */
     _Atomic uint32_t taken[GP__CENSUS_MAX];
+    _Atomic uint64_t memory[GP__CENSUS_MAX];
 };
+
+#define LOGINS_AT                                                                                  \
+    (SESSIONS * sizeof(struct entry) + GP__CENSUS_PACES * sizeof(struct gp__pace_slot))
 
 static size_t power_of_two(size_t n)
 {
@@ -29,7 +33,7 @@ static size_t power_of_two(size_t n)
 
 static size_t page_size(size_t logins)
 {
-    return SESSIONS * sizeof(struct entry) + logins * sizeof(struct gp__auth_guard_entry);
+    return LOGINS_AT + logins * sizeof(struct gp__auth_guard_entry);
 }
 
 static char *page_at(const struct gp__census *census, uint32_t page)
@@ -99,6 +103,7 @@ void gp__census_give_back(struct gp__census *census, uint32_t page)
     if (!census->head || page >= census->count)
         return;
     memset(page_at(census, page), 0, SESSIONS * sizeof(struct entry));
+    atomic_store(&census->head->memory[page], 0);
     atomic_store(&census->head->taken[page], 0);
 }
 
@@ -160,11 +165,34 @@ uint64_t gp__census_sessions_elsewhere(const struct gp__census *census, uint64_t
     return sum;
 }
 
-/* ---- logins ---- */
+/* ---- memory ---- */
+
+void gp__census_set_memory(struct gp__census *census, uint64_t bytes)
+{
+    if (census->own < census->count)
+        atomic_store_explicit(&census->head->memory[census->own], bytes, memory_order_relaxed);
+}
+
+uint64_t gp__census_memory_elsewhere(const struct gp__census *census)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t page = 0; page < gp__census_used(census); page++)
+        if (page != census->own)
+            sum += atomic_load_explicit(&census->head->memory[page], memory_order_relaxed);
+    return sum;
+}
+
+/* ---- tables of others ---- */
 
 struct gp__auth_guard_entry *gp__census_logins(const struct gp__census *census, uint32_t page)
 {
+    return (struct gp__auth_guard_entry *)(void *)(page_at(census, page) + LOGINS_AT);
+}
+
+struct gp__pace_slot *gp__census_paces(const struct gp__census *census, uint32_t page)
+{
     char *at = page_at(census, page) + SESSIONS * sizeof(struct entry);
 
-    return (struct gp__auth_guard_entry *)(void *)at;
+    return (struct gp__pace_slot *)(void *)at;
 }

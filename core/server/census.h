@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the workers of a machine count together: how many sessions whom has, and whose logins failed.
+ * What the workers of a machine count together: how many sessions whom has, how often who comes, whose
+ * logins failed, and how much memory they have.
  * Memory that all of them map, with a page for each: a worker writes its own and reads all, without
  * locks, so a sum may be a moment old. Who cannot be entered, because its place in the page is full,
  * is counted by each worker for itself.
  *
- * The master gives out pages. Sessions go with the worker; failed logins stay in the page, for whoever
- * has it next.
+ * The master gives out pages. Sessions and memory go with the worker; rates and failed logins stay in
+ * the page, for whoever has it next.
  */
 #ifndef GP_SERVER_CENSUS_H
 #define GP_SERVER_CENSUS_H
@@ -28,6 +29,14 @@ struct gp__auth_guard_entry {
     _Atomic uint64_t failures; /* of a pair: 0, it logged in */
 };
 
+/* A key in the period that runs, and in the one before; of the pace. */
+struct gp__pace_slot {
+    _Atomic uint64_t key, since; /* since: the ms in which the period began, + 1; 0: free */
+    _Atomic uint64_t now, before;
+};
+
+#define GP__CENSUS_PACES 65536u /* slots of each page, a power of two */
+
 /* The memory as one process sees it. */
 struct gp__census {
     struct gp__census_head *head; /* NULL: there is none, everybody counts alone */
@@ -46,7 +55,7 @@ int gp__census_open(struct gp__census *census_r, void *memory, size_t size, uint
 
 /* ---- of the master ---- */
 
-/* A page that nobody has, without sessions; GP__CENSUS_NONE: there is none. */
+/* A page that nobody has, without sessions and memory; GP__CENSUS_NONE: there is none. */
 uint32_t gp__census_take(struct gp__census *census);
 void gp__census_give_back(struct gp__census *census, uint32_t page);
 
@@ -58,8 +67,13 @@ void gp__census_set_sessions(struct gp__census *census, uint64_t key, uint64_t s
 /* How many the other workers have. */
 uint64_t gp__census_sessions_elsewhere(const struct gp__census *census, uint64_t key);
 
-/* Lanes from here on were never anybody's; and the table of one. */
+/* Bytes that it has, and those of the other workers. */
+void gp__census_set_memory(struct gp__census *census, uint64_t bytes);
+uint64_t gp__census_memory_elsewhere(const struct gp__census *census);
+
+/* Pages from here on were never anybody's; and the tables of one. */
 uint32_t gp__census_used(const struct gp__census *census);
 struct gp__auth_guard_entry *gp__census_logins(const struct gp__census *census, uint32_t page);
+struct gp__pace_slot *gp__census_paces(const struct gp__census *census, uint32_t page);
 
 #endif

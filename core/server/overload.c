@@ -10,10 +10,17 @@ static const struct gp__reply short_of_memory = GP__REPLY_INIT(452, 4, 3, 1,
 static const struct gp__reply short_of_space = GP__REPLY_INIT(
     452, 4, 3, 1, "Short of disk space, try again later");
 
-static const struct gp__reply *look(struct gp__runtime *rt,
+/* Others have written theirs down less than a second ago. */
+static uint64_t memory_of_all(const struct gp__overload *overload, struct gp__runtime *rt)
+{
+    return rt->ops->memory(rt) +
+           (overload->census ? gp__census_memory_elsewhere(overload->census) : 0);
+}
+
+static const struct gp__reply *look(const struct gp__overload *overload, struct gp__runtime *rt,
                                     const struct gp__overload_settings *settings)
 {
-    if (settings->memory && rt->ops->memory(rt) >= settings->memory)
+    if (settings->memory && memory_of_all(overload, rt) >= settings->memory)
         return &short_of_memory;
     for (size_t i = 0; settings->keep_free && i < settings->n_paths; i++)
         if (rt->ops->space(rt, settings->paths[i]) < settings->keep_free)
@@ -31,7 +38,7 @@ const struct gp__reply *gp__overload_look(struct gp__overload *overload, struct 
         return overload->reply;
     overload->looked = true;
     overload->looked_ms = now;
-    overload->reply = look(rt, settings);
+    overload->reply = look(overload, rt, settings);
     if (overload->reply && !before)
         gp__log(rt->log, GP_LOG_WARNING, "overload.begin", GP__F_S("text", overload->reply->text));
     if (!overload->reply && before)

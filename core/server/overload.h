@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Load shedding: a process that is short of memory, or whose directories are nearly full, takes no
- * new sessions and no new messages until it is not any more. Looked at once a second at most, and
- * only when somebody comes.
+ * Load shedding: when the workers together have too much memory, or directories are nearly full, no new
+ * sessions and no new messages are taken until it is not so any more. Each worker looks for itself, once
+ * a second at most, and only when somebody comes.
  */
 #ifndef GP_SERVER_OVERLOAD_H
 #define GP_SERVER_OVERLOAD_H
 
 #include "core/hook/runtime.h"
+#include "core/server/census.h"
 #include "core/smtp/reply.h"
 
 struct gp__overload_settings {
-    uint64_t memory;    /* of the process, from which on it is short; 0: never */
+    uint64_t memory;    /* of all workers, from which on it is short; 0: never */
     uint64_t keep_free; /* bytes in each of the directories; 0: does not matter */
     const struct gp_slice *paths;
     size_t n_paths;
@@ -19,7 +20,8 @@ struct gp__overload_settings {
 
 /* Zeroed at first. */
 struct gp__overload {
-    const struct gp__reply *reply; /* what is short; NULL: nothing */
+    const struct gp__census *census; /* where others say how much they have; NULL: it is alone */
+    const struct gp__reply *reply;   /* what is short; NULL: nothing */
     uint64_t looked_ms;
     bool looked;
 };

@@ -12,6 +12,8 @@ void gp__server_join(struct gp__server *server, const struct gp__census *census)
 {
     server->census = *census;
     gp__auth_guard_join(&server->auth_guard, &server->census);
+    gp__pace_join(&server->pace, &server->census);
+    server->overload.census = &server->census;
 }
 
 void gp__server_done(struct gp__server *server)

@@ -37,8 +37,8 @@ struct gp__server {
 /* Zeroed server; the random part of ids is drawn from the runtime. */
 void gp__server_init(struct gp__server *server, struct gp__runtime *runtime);
 
-/* Counts sessions and failed logins together with other workers; before there are any. The memory is
- * the caller's, and stays. */
+/* Counts sessions, rates, failed logins and memory together with other workers; before there are any.
+ * The memory of the census is the caller's, and stays. */
 void gp__server_join(struct gp__server *server, const struct gp__census *census);
 
 /* All clients must be gone. */

@@ -264,12 +264,14 @@ class Closed(Exception):
 class Client:
     """An SMTP client that sends exactly the bytes it is told and believes no reply unchecked."""
 
-    def __init__(self, address, *, timeout=20.0, greeting=True):
+    def __init__(self, address, *, timeout=20.0, greeting=True, source=None):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout * SLOWER)
         self.pending = b""
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
             if family == socket.AF_INET:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

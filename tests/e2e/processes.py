@@ -17,6 +17,12 @@ def status(pid, key):
     return re.search(rf"^{key}:\s*(.*)$", proc(pid, "status"), re.M)[1]
 
 
+def own_memory(pid):
+    """Octets that no other process has as well."""
+    _, resident, shared, *_ = map(int, proc(pid, "statm").split())
+    return (resident - shared) * os.sysconf("SC_PAGESIZE")
+
+
 class Processes(harness.TestCase):
     """What the tests here share: a server with workers that anybody may execute."""
 

@@ -15,7 +15,7 @@ import unittest
 
 import harness
 import pki
-from processes import Processes, proc, status
+from processes import Processes, own_memory, proc, status
 
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
 RELOADS = 200 if harness.LONG else 6
@@ -46,6 +46,37 @@ class Together(Processes):
         self.assertEqual(self.greeted(server, 10), [])
         for client in clients[2:] + sum(more, []):
             client.close()
+
+    def test_rates(self):
+        """So often in all, with whichever worker, also after a reload; a rate for each client, and one for all."""
+        server = self.launch(self.text(workers=3, listener="connection_rate_per_client: 7/1h, "
+                                                           "connection_rate: 10/1h"))
+        self.assertEqual(self.let_in(server, "127.0.0.1", 20), 7)
+        self.reload(server)
+        self.assertEqual(self.let_in(server, "127.0.0.1", 10), 0)
+        self.assertEqual(self.let_in(server, "127.0.0.2", 20), 3)
+
+    @staticmethod
+    def let_in(server, source, count):
+        """Sessions one after the other; how many were greeted."""
+        codes = []
+        for _ in range(count):
+            with harness.Client(server.address, greeting=False, source=source) as client:
+                codes.append(client.reply().code)
+        return codes.count(220)
+
+    def test_memory(self):
+        """Each worker has less than the limit, all of them have more."""
+        server = self.launch(self.text(workers=3))
+        old = self.workers(server)
+        each = [own_memory(pid) for pid in old]
+        limit = sum(each) * 5 // 6
+        self.assertLess(max(each) * 2, limit)
+        server.config.write_text(self.text(workers=3, rest=f"overload: {{memory: {limit}}}\n"))
+        self.reload(server)
+        self.wait_workers(server, 3, old)
+        self.assertEqual(self.let_in(server, "127.0.0.1", 1), 0)
+        server.wait_log("overload.begin")
 
     def test_sessions_of_a_worker_that_is_gone(self):
         server = self.launch(self.text(workers=2, listener="sessions_per_client: 6"))

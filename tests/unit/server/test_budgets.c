@@ -290,6 +290,40 @@ static void test_overload(void **state)
     world_free(&world);
 }
 
+/* Workers have memory together. */
+static void test_overload_of_all(void **state)
+{
+    struct world *world = world_create(CONFIG "overload: {memory: 100MiB}\n", OBSERVERS);
+    size_t size = gp__census_size(2, 8);
+    struct gp__census own, other;
+    void *memory = gp__alloc(size);
+
+    (void)state;
+    gp__census_init(memory, 2, 8);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(gp__census_open(&own, memory, size, GP__CENSUS_NONE), 0);
+        assert_int_equal(gp__census_take(&own), i);
+    }
+    assert_int_equal(gp__census_open(&own, memory, size, 0), 0);
+    assert_int_equal(gp__census_open(&other, memory, size, 1), 0);
+    gp__server_join(&world->server, &own);
+    gp__sim_resources(world->rt, 40 * MIB, UINT64_MAX);
+    gp__census_set_memory(&own, 90 * MIB); /* it has given some back since */
+    gp__census_set_memory(&other, 59 * MIB);
+    world_connect(world);
+    assert_replies(world, 0, "220");
+    gp__census_set_memory(&other, 60 * MIB);
+    gp__sim_advance(world->rt, 1000);
+    world_connect(world);
+    assert_replies(world, 0, "421");
+    gp__census_give_back(&own, 1); /* it ended */
+    gp__sim_advance(world->rt, 1000);
+    world_connect(world);
+    assert_replies(world, 0, "220");
+    world_free(&world);
+    gp__free(memory);
+}
+
 /* ---- the rate of a message ---- */
 
 /* The time that hooks take is not the client's. */
@@ -590,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_sessions_of_a_network),
         cmocka_unit_test(test_connection_rates),
         cmocka_unit_test(test_overload),
+        cmocka_unit_test(test_overload_of_all),
         cmocka_unit_test(test_data_rate),
         cmocka_unit_test(test_pipeline),
         cmocka_unit_test(test_unread_replies),

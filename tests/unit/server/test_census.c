@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What workers count together, as several of them see it: sessions, failed logins, pages that come and go, and memory
-// that is not what it says.
+// What workers count together, as several of them see it: sessions, rates, memory, failed logins, pages that come and
+// go, and a census that is not what it says.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include "core/base/alloc.h"
 #include "core/server/auth_guard.h"
 #include "core/server/census.h"
+#include "core/server/pace.h"
 
 #define PAGES 4u
 #define LOGINS 64u
@@ -124,6 +125,85 @@ static void test_nonsense(void **state)
     assert_int_equal(gp__census_open(&census, memory, size, 0), 0);
 }
 
+/* ---- rates ---- */
+
+static unsigned taken(struct gp__pace paces[2], uint64_t key, uint64_t now_ms, unsigned tries)
+{
+    static const struct gp_rate rate = {10, 1000};
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < tries; i++)
+        n += gp__pace_take(&paces[i % 2], key, now_ms, &rate);
+    return n;
+}
+
+static void test_rates(void **state)
+{
+    struct gp__pace paces[2] = {{.slots = NULL}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        gp__pace_join(&paces[i], &workers[i]);
+    assert_int_equal(taken(paces, 7, 5000, 3), 3);
+    assert_int_equal(taken(paces, 7, 5100, 40), 7);
+    assert_int_equal(taken(paces, 8, 5100, 40), 10); /* another */
+    assert_int_equal(taken(paces, 7, 6000, 40), 0);  /* no burst at the turn */
+    assert_int_equal(taken(paces, 7, 6500, 40),
+                     5); /* halves of 5 and 5 are not rounded one by one */
+    assert_int_equal(taken(paces, 7, 9000, 40), 10);
+    for (int i = 0; i < 2; i++)
+        gp__pace_free(&paces[i]);
+}
+
+/* A worker whose clock is a little ahead is in the next period already. */
+static void test_rates_of_clocks(void **state)
+{
+    static const struct gp_rate rate = {3, 1000};
+    struct gp__pace paces[2] = {{.slots = NULL}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        gp__pace_join(&paces[i], &workers[i]);
+    assert_true(gp__pace_take(&paces[0], 7, 5998, &rate));
+    assert_true(gp__pace_take(&paces[0], 7, 6000, &rate));
+    assert_true(gp__pace_take(&paces[1], 7, 5999, &rate));
+    assert_false(gp__pace_take(&paces[1], 7, 5999, &rate));
+}
+
+/* What was counted outlives the worker: a crash or a reload is no new start. */
+static void test_rates_of_a_worker_replaced(void **state)
+{
+    struct gp__pace paces[2] = {{.slots = NULL}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        gp__pace_join(&paces[i], &workers[i]);
+    assert_int_equal(taken(paces, 7, 5000, 8), 8);
+    gp__pace_free(&paces[1]);
+    gp__census_give_back(&master, 1);
+    assert_int_equal(gp__census_take(&master), 1);
+    gp__pace_join(&paces[1], &workers[1]);
+    assert_int_equal(taken(paces, 7, 5001, 8), 2);
+}
+
+/* ---- memory ---- */
+
+static void test_memory(void **state)
+{
+    struct gp__census none = {.head = NULL};
+
+    (void)state;
+    gp__census_set_memory(&workers[0], 300);
+    gp__census_set_memory(&workers[1], 200);
+    assert_int_equal(gp__census_memory_elsewhere(&workers[0]), 200);
+    assert_int_equal(gp__census_memory_elsewhere(&workers[1]), 300);
+    gp__census_give_back(&master, 1); /* it crashed */
+    assert_int_equal(gp__census_memory_elsewhere(&workers[0]), 0);
+    gp__census_set_memory(&none, 5);
+    gp__census_set_memory(&master, 5);
+    assert_int_equal(gp__census_memory_elsewhere(&none), 0);
+}
+
 /* ---- failed logins ---- */
 
 static const struct gp__auth_guard_settings settings = {.delay = 1000,
@@ -224,6 +304,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rates, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rates_of_clocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rates_of_a_worker_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_logins, setup, teardown),
         cmocka_unit_test_setup_teardown(test_known_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_worker_replaced, setup, teardown),
