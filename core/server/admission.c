@@ -78,7 +78,8 @@ static void count_off(struct gp__server *server, struct gp_slice key)
                             gp__tally_get(&server->sessions, key));
 }
 
-/* Rates come last: who is turned away for another reason does not count. */
+/* It is counted already: of two workers that take the last one at the same time, none is let in
+ * rather than both. Rates come last: who is turned away for another reason does not count. */
 static enum gp__admit judge(struct gp__server *server, const struct gp__entrance *entrance,
                             const struct gp__admission *a)
 {
@@ -87,9 +88,9 @@ static enum gp__admit judge(struct gp__server *server, const struct gp__entrance
 
     if (gp__overload_look(&server->overload, rt, &entrance->overload))
         return GP__ADMIT_OVERLOAD;
-    if (sessions_of(server, all_of(a)) >= entrance->sessions)
+    if (sessions_of(server, all_of(a)) > entrance->sessions)
         return GP__ADMIT_SESSIONS;
-    if (a->client_len && sessions_of(server, client_of(a)) >= entrance->sessions_per_client)
+    if (a->client_len && sessions_of(server, client_of(a)) > entrance->sessions_per_client)
         return GP__ADMIT_CLIENT_SESSIONS;
     if (a->client_len &&
         !gp__pace_take(&server->pace, gp__hash(client_of(a)), now, &entrance->rate_per_client))
@@ -111,17 +112,18 @@ enum gp__admit gp__admit(struct gp__server *server, const struct gp__entrance *e
     /* An MTA has all its clients behind one address. */
     if (ip->family && entrance->smtp.protocol != GP__PROTOCOL_MILTER)
         a.client_len = key_of(entrance, ip, a.client);
+    count_on(server, all_of(&a));
+    if (a.client_len)
+        count_on(server, client_of(&a));
     admit = judge(server, entrance, &a);
     *reply_r = kinds[admit].reply;
     if (admit == GP__ADMIT_OVERLOAD)
         reply_r->text = server->overload.reply->text;
     if (admit != GP__ADMIT_OK) {
+        gp__admission_end(server, &a);
         gp__count_at(kinds[admit].counter);
         return admit;
     }
-    count_on(server, all_of(&a));
-    if (a.client_len)
-        count_on(server, client_of(&a));
     *admission_r = a;
     return GP__ADMIT_OK;
 }

@@ -118,7 +118,7 @@ static struct entry *set_of(const struct gp__census *census, uint32_t page, uint
 
 static uint64_t get(const struct entry *entry)
 {
-    return atomic_load_explicit(&entry->key, memory_order_relaxed);
+    return atomic_load(&entry->key);
 }
 
 /* The entry of a key, or a free one; NULL: all are somebody else's. */
@@ -144,8 +144,8 @@ void gp__census_set_sessions(struct gp__census *census, uint64_t key, uint64_t s
     entry = place_of(set_of(census, census->own, key), key);
     if (!entry)
         return;
-    atomic_store_explicit(&entry->sessions, sessions, memory_order_relaxed);
-    atomic_store_explicit(&entry->key, sessions ? key : 0, memory_order_relaxed);
+    atomic_store(&entry->sessions, sessions);
+    atomic_store(&entry->key, sessions ? key : 0); /* seen by who asks after having set its own */
 }
 
 uint64_t gp__census_sessions_elsewhere(const struct gp__census *census, uint64_t key)
@@ -160,7 +160,7 @@ uint64_t gp__census_sessions_elsewhere(const struct gp__census *census, uint64_t
         set = set_of(census, page, key);
         for (unsigned i = 0; i < WAYS; i++)
             if (get(&set[i]) == key)
-                sum += atomic_load_explicit(&set[i].sessions, memory_order_relaxed);
+                sum += atomic_load(&set[i].sessions);
     }
     return sum;
 }

@@ -116,8 +116,8 @@ void gp__client_doubt_end(struct gp__client *client)
     if (!client->doubt.id_len || !client->doubt.broke)
         return;
     GP__COUNT(doubts);
+    gp__doubts_add(client->server->doubts, &client->doubt.mark, id, wall_ms(client));
     gp__log(client->runtime->log, GP_LOG_NOTICE, "message.doubt",
             GP__F_S("session", gp__session_id(client->session)), GP__F_S("transaction", id));
-    gp__doubts_add(client->server->doubts, &client->doubt.mark, id, wall_ms(client));
     client->doubt.id_len = 0;
 }
