@@ -77,12 +77,13 @@ static const struct gp__attributes *forward_of(struct gp__arena *arena,
     const struct gp_session *session = transaction->session;
     struct gp__attributes *attributes = GP__ARENA_NEW(arena, struct gp__attributes);
     struct gp_slice *values = attributes->values, helo = gp__session_helo(session);
+    struct gp_slice name = gp__session_client_name(session);
 
     if (transaction->forwarded) {
         *attributes = transaction->forwarded->attributes;
         return attributes;
     }
-    values[GP__ATTRIBUTE_NAME] = GP_S("[UNAVAILABLE]");
+    values[GP__ATTRIBUTE_NAME] = name.len ? name : GP_S("[UNAVAILABLE]");
     values[GP__ATTRIBUTE_ADDR] = address_of(arena, session);
     if (session->client_ip.family)
         values[GP__ATTRIBUTE_PORT] = gp__arena_printf(arena, "%u", session->client_port);

@@ -59,6 +59,15 @@ static void restore_tls(struct gp_session *session, struct gp_slice tls)
     session->tls_cipher = gp_slice_sub(tls, space + 1, tls.len);
 }
 
+/* Nothing but the name: what else a front end told by XCLIENT the session has. */
+static void restore_name(struct gp_session *session, struct gp_slice name)
+{
+    struct gp__attributes *attributes = GP__ARENA_NEW(session->arena, struct gp__attributes);
+
+    if (gp__attribute_set(attributes, gp__attribute_name(GP__ATTRIBUTE_NAME), name) == 0)
+        session->xclient = attributes;
+}
+
 static void restore_session(struct gp_session *session, const struct gp__entry *entry,
                             const struct gp__restoring *restoring)
 {
@@ -72,7 +81,8 @@ static void restore_session(struct gp_session *session, const struct gp__entry *
     session->listener = entry->listener;
     session->hostname = restoring->hostname;
     if (gp_slice_present(entry->client_ip) && gp__ip_parse(entry->client_ip, &ip) == 0)
-        gp__session_set_client(session, &ip, 0);
+        gp__session_set_client(session, &ip, (uint16_t)entry->client_port);
+    restore_name(session, entry->client_name);
     restore_helo(session, entry->helo);
     restore_tls(session, entry->tls);
     session->auth_user = entry->user;
@@ -121,6 +131,21 @@ static bool may_relay(const struct gp__entry *entry)
 
 /* ---- transaction ---- */
 
+/* Of what is none any more (imported by hand) nothing is told. */
+static void restore_forwarded(struct gp_transaction *transaction, const struct gp__entry *entry)
+{
+    struct gp__arena *arena;
+
+    if (entry->n_forwarded == 0)
+        return;
+    arena = gp__arena_create();
+    transaction->forwarded = GP__ARENA_NEW(arena, struct gp__forwarded);
+    transaction->forwarded->arena = arena;
+    for (size_t i = 0; i < entry->n_forwarded; i++)
+        (void)gp__attribute_set(&transaction->forwarded->attributes, entry->forwarded[i].name,
+                                entry->forwarded[i].value);
+}
+
 static void restore_transaction(struct gp__restored *restored, const struct gp__entry *entry)
 {
     struct gp_transaction *transaction = gp__transaction_create(restored->session);
@@ -144,6 +169,7 @@ static void restore_transaction(struct gp__restored *restored, const struct gp__
     };
     transaction->received_bytes = entry->base_size;
     transaction->data_began = true;
+    restore_forwarded(transaction, entry);
     policy = gp__policy_create(transaction);
     policy->relay_granted = may_relay(entry);
     policy->draft_depth = entry->draft_depth;
@@ -209,6 +235,7 @@ static struct gp_recipient *restore_recipient(struct gp__policy *policy,
     recipient->accepted = true;
     recipient->valid = true;
     recipient->route_name = kept->route;
+    recipient->relay_granted = kept->relay;
     recipient->bucket = kept->bucket;
     recipient->copy = policy->copies[0];
     recipient->notes = restore_notes(arena, kept->notes, kept->n_notes);

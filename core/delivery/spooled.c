@@ -246,6 +246,7 @@ static void keep_recipient(struct gp__entry_recipient *kept, const struct gp_rec
         .reason = gp_slice(NULL, 0),
         .notes = notes,
         .n_notes = add_kept(notes, 0, recipient->notes),
+        .relay = recipient->relay_granted,
     };
     if (is_held(disposal)) {
         kept->bucket = gp__delivery_bucket(recipient);
@@ -318,6 +319,23 @@ static struct gp_slice tls_of(struct gp__arena *arena, const struct gp_session *
     return GP__ARENA_JOIN(arena, session->tls_version, GP_S(" "), session->tls_cipher);
 }
 
+static void keep_forwarded(struct gp__entry *entry, const struct gp_transaction *transaction)
+{
+    struct gp__entry_forwarded *list;
+
+    if (!transaction->forwarded)
+        return;
+    list = GP__ARENA_ARRAY(transaction->arena, struct gp__entry_forwarded, GP__ATTRIBUTE_COUNT);
+    entry->forwarded = list;
+    for (unsigned i = 0; i < GP__ATTRIBUTE_COUNT; i++) {
+        struct gp_slice value = transaction->forwarded->attributes.values[i];
+
+        if (gp_slice_present(value))
+            list[entry->n_forwarded++] = (struct gp__entry_forwarded){
+                gp__attribute_name((enum gp__attribute)i), value};
+    }
+}
+
 static void keep_session(struct gp__entry *entry, const struct gp_transaction *transaction)
 {
     const struct gp_session *session = transaction->session;
@@ -326,7 +344,8 @@ static void keep_session(struct gp__entry *entry, const struct gp_transaction *t
     entry->session = gp__session_id(session);
     entry->client_ip = session->client_ip.family ? gp_slice_of(session->client_ip_text)
                                                  : gp_slice(NULL, 0);
-    entry->client_name = gp_slice(NULL, 0);
+    entry->client_port = session->client_port;
+    entry->client_name = gp__session_client_name(session);
     entry->helo = gp__session_helo(session);
     entry->user = session->auth_user;
     entry->tls = tls_of(transaction->arena, session);
@@ -368,6 +387,7 @@ const struct gp__entry *gp__keep(struct gp__policy *policy, const enum gp__dispo
     if (keep_recipients(entry, policy, disposals) == 0)
         return NULL;
     keep_session(entry, transaction);
+    keep_forwarded(entry, transaction);
     keep_notes(entry, policy);
     entry->bounce = bounce_of(policy, keeping);
     entry->verdicts = verdicts_of(policy);

@@ -62,6 +62,17 @@ static bool printable(struct gp_slice s)
     return s.len > 0 && s.len <= VALUE_MAX && gp__utf8_valid(s);
 }
 
+int gp__attribute_set(struct gp__attributes *attributes, struct gp_slice name,
+                      struct gp_slice value)
+{
+    int i = find(name);
+
+    if (i < 0 || !printable(value))
+        return -1;
+    attributes->values[i] = value;
+    return 0;
+}
+
 static int read_value(struct gp__arena *arena, struct gp_slice text, struct gp_slice *value_r)
 {
     if (gp_slice_caseeq(text, GP_S("[UNAVAILABLE]"))) {

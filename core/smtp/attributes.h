@@ -50,6 +50,11 @@ bool gp__attribute_known(const struct gp__attributes *attributes, enum gp__attri
 /* By its name in any case; absent if it was not said, or there is none. */
 struct gp_slice gp__attribute_find(const struct gp__attributes *attributes, struct gp_slice name);
 
+/* Sets the one of this name, in any case, to a value that it may have. Neither is copied. 0, or -1:
+ * there is no such attribute, or it is no such value. */
+int gp__attribute_set(struct gp__attributes *attributes, struct gp_slice name,
+                      struct gp_slice value);
+
 /* Reads "NAME=spike.example ADDR=192.0.2.1 …" with attributes of the set; values are copied into
  * the arena. NULL, or the reply that refuses it, static. */
 const struct gp__reply *gp__attributes_read(struct gp__arena *arena, struct gp_slice text,

@@ -99,6 +99,14 @@ static inline struct gp_slice gp__session_helo(const struct gp_session *session)
     return session->helo_seen ? gp_slice(session->helo_text, session->helo_len) : gp_slice(NULL, 0);
 }
 
+/* As a trusted front end told it; absent if it is not known. */
+static inline struct gp_slice gp__session_client_name(const struct gp_session *session)
+{
+    return session->xclient && gp__attribute_known(session->xclient, GP__ATTRIBUTE_NAME)
+               ? session->xclient->values[GP__ATTRIBUTE_NAME]
+               : gp_slice(NULL, 0);
+}
+
 static inline struct gp_slice gp__session_id(const struct gp_session *session)
 {
     return gp_slice(session->id, GP__ID_LEN);

@@ -23,8 +23,9 @@ struct gp__spill;
 #define GP__ENTRY_HEAD_MAX (64u << 20) /* bytes of all but the base */
 #define GP__ENTRY_RECIPIENTS_MAX 1000000u
 #define GP__ENTRY_COPIES_MAX 65536u
-#define GP__ENTRY_PIECES_MAX 65536u  /* of one copy */
-#define GP__ENTRY_NOTES_MAX 65536u   /* of one place */
+#define GP__ENTRY_PIECES_MAX 65536u /* of one copy */
+#define GP__ENTRY_NOTES_MAX 65536u  /* of one place */
+#define GP__ENTRY_FORWARDED_MAX 64u
 #define GP__ENTRY_ITEMS_MAX 2000000u /* of all these together */
 
 /* Whether its sender may be told of failures (backscatter). */
@@ -38,6 +39,11 @@ struct gp__entry_note {
     unsigned type;        /* enum gp__note_type */
     struct gp_slice text; /* of a text */
     int64_t number;       /* of the others */
+};
+
+/* What XFORWARD said: an attribute and its value, decoded. */
+struct gp__entry_forwarded {
+    struct gp_slice name, value;
 };
 
 /* A run of a copy: bytes of its own, or len bytes of the base from offset on. */
@@ -61,13 +67,18 @@ struct gp__entry_recipient {
     struct gp_slice bucket, reason; /* held there, and why; absent: not held */
     const struct gp__entry_note *notes;
     size_t n_notes;
+    bool relay; /* it may be relayed to, whoever the sender is */
 };
 
 struct gp__entry {
     struct gp_slice id;     /* of the message; 1 to 64 letters, digits, ".", "_", "-" */
     struct gp_slice parent; /* of what this is the bounce or draft; or absent */
     int64_t received_ms;    /* since 1970 */
-    struct gp_slice listener, session, client_ip, client_name, helo, user, tls, protocol;
+    struct gp_slice listener, session, client_ip, helo, user, tls, protocol;
+    struct gp_slice client_name; /* as a trusted front end told it (XCLIENT); or absent */
+    unsigned client_port;
+    const struct gp__entry_forwarded *forwarded; /* by XFORWARD of a trusted client */
+    size_t n_forwarded;
     struct gp_slice sender_given, envid;
     unsigned ret; /* enum gp__dsn_ret */
     bool smtputf8, requiretls, eight_bit;

@@ -28,6 +28,12 @@ static const struct gp__form_field note_fields[] = {
 };
 static const struct gp__form_shape note_shape = SHAPE(gp__entry_note, note_fields);
 
+static const struct gp__form_field forwarded_fields[] = {
+    FIELD(1, SLICE, gp__entry_forwarded, name),
+    FIELD(2, SLICE, gp__entry_forwarded, value),
+};
+static const struct gp__form_shape forwarded_shape = SHAPE(gp__entry_forwarded, forwarded_fields);
+
 static const struct gp__form_field piece_fields[] = {
     FIELD(1, SLICE, gp__entry_piece, bytes),
     FIELD(2, U64, gp__entry_piece, offset),
@@ -55,6 +61,7 @@ static const struct gp__form_field recipient_fields[] = {
     FIELD(7, SLICE, gp__entry_recipient, bucket),
     FIELD(8, SLICE, gp__entry_recipient, reason),
     ITEMS(9, gp__entry_recipient, notes, note_shape, GP__ENTRY_NOTES_MAX),
+    FIELD(10, FLAG, gp__entry_recipient, relay),
 };
 static const struct gp__form_shape recipient_shape = SHAPE(gp__entry_recipient, recipient_fields);
 
@@ -84,6 +91,8 @@ static const struct gp__form_field entry_fields[] = {
     FIELD(23, U64, gp__entry, base_size),
     ITEMS(24, gp__entry, copies, copy_shape, GP__ENTRY_COPIES_MAX),
     ITEMS(25, gp__entry, recipients, recipient_shape, GP__ENTRY_RECIPIENTS_MAX),
+    FIELD(26, UNSIGNED, gp__entry, client_port),
+    ITEMS(27, gp__entry, forwarded, forwarded_shape, GP__ENTRY_FORWARDED_MAX),
 };
 _Static_assert(sizeof entry_fields / sizeof *entry_fields < GP__FIELDS_MAX,
                "tags of the largest shape are below GP__FIELDS_MAX");

@@ -65,6 +65,7 @@ GP_API struct gp_slice gp_proxy_tlv(struct gp_call *call, unsigned type);
  * What XCLIENT said of this client ("NAME", "ADDR", "LOGIN" …, see Postfix's XCLIENT_README), where
  * the listener's `xclient:` trusts its connection: "[UNAVAILABLE]" and "[TEMPUNAVAIL]" as they are,
  * absent if it was not said. Address, port, HELO and login are those of the session already.
+ * At hooks of delivery only NAME is left.
  */
 GP_API struct gp_slice gp_xclient(struct gp_call *call, struct gp_slice attribute);
 

@@ -35,11 +35,12 @@ def free_port():
 
 
 class Case(logins.Case):
-    def relay(self, target, listener="", rest=""):
+    def relay(self, target, listener="", rest="", mode="direct"):
         """A Gatepost that gives everything to a target."""
         directory = self.directory / f"relay{len(self.servers)}"
         directory.mkdir()
-        server = harness.Server(directory, RELAY.format(target=target, listener=listener, rest=rest))
+        server = harness.Server(directory, RELAY.format(
+            target=target, listener=listener, rest=rest).replace("mode: direct", f"mode: {mode}"))
         if "user: " in rest:
             server.copy_program()
         self.servers.append(server)
@@ -148,6 +149,29 @@ class Sinks(Case):
                 count += 1
                 record = last.wait_log("message", count)[-1]
                 self.assertEqual(record[field], client, record)
+
+    def test_whose_it_was(self):
+        """What a front end told goes on when the message has been in the queue."""
+        last = self.relay("maildir: {path: mail}", ", xforward: [127.0.0.0/8]")
+        server = self.relay(f'smtp: {{to: ["127.0.0.1:{last.port}"], forward: xforward}}',
+                            ", xclient: [127.0.0.0/8], xforward: [127.0.0.0/8]",
+                            "spool: {path: spool, keep_free: 0}", "queued")
+        said = ("XCLIENT ADDR=127.0.0.5 NAME=client.example",
+                "XFORWARD ADDR=203.0.113.6 NAME=first.example IDENT=4XYZ")
+        for n, told in enumerate(said):
+            with harness.Client(server.address) as client:
+                client.hello()
+                client.command(told, 220 if told.startswith("XCLIENT") else 250)
+                client.hello()
+                client.envelope("r@example.test")
+                client.data(b"Subject: x\r\n\r\n")
+                client.command("QUIT", 221)
+            last.wait_log("message", n + 1)
+        first, second = last.log("message")
+        self.assertEqual((first["forwarded_ip"], first["forwarded_name"]),
+                         ("127.0.0.5", "client.example"))
+        self.assertEqual((second["forwarded_ip"], second["forwarded_name"], second["forwarded_id"]),
+                         ("203.0.113.6", "first.example", "4XYZ"))
 
     def test_hostile(self):
         """Each ends in a 4xx, soon, and the server lives on."""

@@ -21,13 +21,16 @@ def envelope(ident, message=MESSAGE):
         "id": ident,
         "received_ms": 1767225600123,
         "client_ip": "192.0.2.1",
+        "client_name": "client.example.org",
+        "client_port": 40125,
+        "forwarded": [{"name": "ADDR", "value": "198.51.100.7"}],
         "helo": {"base64": "gAA="},
         "smtputf8": True,
         "base_size": len(message),
         "notes": [{"instance": "spf", "key": "result", "text": "pass"}],
         "copies": [{"id": "a", "sender": "a@example.org", "size": len(received) + len(message),
                     "pieces": [{"bytes": received}, {"len": len(message)}]}],
-        "recipients": [{"address": "b@example.net", "route": "out"}],
+        "recipients": [{"address": "b@example.net", "route": "out", "relay": True}],
     }
 
 

@@ -60,8 +60,15 @@ struct setup {
 
 static const uint32_t all[] = {0, 1, 2};
 
+/* Who has the right to relay. */
+enum relay {
+    NOBODY = 0,
+    SENDER,
+    FIRST, /* mail to the first recipient */
+};
+
 /* An entry with three recipients, as if it had come by the listener. */
-static void keep(struct setup *s, const char *first, bool relay)
+static void keep(struct setup *s, const char *first, enum relay relay)
 {
     const struct gp__entry_piece piece = {.offset = 0, .len = 20};
     const struct gp__entry_copy copy = {.id = GP_S("0123456789abcdef.1.a"),
@@ -70,7 +77,7 @@ static void keep(struct setup *s, const char *first, bool relay)
                                         .n_pieces = 1,
                                         .size = 20};
     const struct gp__entry_recipient recipients[] = {
-        {.address = gp_slice_of(first), .route = GP_S("box")},
+        {.address = gp_slice_of(first), .route = GP_S("box"), .relay = relay == FIRST},
         {.address = GP_S("later@example.test"), .route = GP_S("box")},
         {.address = GP_S("never@example.test"), .route = GP_S("box")},
     };
@@ -86,7 +93,7 @@ static void keep(struct setup *s, const char *first, bool relay)
                                     .copies = &copy,
                                     .n_copies = 1,
                                     .notes = &note,
-                                    .n_notes = relay,
+                                    .n_notes = relay == SENDER,
                                     .recipients = recipients,
                                     .n_recipients = COUNT(recipients)};
     struct gp__place place;
@@ -111,7 +118,7 @@ static void setup(struct setup *s, const char *first)
     options.carriage = &s->world->generation->carriage;
     s->carrier = gp__carrier_open(&options, NULL);
     assert_non_null(s->carrier);
-    keep(s, first, false);
+    keep(s, first, NOBODY);
 }
 
 static void teardown(struct setup *s)
@@ -293,16 +300,17 @@ static void routed_again(void **unused)
 {
     static const struct {
         const char *address;
-        bool relay;
+        enum relay relay;
         enum gp_outcome outcome;
         const char *route;
     } rows[] = {
-        {"b@example.test", false, GP_OUTCOME_DELIVERED, "box"},
-        {"c@example.test", false, GP_OUTCOME_DELIVERED, "new"},
-        {"no@example.test", false, GP_OUTCOME_DELIVERED, "box"}, /* it was there once */
-        {"temp@example.test", false, GP_OUTCOME_DEFERRED, ""},
-        {"x@else.test", false, GP_OUTCOME_DELIVERED, ""},
-        {"x@else.test", true, GP_OUTCOME_DELIVERED, "world"},
+        {"b@example.test", NOBODY, GP_OUTCOME_DELIVERED, "box"},
+        {"c@example.test", NOBODY, GP_OUTCOME_DELIVERED, "new"},
+        {"no@example.test", NOBODY, GP_OUTCOME_DELIVERED, "box"}, /* it was there once */
+        {"temp@example.test", NOBODY, GP_OUTCOME_DEFERRED, ""},
+        {"x@else.test", NOBODY, GP_OUTCOME_DELIVERED, ""},
+        {"x@else.test", SENDER, GP_OUTCOME_DELIVERED, "world"},
+        {"x@else.test", FIRST, GP_OUTCOME_DELIVERED, "world"},
     };
 
     (void)unused;

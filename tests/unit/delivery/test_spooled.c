@@ -83,9 +83,11 @@ static void facts(void **unused)
     struct gp_recipient *first = world_rcpt(world, "b@x.example");
     struct gp_recipient *second = world_rcpt(world, "c@x.example");
     struct gp__rcpt *given = (struct gp__rcpt *)(uintptr_t)second->given;
+    struct gp__attributes front = {{[GP__ATTRIBUTE_NAME] = GP_S("client.example")}};
     struct gp__restored restored;
 
     (void)unused;
+    world->session->xclient = &front;
     world->session->auth_user = GP_S("alice");
     world->tx->mail.envid = GP_S("env+1");
     world->tx->mail.ret = GP__RET_HDRS;
@@ -94,6 +96,7 @@ static void facts(void **unused)
     first->route_name = GP_S("world");
     given->notify = GP__NOTIFY_SUCCESS | GP__NOTIFY_DELAY;
     given->orcpt = GP_S("rfc822;c@y.example");
+    second->relay_granted = true;
     restored = restored_of(world, gp__keep(policy, all_queued, &keeping), wanted, 2);
 
     assert_slice(gp__transaction_id(restored.transaction), "0123456789abcdef.1");
@@ -101,6 +104,8 @@ static void facts(void **unused)
     assert_slice(restored.session->listener, "mx");
     assert_slice(restored.session->hostname, "mx.example");
     assert_string_equal(restored.session->client_ip_text, "192.0.2.7");
+    assert_int_equal(restored.session->client_port, 1234);
+    assert_slice(gp__session_client_name(restored.session), "client.example");
     assert_slice(gp__session_helo(restored.session), "me");
     assert_slice(restored.session->tls_version, "TLSv1.3");
     assert_slice(restored.session->tls_cipher, "TLS_AES_256_GCM_SHA384");
@@ -117,9 +122,55 @@ static void facts(void **unused)
     assert_slice(restored.recipients[0]->address.domain, "x.example");
     assert_slice(restored.recipients[0]->given->orcpt, "rfc822;c@y.example");
     assert_int_equal(restored.recipients[0]->given->notify, GP__NOTIFY_SUCCESS | GP__NOTIFY_DELAY);
+    assert_true(restored.recipients[0]->relay_granted);
+    assert_false(restored.recipients[1]->relay_granted);
     assert_slice(restored.recipients[1]->route_name, "world");
     assert_int_equal(restored.recipients[1]->given->notify, 0);
     check_message(restored.copy->message, policy->message);
+    gp__restore_end(&restored);
+    world_free(&world);
+}
+
+/* What a content filter told by XFORWARD; what can't be an attribute is left out. */
+static void forwarded(void **unused)
+{
+    static const uint32_t one[] = {0};
+    struct world *world = world_with("a@client.example", MESSAGE);
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__forwarded *said = GP__ARENA_NEW(arena, struct gp__forwarded);
+    struct gp__entry_forwarded wrong[] = {{GP_S("NAME"), GP_S("a\r\nQUIT")},
+                                          {GP_S("COLOUR"), GP_S("red")},
+                                          {GP_S("helo"), GP_S("first")},
+                                          {GP_S("ADDR"), GP_S("")}};
+    struct gp__entry entry;
+    struct gp__restored restored;
+    struct gp_slice *values;
+
+    (void)unused;
+    said->arena = arena;
+    said->attributes.values[GP__ATTRIBUTE_NAME] = GP_S("[UNAVAILABLE]");
+    said->attributes.values[GP__ATTRIBUTE_ADDR] = GP_S("IPV6:2001:db8::1");
+    said->attributes.values[GP__ATTRIBUTE_SOURCE] = GP_S("REMOTE");
+    world->tx->forwarded = said;
+    world_rcpt(world, "b@x.example");
+    entry = *gp__keep(world->tx->policy, all_queued, &keeping);
+    assert_int_equal(entry.n_forwarded, 3);
+    restored = restored_of(world, &entry, one, 1);
+    values = restored.transaction->forwarded->attributes.values;
+    assert_slice(values[GP__ATTRIBUTE_NAME], "[UNAVAILABLE]");
+    assert_slice(values[GP__ATTRIBUTE_ADDR], "IPV6:2001:db8::1");
+    assert_slice(values[GP__ATTRIBUTE_SOURCE], "REMOTE");
+    assert_false(gp_slice_present(values[GP__ATTRIBUTE_HELO]));
+    assert_null(restored.session->xclient);
+    gp__restore_end(&restored);
+
+    entry.forwarded = wrong;
+    entry.n_forwarded = COUNT(wrong);
+    restored = restored_of(world, &entry, one, 1);
+    values = restored.transaction->forwarded->attributes.values;
+    assert_slice(values[GP__ATTRIBUTE_HELO], "first");
+    assert_false(gp_slice_present(values[GP__ATTRIBUTE_NAME]));
+    assert_false(gp_slice_present(values[GP__ATTRIBUTE_ADDR]));
     gp__restore_end(&restored);
     world_free(&world);
 }
@@ -361,7 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts),  cmocka_unit_test(copies), cmocka_unit_test(notes),
         cmocka_unit_test(utf8),   cmocka_unit_test(fates),  cmocka_unit_test(bounce_right),
-        cmocka_unit_test(drafts), cmocka_unit_test(order),
+        cmocka_unit_test(drafts), cmocka_unit_test(order),  cmocka_unit_test(forwarded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,8 @@ static inline struct gp__entry full_entry(void)
          {NULL, 0},
          {NULL, 0},
          notes,
-         1},
+         1,
+         true},
         {GP_S("c@example.net"),
          GP_S("c@example.net"),
          {NULL, 0},
@@ -63,7 +64,12 @@ static inline struct gp__entry full_entry(void)
          GP_S("spam"),
          GP_S("score 12.5"),
          NULL,
-         0},
+         0,
+         false},
+    };
+    static const struct gp__entry_forwarded forwarded[] = {
+        {GP_S("NAME"), GP_S("[UNAVAILABLE]")},
+        {GP_S("ADDR"), GP_S("198.51.100.9")},
     };
 
     return (struct gp__entry){
@@ -74,6 +80,9 @@ static inline struct gp__entry full_entry(void)
         .session = GP_S("S0123"),
         .client_ip = GP_S("192.0.2.1"),
         .client_name = GP_S("mail.example.org"),
+        .client_port = 40125,
+        .forwarded = forwarded,
+        .n_forwarded = COUNT(forwarded),
         .helo = GP_S("mail"),
         .user = GP_S("alice"),
         .tls = GP_S("TLSv1.3"),

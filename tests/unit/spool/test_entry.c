@@ -55,6 +55,10 @@ static void test_everything(void **state)
     assert_true(gp_slice_present(again.copies[1].pieces[1].bytes));
     assert_false(gp_slice_present(again.copies[1].pieces[0].bytes));
     assert_true(again.copies[0].eight_bit && !again.copies[1].eight_bit);
+    assert_int_equal(again.client_port, 40125);
+    assert_int_equal(again.n_forwarded, 2);
+    assert_true(gp_slice_eq(again.forwarded[1].value, GP_S("198.51.100.9")));
+    assert_true(again.recipients[0].relay && !again.recipients[1].relay);
 }
 
 static void test_little(void **state)
@@ -122,7 +126,7 @@ static void test_refused(void **state)
         {"an id with a NUL", GP_S("\x01\x02\0\0\0x\0"), GP_EINVAL},
         {"id twice", GP_S(ID ID), GP_EINVAL},
         {"tag 0", GP_S(ID "\0\0\0\0\0"), GP_EINVAL},
-        {"tag of tomorrow", GP_S(ID "\x1a\0\0\0\0"), GP_EINVAL},
+        {"tag of tomorrow", GP_S(ID "\x1c\0\0\0\0"), GP_EINVAL},
         {"last tag of tomorrow", GP_S(ID "\x7f\0\0\0\0"), GP_EINVAL},
         {"tag to pass over", GP_S(ID "\x80\x02\0\0\0zz"), 0},
         {"tag to pass over, twice", GP_S(ID "\xff\0\0\0\0\xff\0\0\0\0"), 0},
