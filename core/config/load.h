@@ -162,6 +162,7 @@ struct gp__raw_tls {
     uint64_t handshake_timeout;
     int64_t handshakes;
     /* Of the global section only. */
+    uint64_t ticket_rotation;
     const struct gp_map *outbound; /* struct gp__raw_destination */
     struct gp__raw_reports {
         struct gp_slice organization, contact;

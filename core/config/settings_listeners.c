@@ -177,14 +177,21 @@ static const struct gp__node *with_global_limits(struct gp__load *load, const st
     return gp__node_merge(load->arena, over, node);
 }
 
-/* What of the global section is no listener's: connections to others. */
-static const struct gp__node *without_outbound(struct gp__load *load, const struct gp__node *tls)
+static bool is_of_a_listener(struct gp_slice key)
+{
+    for (const struct gp_option *row = gp__tls_rows; row->name; row++)
+        if (gp_slice_eq(key, gp_slice_of(row->name)))
+            return true;
+    return false;
+}
+
+/* Without what is of the global section alone. What nobody knows is told there. */
+static const struct gp__node *of_listeners(struct gp__load *load, const struct gp__node *tls)
 {
     struct gp__node *map = gp__node_mapping(load->arena, tls->count, tls);
 
     for (size_t i = 0; i < tls->count; i++)
-        if (!gp_slice_eq(tls->pairs[i].key->text, GP_S("outbound")) &&
-            !gp_slice_eq(tls->pairs[i].key->text, GP_S("reports")))
+        if (is_of_a_listener(tls->pairs[i].key->text))
             gp__node_put(map, tls->pairs[i].key, tls->pairs[i].value);
     return map;
 }
@@ -199,7 +206,7 @@ static const struct gp__node *with_global_tls(struct gp__load *load, const struc
     if (!global || global->kind != GP__NODE_MAPPING || !own || own->kind != GP__NODE_MAPPING)
         return node;
     gp__node_put(over, gp__node_scalar(load->arena, GP_S("tls_options"), node),
-                 gp__node_merge(load->arena, own, without_outbound(load, global)));
+                 gp__node_merge(load->arena, own, of_listeners(load, global)));
     return gp__node_merge(load->arena, over, node);
 }
 

@@ -45,7 +45,7 @@ static const char *const client_names[] = {"off", "request", "require", NULL};
         GP_OPTION_PATH("client_ca", struct gp__raw_tls, client_ca, GP_OPTIONAL,                    \
                        "CA certificates that vouch for clients, in PEM."),                         \
         GP_OPTION_BOOL("tickets", struct gp__raw_tls, tickets, "true",                             \
-                       "Whether clients may resume sessions. Keys change every six hours."),       \
+                       "Whether clients may resume sessions."),                                    \
         GP_OPTION_DURATION("handshake_timeout", struct gp__raw_tls, handshake_timeout, "30s",      \
                            1000, 300000, "How long a handshake may take."),                        \
         GP_OPTION_INTEGER("handshakes", struct gp__raw_tls, handshakes, "1000", 1, 1000000,        \
@@ -55,6 +55,10 @@ const struct gp_option gp__tls_rows[] = {TLS_ROWS, GP_OPTIONS_END};
 
 const struct gp_option gp__tls_top_rows[] = {
     TLS_ROWS,
+    GP_OPTION_DURATION(
+        "ticket_rotation", struct gp__raw_tls, ticket_rotation, "6h", 1000, 7ll * 24 * 3600 * 1000,
+        "How often the keys of tickets change, in all processes at once; what a client "
+        "resumes is no older."),
     GP_OPTION_MAP("outbound", struct gp__raw_tls, outbound, GP_TYPE_OBJECT, "{}",
                   "TLS to other servers: by domain (.example.org: all below it), and `default` for "
                   "all others.",
@@ -244,6 +248,7 @@ const struct gp__tls_settings *gp__load_tls(struct gp__load *load, const struct 
     tls->tickets = raw->tickets;
     tls->handshake_timeout = raw->handshake_timeout;
     tls->handshakes = raw->handshakes;
+    tls->ticket_rotation = raw->ticket_rotation;
     read_certificates(load, tls, raw, node, hostname);
     read_client_ca(load, tls, raw, node);
     return tls;

@@ -42,6 +42,7 @@ struct gp__tls_settings {
     bool tickets;
     uint64_t handshake_timeout; /* ms */
     int64_t handshakes;         /* at once */
+    uint64_t ticket_rotation;   /* ms; of the global section */
 };
 
 #endif

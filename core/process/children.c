@@ -79,11 +79,13 @@ static void on_closed(void *arg)
 
 /* So that a session with one worker can be resumed with any other, and all of them make up the same
  * salt for a user who does not exist. */
-static void add_secrets(const struct gp__master *master, struct gp__buf *body)
+static void add_secrets(const struct gp__master *master, const struct gp__manifest *manifest,
+                        struct gp__buf *body)
 {
     const struct gp__crypto *crypto = master->runtime->crypto;
     uint8_t state[GP__TLS_TICKET_STATE];
 
+    gp__tls_tickets_rotate(manifest->ticket_rotation);
     gp__tls_tickets_share(state, master->runtime->ops->wall_ms(master->runtime));
     gp__pack_text(body, gp_slice((const char *)state, sizeof state));
     explicit_bzero(state, sizeof state);
@@ -103,7 +105,7 @@ static int send_start(struct gp__child *child, int board)
     gp__pack_number(&body, conf->manifest.sandbox);
     gp__pack_text(&body, gp_slice_of(child->master->options->config));
     if (role->wants_bundle) {
-        add_secrets(child->master, &body);
+        add_secrets(child->master, &conf->manifest, &body);
         gp__pack_number(&body, child->page);
     }
     start.body = gp__buf_slice(&body);

@@ -36,6 +36,7 @@ static const struct field {
     {NUMBER, offsetof(struct gp__manifest, control_mode)},
     {TEXT, offsetof(struct gp__manifest, metrics)},
     {NUMBER, offsetof(struct gp__manifest, sandbox)},
+    {NUMBER, offsetof(struct gp__manifest, ticket_rotation)},
     {NUMBER, offsetof(struct gp__manifest, n_stats)},
     {NUMBER, offsetof(struct gp__manifest, logins)},
     {BYTES, offsetof(struct gp__manifest, scheduling)},
@@ -182,6 +183,7 @@ void gp__manifest_of(struct gp__manifest *manifest, struct gp__arena *arena,
         .control_mode = process->control.mode,
         .metrics = process->metrics,
         .sandbox = process->sandbox,
+        .ticket_rotation = settings->tls->ticket_rotation,
         .n_stats = count_stats(settings),
         .logins = (uint64_t)settings->auth_guard.remembered,
         .scheduling = scheduling_of(arena, settings),
@@ -258,7 +260,8 @@ static bool is_sane(const struct gp__manifest *manifest)
     return manifest->workers <= GP__WORKERS_MAX && manifest->carriers <= GP__WORKERS_MAX &&
            manifest->n_stats <= GP__STATS_MAX && manifest->logins <= GP__LOGINS_MAX &&
            manifest->log_format <= GP__LOG_JSON && manifest->log_level <= GP_LOG_DEBUG &&
-           manifest->control_mode <= 0777 && manifest->heartbeat > 0 && manifest->recheck > 0;
+           manifest->control_mode <= 0777 && manifest->heartbeat > 0 && manifest->recheck > 0 &&
+           manifest->ticket_rotation > 0;
 }
 
 static void read_command(struct gp__unpack *in, struct gp__arena *arena,

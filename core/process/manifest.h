@@ -44,6 +44,7 @@ struct gp__manifest {
     uint64_t control_mode;
     struct gp_slice metrics;
     uint64_t sandbox;
+    uint64_t ticket_rotation; /* ms */
     uint64_t n_stats;
     uint64_t logins;            /* addresses and users that auth_guard remembers */
     struct gp_slice scheduling; /* scheduling.h; empty: there is no spool */

@@ -51,11 +51,15 @@ const char *gp__tls_failure(const struct gp__conn *conn);
 /* ---- tickets: core/runtime/tls_ticket.c ---- */
 
 /*
- * All processes of a server encrypt tickets with keys derived from one secret, which moves on every
- * few hours and cannot be turned back. A process makes its own at first use; to share one, hand over
- * what share() gives to join() of a process that has not used it yet. Wipe the copy.
+ * All processes of a server encrypt tickets with keys derived from one secret, which moves on with
+ * each rotation and cannot be turned back. A process makes its own at first use; to share one, hand
+ * over what share() gives to join() of a process that has not used it yet. Wipe the copy.
  */
-#define GP__TLS_TICKET_STATE 72
+#define GP__TLS_TICKET_STATE 80
+#define GP__TLS_TICKET_ROTATION_MS (UINT64_C(6) * 3600 * 1000) /* where nobody says */
+
+/* How often, ms; of contexts made from now on. Another than before begins with a secret of its own. */
+void gp__tls_tickets_rotate(uint64_t every_ms);
 void gp__tls_tickets_share(uint8_t out[GP__TLS_TICKET_STATE], int64_t wall_ms);
 void gp__tls_tickets_join(const uint8_t in[GP__TLS_TICKET_STATE]);
 

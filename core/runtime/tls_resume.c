@@ -111,7 +111,7 @@ int gp__tls_resume_by(struct gp__tls_context *context, struct gp_slice scope)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
         return SSL_CTX_set_num_tickets(ctx, 0) ? 0 : -1;
     }
-    SSL_CTX_set_timeout(ctx, (long)(GP__TLS_TICKET_ROTATION_MS / 1000));
+    SSL_CTX_set_timeout(ctx, gp__tls_tickets_lifetime_s());
     SSL_CTX_set_num_tickets(ctx, 1);
     SSL_CTX_set_session_ticket_cb(ctx, on_new_ticket, on_ticket, NULL);
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket_key) ? 0 : -1;

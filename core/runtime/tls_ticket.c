@@ -8,21 +8,27 @@
 #include <string.h>
 
 #define SECRET 32u
-#define STEPS_MAX 10000u /* seven years; further than that the clock was wrong */
+#define STEPS_MAX 10000u /* seven years of six hours each; further than that the clock was wrong */
 
 /* Of the process; `secret[0]` of the epoch, `secret[1]` of the one before. */
 static struct {
-    uint64_t epoch; /* 0: not drawn yet */
+    uint64_t epoch;    /* 0: not drawn yet */
+    uint64_t every_ms; /* 0: nobody said */
     unsigned char secret[2][SECRET];
 } chain;
 
 _Static_assert(sizeof chain <= GP__TLS_TICKET_STATE, "the state of the chain fits");
 
+static uint64_t rotation(void)
+{
+    return chain.every_ms ? chain.every_ms : GP__TLS_TICKET_ROTATION_MS;
+}
+
 static uint64_t epoch_of(int64_t wall_ms)
 {
     uint64_t ms = wall_ms > 0 ? (uint64_t)wall_ms : 0;
 
-    return ms / GP__TLS_TICKET_ROTATION_MS + 1;
+    return ms / rotation() + 1;
 }
 
 static void hash(const unsigned char *key, const void *text, size_t len, unsigned char out[SECRET])
@@ -54,6 +60,18 @@ static void advance(int64_t wall_ms)
         hash(chain.secret[1], "next", 4, chain.secret[0]);
         chain.epoch++;
     }
+}
+
+void gp__tls_tickets_rotate(uint64_t every_ms)
+{
+    if (every_ms != rotation())
+        chain.epoch = 0;
+    chain.every_ms = every_ms;
+}
+
+long gp__tls_tickets_lifetime_s(void)
+{
+    return (long)(rotation() / 1000);
 }
 
 void gp__tls_tickets_share(uint8_t out[GP__TLS_TICKET_STATE], int64_t wall_ms)

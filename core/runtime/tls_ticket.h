@@ -12,8 +12,6 @@
 
 #include <openssl/ssl.h>
 
-#define GP__TLS_TICKET_ROTATION_MS (UINT64_C(6) * 3600 * 1000)
-
 struct gp__tls_ticket_key {
     uint64_t epoch; /* 0: none yet */
     unsigned char name[16], cipher[32], mac[32];
@@ -23,6 +21,9 @@ struct gp__tls_tickets {
     unsigned char scope[32];
     struct gp__tls_ticket_key keys[2]; /* of this epoch, of the one before */
 };
+
+/* How long what a ticket carries is good for. */
+long gp__tls_tickets_lifetime_s(void);
 
 /* The body of SSL_CTX_set_tlsext_ticket_key_evp_cb(). */
 int gp__tls_ticket_key_callback(struct gp__tls_tickets *tickets, int64_t wall_ms,

@@ -181,6 +181,7 @@ static void open_tls(struct gp__generation *generation, struct gp__diag *diag)
     const struct gp__settings *settings = generation->settings;
     struct gp__buf error = {.limit = 500};
 
+    gp__tls_tickets_rotate(settings->tls->ticket_rotation);
     generation->tls = GP__ARENA_ARRAY(generation->arena, struct gp__tls_context *,
                                       settings->n_listeners);
     for (size_t i = 0; i < settings->n_listeners; i++) {

@@ -23,6 +23,17 @@ def own_memory(pid):
     return (resident - shared) * os.sysconf("SC_PAGESIZE")
 
 
+def inode_of(client):
+    """Of the server's end of a connection over IPv4."""
+    ours = f":{client.getsockname()[1]:04X}"
+    theirs = f":{client.getpeername()[1]:04X}"
+    for line in pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        words = line.split()
+        if words[1].endswith(theirs) and words[2].endswith(ours):
+            return words[9]
+    raise AssertionError("the connection has no other end")
+
+
 class Processes(harness.TestCase):
     """What the tests here share: a server with workers that anybody may execute."""
 
@@ -66,6 +77,18 @@ class Processes(harness.TestCase):
             pids = self.workers(server)
             return pids if len(pids) == count and not set(pids) & set(without) else None
         return harness.wait_until(look, f"{count} workers")
+
+    def worker_of(self, server, client):
+        """Who has the other end of a connection over IPv4."""
+        inode = inode_of(client)
+        for pid in self.workers(server):
+            for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+                try:
+                    if os.readlink(entry) == f"socket:[{inode}]":
+                        return pid
+                except OSError:
+                    pass  # it is gone meanwhile
+        raise AssertionError("no worker has this connection")
 
     def reload(self, server, count=1):
         server.signal(signal.SIGHUP)

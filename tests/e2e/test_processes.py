@@ -11,6 +11,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 import unittest
 
 import harness
@@ -20,6 +21,7 @@ from processes import Processes, own_memory, proc, status
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
 RELOADS = 200 if harness.LONG else 6
 CLIENTS = 50 if harness.LONG else 8
+ROTATION = 3  # seconds
 
 
 class Together(Processes):
@@ -211,6 +213,55 @@ class Rights(Processes):
         self.assertIn("gatepost serve", result.stderr)
 
 
+def period():
+    """The number of the one that runs."""
+    return int(time.time() * 1000) // (ROTATION * 1000)
+
+
+class Handshake:
+    """One with TLS 1.2, where tickets can be seen: whether it was resumed, the name of the key of the ticket
+    that was given, and which worker it was."""
+
+    def __init__(self, test, server, context, session=None, listener="mx"):
+        self.read = b""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost", session=session)
+        with socket.create_connection(server.address_of(listener), 20 * harness.SLOWER) as plain:
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    plain.sendall(outgoing.read())
+                    data = plain.recv(65536)
+                    assert data, "the handshake ended early"
+                    self.read += data
+                    incoming.write(data)
+            plain.sendall(outgoing.read())
+            self.worker = test.worker_of(server, plain)
+        self.session, self.reused = tls.session, tls.session_reused
+        self.key = self._key()
+
+    def _key(self):
+        """RFC 5077 3.3: lifetime, length, and then the ticket, which begins with 16 octets of name."""
+        for kind, body in self._handshakes():
+            if kind == 4:
+                return body[6:22]
+        return None
+
+    def _handshakes(self):
+        """Messages before the first that is encrypted."""
+        plain, at = b"", 0
+        while at + 5 <= len(self.read) and self.read[at] == 22:
+            end = at + 5 + int.from_bytes(self.read[at + 3:at + 5], "big")
+            plain, at = plain + self.read[at + 5:end], end
+        at = 0
+        while at + 4 <= len(plain):
+            end = at + 4 + int.from_bytes(plain[at + 1:at + 4], "big")
+            yield plain[at], plain[at + 4:end]
+            at = end
+
+
 class Tls(Processes):
     """Keys that the workers may not read; tickets that each of them takes."""
 
@@ -247,6 +298,59 @@ class Tls(Processes):
         self.assertEqual(reused, [True] * 20)
         self.reload(server)
         self.assertTrue(self.connect(server, context, session)[1])
+
+    def test_rotation(self):
+        """Keys change in all workers at once. A ticket is good with each of them within its time, beyond one
+        change of keys too; not after that, and never with another listener."""
+        cert, key = self.pair
+        text = self.text(rest=f"tls: {{certificates: [{{cert: {cert}, key: {key}}}], "
+                              f"ticket_rotation: {ROTATION}s}}\n").replace(
+            '"127.0.0.1:0",', '"127.0.0.1:0", tls: implicit,').replace(
+            "listeners:", 'listeners:\n  other: {address: "127.0.0.1:0", tls: implicit}')
+        server = self.launch(text, listeners=2)
+        for _ in range(10):
+            if self.rotates(server):
+                return
+        self.fail("the machine is too slow for a rotation")
+
+    def rotates(self, server):
+        """False: it took so long that nothing can be said."""
+        harness.wait_until(lambda: time.time() % ROTATION > ROTATION * 0.6, "the end of a period")
+        context, epoch, began = self.context(), period(), time.time()
+        first = Handshake(self, server, context)
+        here = self.by_each_worker(server, context, first.session)
+        if period() != epoch:
+            return False
+        self.assertEqual({(each.reused, each.key) for each in here}, {(True, None)})
+        self.assertFalse(Handshake(self, server, context, first.session, "other").reused)
+        fresh = self.by_each_worker(server, context)
+        if period() != epoch:
+            return False
+        self.assertEqual({each.key for each in fresh}, {first.key})
+        harness.wait_until(lambda: period() == epoch + 1, "the next keys")
+        fresh = self.by_each_worker(server, context)
+        later = self.by_each_worker(server, context, first.session)
+        other = Handshake(self, server, context, first.session, "other")
+        if period() != epoch + 1 or time.time() > began + ROTATION - 1:
+            return False
+        [key] = {each.key for each in fresh}
+        self.assertNotIn(key, (None, first.key))
+        self.assertEqual({(each.reused, each.key) for each in later}, {(True, key)})
+        self.assertFalse(other.reused)
+        harness.wait_until(lambda: period() > epoch + 1, "the next but one")
+        self.assertEqual({each.reused for each in self.by_each_worker(server, context, first.session)},
+                         {False})
+        return True
+
+    def by_each_worker(self, server, context, session=None):
+        """A handshake with each of them; which one takes a connection is the kernel's choice."""
+        done = {}
+        def shake():
+            one = Handshake(self, server, context, session)
+            done[one.worker] = one
+            return len(done) == 2
+        harness.wait_until(shake, "two workers")
+        return done.values()
 
     def test_renewed_certificate(self):
         server = self.serve()

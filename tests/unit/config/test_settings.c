@@ -608,7 +608,7 @@ static void test_tls(void **state)
     static const char text[] =
         "hostname: mx.example\n"
         "tls: {certificates: [{cert: a.pem, key: /k/a.key, names: [A.Example, "
-        "\"*.b.example\"]}], profile: modern, handshakes: 7}\n"
+        "\"*.b.example\"]}], profile: modern, handshakes: 7, ticket_rotation: 1h}\n"
         "listeners:\n"
         "  none: {address: \"[::1]:24\"}\n"
         "  mx: {address: \"[::1]:25\", tls: optional}\n"
@@ -635,6 +635,7 @@ static void test_tls(void **state)
     assert_text(global->certificates[0].names[1], "*.b.example");
     assert_int_equal(global->profile, GP__TLS_MODERN);
     assert_int_equal(global->handshakes, 7);
+    assert_int_equal(global->ticket_rotation, 3600000);
     assert_int_equal(global->handshake_timeout, 30000);
     assert_true(global->tickets);
     assert_int_equal(s->listeners[0]->tls, GP__TLS_OFF);

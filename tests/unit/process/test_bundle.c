@@ -183,6 +183,7 @@ static struct gp__manifest whole(void)
         .stop_within = 30000,
         .reload_within = 600000,
         .heartbeat = 30000,
+        .ticket_rotation = 1000,
         .recheck = 60000,
         .log_to = GP_S("stderr"),
         .log_format = GP__LOG_JSON,
@@ -224,7 +225,8 @@ static void test_manifest(void **state)
 
 static void test_manifest_of_a_liar(void **state)
 {
-    struct gp__manifest lies[] = {whole(), whole(), whole(), whole(), whole(), whole()}, read;
+    struct gp__manifest lies[] = {whole(), whole(), whole(), whole(), whole(), whole(), whole()},
+                        read;
     struct gp__arena *arena = gp__arena_create();
 
     (void)state;
@@ -234,6 +236,7 @@ static void test_manifest_of_a_liar(void **state)
     lies[3].control_mode = 04777;
     lies[4].pid_file = GP_S("/a\0b");
     lies[5].heartbeat = 0;
+    lies[6].ticket_rotation = 0;
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         struct gp__buf out = {.limit = 0};
 

@@ -398,6 +398,28 @@ static void test_rotation(void **state)
     SSL_SESSION_free(session);
 }
 
+/* Another rotation begins with another secret: nothing counts on as if it were the old one's. */
+static void test_other_rotation(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_peer_options options = {.max_version = TLS1_2_VERSION};
+    SSL_SESSION *session;
+
+    gp__tls_tickets_rotate(HOUR_MS);
+    make_context(f, "mx");
+    session = ticket_of(f, &options);
+    assert_true(resumes(f, &options, session));
+    gp__tls_tickets_rotate(HOUR_MS);
+    assert_true(resumes(f, &options, session));
+    gp__sim_advance(f->rt, 2 * HOUR_MS);
+    assert_false(resumes(f, &options, session));
+    SSL_SESSION_free(session);
+    session = ticket_of(f, &options);
+    gp__tls_tickets_rotate(GP__TLS_TICKET_ROTATION_MS);
+    assert_false(resumes(f, &options, session));
+    SSL_SESSION_free(session);
+}
+
 /* A verified client stays one when it resumes. */
 static void test_client_resumes(void **state)
 {
@@ -571,15 +593,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_server_names),  TEST(test_given_names),
-        TEST(test_two_kinds),     TEST(test_alpn),
-        TEST(test_profiles),      TEST(test_ciphers),
-        TEST(test_renegotiation), TEST(test_client_certificates),
-        TEST(test_subject),       TEST(test_resumption),
-        TEST(test_counted),       TEST(test_no_tickets),
-        TEST(test_rotation),      TEST(test_client_resumes),
-        TEST(test_shared_state),  TEST(test_check),
-        TEST(test_bad_context),   TEST(test_self_sign),
+        TEST(test_server_names),   TEST(test_given_names),
+        TEST(test_two_kinds),      TEST(test_alpn),
+        TEST(test_profiles),       TEST(test_ciphers),
+        TEST(test_renegotiation),  TEST(test_client_certificates),
+        TEST(test_subject),        TEST(test_resumption),
+        TEST(test_counted),        TEST(test_no_tickets),
+        TEST(test_rotation),       TEST(test_other_rotation),
+        TEST(test_client_resumes), TEST(test_shared_state),
+        TEST(test_check),          TEST(test_bad_context),
+        TEST(test_self_sign),
     };
 #undef TEST
     int result;
