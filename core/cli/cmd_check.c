@@ -97,8 +97,10 @@ static int check(struct gp__config_source *source, const struct how *how)
     struct gp__settings *settings = gp__config_load(source, how->config, diag);
     int code;
 
-    if (settings)
+    if (settings) {
+        gp__config_spool(settings, diag);
         check_queue(settings, how->config, diag);
+    }
     if (settings && how->create)
         try(&settings, diag);
     code = gp__diag_count(diag, GP__ERROR) ? GP__EXIT_FAILED : GP__EXIT_OK;

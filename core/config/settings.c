@@ -145,7 +145,7 @@ static const struct gp_option overload_rows[] = {
         "Memory of all workers together from which on they take nothing new: 421, and 452 "
         "4.3.1 at MAIL. 0: never."),
     GP_OPTION_SIZE(
-        "keep_free", struct gp__shed_settings, keep_free, "64MiB", 0, 1ll << 50,
+        "keep_free", struct gp__shed_settings, keep_free, "512MiB", 0, 1ll << 50,
         "What stays free in `memory.spill_to`, `spool.path`, `hold.path` and the directories of targets: with less "
         "nothing new is taken. 0: does not matter."),
     GP_OPTIONS_END,

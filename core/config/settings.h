@@ -52,8 +52,12 @@ struct gp__config_host {
                        struct gp__buf *problem_r);
     int (*authorities)(void *arg, struct gp_slice pem, struct gp__buf *problem_r);
 
-    /* Optional: whether a spool can be kept at this path. 0, or -1 and what is wrong. */
+    /* Optional: whether a spool can be kept at this path. 0; or what is wrong and 1: another process
+     * may be able to, -1: none can. */
     int (*spool)(void *arg, const char *path, struct gp__buf *problem_r);
+
+    /* Optional: whether this can be the text of a notification. 0, or -1 and what is wrong. */
+    int (*template)(void *arg, struct gp_slice text, struct gp__buf *problem_r);
 
     /* Makes a key and a certificate that is its own authority. NULL where files are only read. */
     int (*self_sign)(void *arg, const char *cert_path, const char *key_path,

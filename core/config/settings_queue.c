@@ -122,11 +122,24 @@ static void check_spool(struct gp__load *load)
     const struct gp__spool_section *spool = &load->settings->spool;
     const struct gp__node *at = gp__load_place(load, "spool", "path");
     struct gp__buf problem = {.limit = 0};
+    int answer = load->host->spool ? load->host->spool(load->host->arg, spool->path.data, &problem)
+                                   : 0;
 
-    if (load->host->spool && load->host->spool(load->host->arg, spool->path.data, &problem) != 0)
-        gp__diag_add(load->diag, GP__WARNING, at, "the spool: " GP_FMT,
+    if (answer)
+        gp__diag_add(load->diag, answer < 0 ? GP__ERROR : GP__WARNING, at, "the spool: " GP_FMT,
                      GP_ARG(gp__buf_slice(&problem)));
     gp__buf_free(&problem);
+}
+
+/* First no new message is begun, then none is kept any more, and the journal may use what is left. */
+static void check_order(struct gp__load *load)
+{
+    uint64_t first = load->settings->overload.keep_free, then = load->settings->spool.keep_free;
+
+    if (first && first <= then)
+        gp__diag_add(load->diag, GP__WARNING, gp__load_place(load, "spool", "keep_free"),
+                     "with `overload.keep_free` not above `spool.keep_free` messages are taken in "
+                     "whole before they are refused for want of space");
 }
 
 static void set_spool(struct gp__load *load, const struct gp__spool_raw *raw)
@@ -140,6 +153,7 @@ static void set_spool(struct gp__load *load, const struct gp__spool_raw *raw)
     spool->segment = raw->segment;
     spool->large = raw->large;
     check_spool(load);
+    check_order(load);
     if (gp__load_has(load, "hold"))
         gp__diag_add(load->diag, GP__ERROR, gp__node_get(load->root, GP_S("hold")),
                      "held mail is kept in the spool: leave `hold:` out, and name the bucket for "
@@ -328,18 +342,23 @@ static void load_buckets(struct gp__load *load)
 
 /* ---- bounces ---- */
 
-/* What is wrong within a text the scheduler tells, which uses the built-in one then. */
 static struct gp_slice template_of(struct gp__load *load, const char *name, struct gp_slice path)
 {
     const struct gp__node *section = gp__node_get(load->root, GP_S("bounces"));
     const struct gp__node *templates = gp__node_get(section, GP_S("templates"));
+    const struct gp__node *at = gp__node_get(templates, gp_slice_of(name));
     struct gp_slice text = gp_slice(NULL, 0);
+    struct gp__buf problem = {.limit = 0};
     char error[256];
 
-    if (gp_slice_present(path) &&
-        gp__bind_secret_file(&load->binder, path.data, &text, error, sizeof error) < 0)
-        gp__diag_add(load->diag, GP__ERROR, gp__node_get(templates, gp_slice_of(name)),
-                     "\"%s\" of the templates: %s", name, error);
+    if (!gp_slice_present(path))
+        return text;
+    if (gp__bind_secret_file(&load->binder, path.data, &text, error, sizeof error) < 0)
+        gp__diag_add(load->diag, GP__ERROR, at, "\"%s\" of the templates: %s", name, error);
+    else if (load->host->template && load->host->template(load->host->arg, text, &problem) < 0)
+        gp__diag_add(load->diag, GP__ERROR, at, "\"%s\" of the templates: " GP_FMT ", " GP_FMT,
+                     name, GP_ARG(path), GP_ARG(gp__buf_slice(&problem)));
+    gp__buf_free(&problem);
     return text;
 }
 

@@ -85,8 +85,9 @@ void gp__scheduler_settle(struct gp__scheduler *s, void (*done)(void *arg, int e
 /* What it missed is in memory: a new one has it. */
 void gp__scheduler_journal_failed(struct gp__scheduler *s, int error)
 {
-    gp__log(s->log, GP_LOG_ERROR, "queue.journal", GP__F_C("error", gp_strerror(error)));
-    s->compact_wanted = true;
+    if (!s->journal_behind)
+        gp__log(s->log, GP_LOG_ERROR, "queue.journal", GP__F_C("error", gp_strerror(error)));
+    s->compact_wanted = s->journal_behind = true;
 }
 
 /* The last one tells of all. */

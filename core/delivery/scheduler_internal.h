@@ -71,6 +71,7 @@ struct gp__scheduler {
     struct gp__timer keep_timer;
     uint64_t compact_at; /* bytes of the journal */
     bool compacting, compacted, compact_wanted;
+    bool journal_behind, compact_failed; /* and that was logged */
     uint64_t keep_rounds;
     struct gp__place compact_after;
     size_t n_moving, n_moves_unsure; /* written anew; and not yet durably noted */

@@ -278,10 +278,12 @@ static void on_compacted(void *arg, int error)
     s->compacting = false;
     s->compact_at = size * COMPACT_FACTOR;
     s->compact_wanted = error != 0;
-    if (error)
+    if (error && !s->compact_failed)
         gp__log(s->log, GP_LOG_ERROR, "queue.compact", GP__F_C("error", gp_strerror(error)));
-    else
+    if (!error)
         gp__log(s->log, GP_LOG_INFO, "queue.compacted", GP__F_I("bytes", size));
+    s->compact_failed = error != 0;
+    s->journal_behind = s->journal_behind && error;
 }
 
 static void begin_compaction(struct gp__scheduler *s)

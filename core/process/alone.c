@@ -5,7 +5,6 @@
 
 #include "core/process/identity.h"
 #include "core/process/manager.h"
-#include "core/runtime/listener.h"
 #include "core/runtime/live.h"
 #include "core/runtime/signal.h"
 #include "core/server/stats_log.h"
@@ -42,48 +41,6 @@ static int open_service(struct gp__alone *alone)
         gp__complain(gp__buf_slice(&error));
     gp__buf_free(&error);
     return result;
-}
-
-/* ---- listeners ---- */
-
-static int open_door(struct gp__alone *alone, const struct gp__listener_settings *settings,
-                     struct gp_slice address)
-{
-    struct gp__listen_options options = {
-        .address = address,
-        .backlog = (int)settings->backlog,
-        .unix_mode = settings->socket_mode,
-    };
-    struct gp_slice shown;
-    const char *step;
-    char text[80];
-    int fd = gp__manager_socket(settings->name, address);
-
-    if (fd < 0 && gp__listen_socket(&options, &fd, &step) < 0) {
-        fprintf(stderr, "gatepost: listener " GP_FMT ", " GP_FMT ": %s: %s\n",
-                GP_ARG(settings->name), GP_ARG(address), step, strerror(errno));
-        return -1;
-    }
-    shown = gp__reception_endpoint(fd, address, text);
-    if (gp__reception_listen(&alone->reception, 0, settings->name, fd) < 0)
-        return -1;
-    gp__log(&alone->reception.log, GP_LOG_NOTICE, "listener.open",
-            GP__F_S("listener", settings->name), GP__F_S("address", shown));
-    if (alone->options->ready)
-        alone->options->ready(alone->options->arg, settings->name, shown);
-    return 0;
-}
-
-static int open_doors(struct gp__alone *alone)
-{
-    const struct gp__settings *settings = alone->reception.generation->settings;
-
-    for (size_t i = 0; i < settings->n_listeners; i++)
-        for (size_t a = 0; a < settings->listeners[i]->n_addresses; a++)
-            if (open_door(alone, settings->listeners[i],
-                          settings->listeners[i]->addresses[a].text) < 0)
-                return -1;
-    return 0;
 }
 
 /* ---- signals ---- */
@@ -217,9 +174,10 @@ static int start(struct gp__alone *alone)
         open_service(alone) < 0 || gp__alone_open_commands(alone) < 0 || catch_signals(alone) < 0 ||
         gp__alone_open_control(alone) < 0 || gp__alone_open_metrics(alone) < 0)
         return -1;
-    /* The spool is the user's: whoever comes back with `workers` must be able to open it. */
-    if (open_doors(alone) < 0 || give_up_rights(alone) < 0 || open_spool(alone) < 0 ||
-        gp__alone_open_queue(alone) < 0)
+    /* The spool is the user's: whoever comes back with `workers` must be able to open it. Nobody
+     * can connect before all that can fail has not. */
+    if (gp__alone_bind_doors(alone) < 0 || give_up_rights(alone) < 0 || open_spool(alone) < 0 ||
+        gp__alone_open_queue(alone) < 0 || gp__alone_open_doors(alone) < 0)
         return -1;
     close_unused_sockets(alone);
     gp__manager_tell("READY=1");
@@ -240,6 +198,7 @@ int gp__serve_alone(const struct gp__serve_options *options)
         gp__signals_stop(&alone.signals);
     gp__http_close(&alone.metrics);
     gp__control_close(&alone.control);
+    gp__alone_close_doors(&alone);
     gp__alone_close_queue(&alone);
     gp__alone_close_commands(&alone);
     gp__reception_close(&alone.reception);

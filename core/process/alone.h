@@ -27,6 +27,8 @@ struct gp__alone {
     const struct gp__serve_options *options;
     struct gp__config_source source;
     struct gp__reception reception;
+    int *doors; /* sockets that are only bound, in the order of addresses; -1: handed on */
+    size_t n_doors;
     struct gp__signals *signals;
     struct gp__control *control;
     struct gp__http *metrics;
@@ -39,6 +41,12 @@ struct gp__alone {
     struct gp__timer watchdog; /* of the service manager */
     struct gp__alone_commands commands;
 };
+
+/* The sockets of all listeners: first bound, then listened on. 0, or -1 after a line on standard
+ * error. Closing is for those that were only bound. */
+int gp__alone_bind_doors(struct gp__alone *alone);
+int gp__alone_open_doors(struct gp__alone *alone);
+void gp__alone_close_doors(struct gp__alone *alone);
 
 /* The scheduler, if the configuration has a spool. 0, or -1 after a line on standard error. */
 int gp__alone_open_queue(struct gp__alone *alone);

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/process/config_host.h"
 
+#include "core/delivery/dsn.h"
+#include "core/process/identity.h"
 #include "core/runtime/tls.h"
+#include "core/spool/spool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,13 +103,11 @@ static const char *unfit(long type)
 }
 
 /* A spool that is not there yet is made: then its next directory above counts. */
-static int spool(void *arg, const char *path, struct gp__buf *problem_r)
+static int try_spool(const char *path, struct statfs *fs_r, struct gp__buf *problem_r)
 {
+    struct gp__spool_settings settings = {.path = gp_slice_of(path)};
     char text[4096];
-    struct statfs fs;
-    const char *why;
 
-    (void)arg;
     (void)snprintf(text, sizeof text, "%s", path);
     while (access(text, F_OK) < 0 && errno == ENOENT) {
         char *slash = strrchr(text, '/');
@@ -113,14 +116,41 @@ static int spool(void *arg, const char *path, struct gp__buf *problem_r)
             break;
         *slash = '\0';
     }
-    if (statfs(text, &fs) < 0 || access(text, W_OK) < 0) {
+    if (statfs(text, fs_r) < 0 || access(text, W_OK) < 0) {
         gp__buf_printf(problem_r, "%s: %s", text, strerror(errno));
-        return -1;
+        return GP_EIO;
     }
+    return gp__spool_check(&settings, problem_r);
+}
+
+static int spool(void *arg, const char *path, struct gp__buf *problem_r)
+{
+    struct statfs fs;
+    const char *why;
+    int error = try_spool(path, &fs, problem_r);
+
+    (void)arg;
+    if (error)
+        return error == GP_EINVAL ? -1 : 1; /* it may be another user who reads and writes */
     why = unfit((long)fs.f_type);
     if (why)
         gp__buf_printf(problem_r, "%s %s", path, why);
-    return why ? -1 : 0;
+    return why ? 1 : 0;
+}
+
+static int template(void *arg, struct gp_slice text, struct gp__buf *problem_r)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__dsn_template template;
+    struct gp_slice error;
+    int result = gp__dsn_template_parse(arena, text, gp__dsn_template_built_in(GP__DSN_FAILED),
+                                        &template, &error);
+
+    (void)arg;
+    if (result < 0)
+        gp__buf_append(problem_r, error);
+    gp__arena_free(&arena);
+    return result;
 }
 
 struct gp__settings *gp__config_load(struct gp__config_source *source, const char *path,
@@ -134,6 +164,7 @@ struct gp__settings *gp__config_load(struct gp__config_source *source, const cha
         .certificate = certificate,
         .authorities = authorities,
         .spool = spool,
+        .template = template,
         .self_sign = source->may_create ? self_sign : NULL,
         .arg = source,
     };
@@ -178,6 +209,62 @@ void gp__config_places(const struct gp__settings *settings, struct gp__diag *dia
         check_directory(diag, place_of(settings, GP_S("log"), GP_S("to")),
                         gp_slice_sub(log, 0, gp_slice_rfind(log, '/') + 1));
     gp__diag_seal(diag);
+}
+
+/* In a process of its own, which becomes the user for good: what is wrong goes through the pipe. */
+static void try_as(const struct gp__identity *identity, const char *path, int out)
+{
+    struct gp__buf problem = {.limit = 0};
+    struct statfs fs;
+
+    if (gp__identity_take(identity) < 0)
+        gp__buf_printf(&problem, "become user %s: %s", identity->name, strerror(errno));
+    else
+        (void)try_spool(path, &fs, &problem);                     /* the text says it */
+    (void)!write(out, gp__buf_slice(&problem).data, problem.len); /* fits into any pipe */
+    _exit(0);
+}
+
+static struct gp_slice answer_of(const struct gp__identity *identity, const char *path,
+                                 char answer[1024])
+{
+    int ends[2];
+    ssize_t len = 0;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return gp_slice(NULL, 0);
+    pid = fork();
+    if (pid == 0)
+        try_as(identity, path, ends[1]);
+    (void)close(ends[1]); /* it is the child's */
+    if (pid > 0) {
+        len = read(ends[0], answer, 1024);
+        (void)waitpid(pid, NULL, 0);
+    }
+    (void)close(ends[0]); /* nothing was written to it */
+    return gp_slice(answer, len > 0 ? (size_t)len : 0);
+}
+
+void gp__config_spool(const struct gp__settings *settings, struct gp__diag *diag)
+{
+    const struct gp__node *at = place_of(settings, GP_S("spool"), GP_S("path"));
+    struct gp__identity identity;
+    char text[1024];
+    struct gp_slice problem;
+
+    if (!gp_slice_present(settings->spool.path) || geteuid() != 0)
+        return;
+    /* One process starts as whoever we are, if nobody is named. */
+    if (settings->process.workers == 0 && !settings->process.user.len)
+        return;
+    if (gp__identity_find(&identity, settings->process.user, settings->process.group, text,
+                          sizeof text) < 0)
+        return; /* the machine on which it is checked need not have the user */
+    problem = answer_of(&identity, settings->spool.path.data, text);
+    if (problem.len)
+        gp__diag_add(diag, GP__ERROR, at, "the spool, as user %s: " GP_FMT, identity.name,
+                     GP_ARG(problem));
 }
 
 void gp__config_complain(struct gp__diag *diag)

@@ -29,6 +29,10 @@ struct gp__settings *gp__config_load(struct gp__config_source *source, const cha
 /* Directories that the core itself writes to and that are not there are errors. */
 void gp__config_places(const struct gp__settings *settings, struct gp__diag *diag);
 
+/* The same for a spool that the user of the service can't read and write; only root can find out.
+ * Forks: not where there are threads. */
+void gp__config_spool(const struct gp__settings *settings, struct gp__diag *diag);
+
 /* All that was found, on standard error. */
 void gp__config_complain(struct gp__diag *diag);
 

@@ -163,9 +163,10 @@ static void keeping_failed(struct batch *batch, int error)
                                              "Can't store the message now, try again later");
 
     GP__COUNT(spool_failed);
-    gp__log(batch->client->runtime->log, GP_LOG_ERROR, "message.not_kept",
-            GP__F_S("transaction", gp__transaction_id(batch->policy->transaction)),
-            GP__F_C("error", gp_strerror(error)));
+    if (error != GP_ENOSPC && error != GP_EIO) /* which the spool tells, once for all messages */
+        gp__log(batch->client->runtime->log, GP_LOG_ERROR, "message.not_kept",
+                GP__F_S("transaction", gp__transaction_id(batch->policy->transaction)),
+                GP__F_C("error", gp_strerror(error)));
     for (size_t i = 0; i < batch->policy->n_recipients; i++)
         batch->policy->recipients[i]->reply = reply;
 }

@@ -29,6 +29,7 @@ struct gp__spool_engine {
     const char *name;
 
     int (*prepare)(const struct gp__spool_settings *settings, struct gp__buf *error_r);
+    int (*check)(const struct gp__spool_settings *settings, struct gp__buf *error_r);
 
     struct gp__spool_writer *(*writer_open)(struct gp__runtime *rt,
                                             const struct gp__spool_settings *settings,

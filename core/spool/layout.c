@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 
 #include <errno.h>
+#include <gatepost/types.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -65,10 +66,11 @@ bool gp__layout_message(const struct gp__layout *layout, struct gp_slice id, uns
 static int failed(struct gp__buf *error_r, const char *path, int error)
 {
     gp__buf_printf(error_r, "%s: %s", path, strerror(-error));
-    return -1;
+    return GP_EIO;
 }
 
-/* Whether the file says what this version writes: 1; 0: there is no such file; -1 with a text. */
+/* Whether the file says what this version writes: 1; 0: there is no such file; else with a text,
+ * GP_EINVAL: it says something else, or GP_EIO. */
 static int check_format(const struct gp__layout *layout, const char *path, struct gp__buf *error_r)
 {
     const struct gp__disk *disk = layout->disk;
@@ -87,7 +89,7 @@ static int check_format(const struct gp__layout *layout, const char *path, struc
     text[strcspn(text, "\n")] = '\0';
     gp__buf_printf(error_r, "%s: \"%s\" is not a spool that this version reads (\"%.*s\")", path,
                    text, (int)sizeof FORMAT - 2, FORMAT);
-    return -1;
+    return GP_EINVAL;
 }
 
 static int write_format(const struct gp__layout *layout, const char *path)
@@ -147,14 +149,21 @@ static int make_dirs(const struct gp__layout *layout, struct gp__buf *error_r)
     return sync_parent(layout, error_r);
 }
 
-int gp__layout_check(const struct gp__layout *layout, struct gp__buf *error_r)
+int gp__layout_look(const struct gp__layout *layout, struct gp__buf *error_r)
 {
     char *path = join(layout->root, "format");
     int done = check_format(layout, path, error_r);
 
+    gp__free(path);
+    return done;
+}
+
+int gp__layout_check(const struct gp__layout *layout, struct gp__buf *error_r)
+{
+    int done = gp__layout_look(layout, error_r);
+
     if (done == 0)
         gp__buf_printf(error_r, "%s: no spool is there", layout->root);
-    gp__free(path);
     return done > 0 ? 0 : -1;
 }
 

@@ -15,6 +15,10 @@ struct gp__layout {
 void gp__layout_init(struct gp__layout *layout, const struct gp__spool_settings *settings);
 void gp__layout_free(struct gp__layout *layout);
 
+/* 1: a spool of this version is there, 0: none; else with a text, GP_EINVAL: another version, or
+ * GP_EIO. */
+int gp__layout_look(const struct gp__layout *layout, struct gp__buf *error_r);
+
 /* As gp__spool_prepare(); the same for one that must be there. */
 int gp__layout_prepare(const struct gp__layout *layout, struct gp__buf *error_r);
 int gp__layout_check(const struct gp__layout *layout, struct gp__buf *error_r);

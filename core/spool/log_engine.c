@@ -24,6 +24,61 @@ static int log_prepare(const struct gp__spool_settings *settings, struct gp__buf
     return done;
 }
 
+/* ---- may we? ---- */
+
+struct trying {
+    const char *directory;
+    struct gp__buf *error_r;
+    int error;
+};
+
+/* With the rights that opening it would need; a socket that is there is bound anew. */
+static void try_path(struct trying *trying, const char *path, int rights)
+{
+    if (trying->error || access(path, rights) == 0 || errno == ENOENT)
+        return;
+    gp__buf_printf(trying->error_r, "%s: %s", path, strerror(errno));
+    trying->error = GP_EIO;
+}
+
+static void try_file(void *arg, const char *name)
+{
+    struct trying *trying = arg;
+    char path[GP__LOG_PATH_MAX];
+
+    (void)snprintf(path, sizeof path, "%s/%s", trying->directory, name);
+    try_path(trying, path, R_OK | W_OK);
+}
+
+static int try_all(const struct gp__layout *layout, struct gp__buf *error_r)
+{
+    const char *const logs[] = {layout->segments, layout->marks, layout->journal};
+    struct trying trying = {.error_r = error_r};
+
+    try_path(&trying, layout->root, R_OK | W_OK | X_OK);
+    try_path(&trying, layout->messages, R_OK | W_OK | X_OK);
+    try_path(&trying, layout->owner, R_OK | W_OK);
+    for (size_t i = 0; i < sizeof logs / sizeof *logs && !trying.error; i++) {
+        trying.directory = logs[i];
+        try_path(&trying, logs[i], R_OK | W_OK | X_OK);
+        (void)layout->disk->list(layout->disk->arg, logs[i], try_file, &trying);
+    }
+    return trying.error;
+}
+
+static int log_check(const struct gp__spool_settings *settings, struct gp__buf *error_r)
+{
+    struct gp__layout layout;
+    int found;
+
+    gp__layout_init(&layout, settings);
+    found = gp__layout_look(&layout, error_r);
+    if (found > 0)
+        found = try_all(&layout, error_r);
+    gp__layout_free(&layout);
+    return found;
+}
+
 struct gp__spool *gp__log_open(struct gp__runtime *rt, const struct gp__spool_settings *settings,
                                enum gp__spool_mode mode, struct gp__buf *error_r)
 {
@@ -153,6 +208,7 @@ int gp__log_wake_open(struct gp__spool *base, struct gp__buf *error_r)
 const struct gp__spool_engine gp__spool_log = {
     .name = "log",
     .prepare = log_prepare,
+    .check = log_check,
     .writer_open = gp__log_writer_open,
     .commit = gp__log_writer_commit,
     .rewrite = gp__log_writer_rewrite,

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/hook/runtime.h"
 #include "core/spool/log_engine.h"
+#include "core/spool/trouble.h"
 
 #include <errno.h>
 #include <gatepost/types.h>
@@ -50,6 +51,7 @@ struct journal {
     struct gp__log *log;
     struct gp__lane *lane;
     bool kicking, closed, compacting;
+    struct gp__trouble trouble;
 
     pthread_mutex_t lock;
     struct list queued, finished;
@@ -242,6 +244,18 @@ static void run(void *arg)
 
 /* ---- the loop ---- */
 
+static void tell(struct journal *journal, int failure, bool any)
+{
+    struct gp__runtime *rt = journal->base.runtime;
+    const char *path = journal->layout.journal;
+
+    if (failure)
+        gp__trouble_add(&journal->trouble, journal->log, path, "journal", failure,
+                        rt->ops->now_ms(rt));
+    else if (any && journal->trouble.error)
+        gp__trouble_ease(&journal->trouble, journal->log, path, rt->ops->now_ms(rt));
+}
+
 static void collect(void *arg)
 {
     struct journal *journal = arg;
@@ -254,10 +268,7 @@ static void collect(void *arg)
     failure = journal->failure;
     journal->failure = 0;
     pthread_mutex_unlock(&journal->lock);
-    if (failure)
-        gp__log(journal->log, GP_LOG_ERROR, "spool.failed",
-                GP__F_C("path", journal->layout.journal), GP__F_C("step", "journal"),
-                GP__F_C("error", strerror(-failure)));
+    tell(journal, failure, first != NULL);
     while (first) {
         struct step *step = first;
 

@@ -13,6 +13,7 @@
 #include "core/hook/runtime.h"
 #include "core/spool/engine.h"
 #include "core/spool/log_engine.h"
+#include "core/spool/trouble.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -43,6 +44,7 @@ struct writer {
     struct gp__log_commit *spare;
     size_t n_spare;
     bool kicking, closed;
+    struct gp__trouble trouble;
 
     pthread_mutex_t lock;
     struct list queued, finished;
@@ -257,10 +259,15 @@ static void run(void *arg)
 
 /* ---- the loop ---- */
 
-static void log_failure(struct writer *writer, int failure, const char *step)
+static void tell(struct writer *writer, int failure, const char *step)
 {
-    gp__log(writer->log, GP_LOG_ERROR, "spool.failed", GP__F_C("path", writer->layout.root),
-            GP__F_C("step", step), GP__F_C("error", strerror(-failure)));
+    struct gp__runtime *rt = writer->base.runtime;
+
+    if (failure)
+        gp__trouble_add(&writer->trouble, writer->log, writer->layout.root, step, failure,
+                        rt->ops->now_ms(rt));
+    else if (writer->trouble.error)
+        gp__trouble_ease(&writer->trouble, writer->log, writer->layout.root, rt->ops->now_ms(rt));
 }
 
 static void recycle(struct writer *writer, struct gp__log_commit *commit)
@@ -280,19 +287,21 @@ static void collect(void *arg)
     struct writer *writer = arg;
     struct gp__log_commit *first;
     const char *step;
+    unsigned syncs;
     int failure;
 
     pthread_mutex_lock(&writer->lock);
     first = writer->finished.first;
     list_init(&writer->finished);
-    GP__COUNT_BY(spool_syncs, writer->syncs);
+    syncs = writer->syncs;
     failure = writer->failure;
     step = writer->failed_step;
     writer->syncs = 0;
     writer->failure = 0;
     pthread_mutex_unlock(&writer->lock);
-    if (failure)
-        log_failure(writer, failure, step);
+    GP__COUNT_BY(spool_syncs, syncs);
+    if (failure || syncs)
+        tell(writer, failure, step);
     while (first) {
         struct gp__log_commit *commit = first;
 

@@ -17,6 +17,11 @@ int gp__spool_prepare(const struct gp__spool_settings *settings, struct gp__buf 
     return engine_of(settings)->prepare(settings, error_r);
 }
 
+int gp__spool_check(const struct gp__spool_settings *settings, struct gp__buf *error_r)
+{
+    return engine_of(settings)->check(settings, error_r);
+}
+
 /* ---- writers ---- */
 
 struct gp__spool_writer *gp__spool_writer_open(struct gp__runtime *rt,

@@ -44,6 +44,10 @@ struct gp__spool_settings {
  * 0, or -1 with a text. Blocks. Opening a writer, or the spool as its owner, does it, too. */
 int gp__spool_prepare(const struct gp__spool_settings *settings, struct gp__buf *error_r);
 
+/* Whether this process could use what is there; changes nothing. 0, also where nothing is yet; else
+ * with a text, GP_EINVAL: a spool of another version, GP_EIO: something can't be read or written. */
+int gp__spool_check(const struct gp__spool_settings *settings, struct gp__buf *error_r);
+
 /* ---- writers: one a worker, one of the scheduler ---- */
 
 struct gp__spool_writer;

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -161,6 +162,11 @@ class Beside(queueing.TestCase):
         (message,) = self.wait_stored(server, 1)
         self.assertEqual(message.content, content)
 
+        # One that the server has in its queue it does not take a second time.
+        self.assertIn("1 imported", self.spool("import", f"out/{listed['id']}.json"))
+        self.assertEqual(server.wait_log("queue.second")[0]["message"], listed["id"])
+        self.assertEqual(len(server.log("delivery")), 2)
+
     def test_killed_server(self):
         """What it was told to keep is taken up again, and what it had delivered is not."""
         text = {"targets": self.DOWN, "routes": self.ROUTES, "retry": "1h"}
@@ -176,6 +182,65 @@ class Beside(queueing.TestCase):
         delivery = server.wait_log("delivery")[-1]
         self.assertEqual(delivery["outcome"], "deferred")
         self.assertEqual(len(harness.stored(server)), 1)
+
+
+class InUse(queueing.TestCase):
+    """A second server on a spool, and what the check says of one."""
+
+    def test_second_server(self):
+        """It says so and ends, and nobody who connects to it is accepted and reset."""
+        self.queueing()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = free.getsockname()
+        other = self.directory / "other"
+        other.mkdir()
+        text = queueing.config().replace("path: spool", f"path: {self.directory}/spool").replace(
+            "127.0.0.1:0", "%s:%d" % address)
+        (other / "mail").mkdir()
+        second = harness.Server(other, text).launch()
+        self.addCleanup(second.kill)
+        while second.is_running():
+            with socket.socket() as client:
+                self.assertNotEqual(client.connect_ex(address), 0)
+        self.assertEqual(second.wait(), 1)
+        self.assertIn("the spool is in use: a server runs on it, or another tool", second.stderr())
+        self.assertEqual(second.log("listener.open"), [])
+
+    def check(self, text):
+        file = self.directory / "gatepost.yaml"
+        file.write_text(text)
+        return subprocess.run([GATEPOST, "check", "--config", file], capture_output=True, text=True,
+                              timeout=60, check=False, cwd=self.directory)
+
+    def test_check(self):
+        text = queueing.config()
+        self.assertEqual(self.check(text).returncode, 0)
+        spool = self.directory / "spool"
+        server = self.queueing()
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(self.check(text).returncode, 0)
+
+        (self.directory / "text").write_text("Subject: x\n\nFor {nobody}\n")
+        result = self.check(text + "bounces: {templates: {failed: text}}\n")
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertRegex(result.stdout, r'"failed" of the templates: .*text, line 3: there is no value '
+                         r'of this name .*"\{nobody\}"')
+
+        user = harness.unprivileged()
+        if user:
+            result = self.check(queueing.config(workers=1))
+            self.assertEqual(result.returncode, 1, result.stdout)
+            self.assertRegex(result.stdout, r"error: the spool, as user nobody: .*Permission denied")
+            for path in (spool, *spool.rglob("*")):
+                os.chown(path, user.pw_uid, user.pw_gid)
+            result = self.check(queueing.config(workers=1))
+            self.assertEqual(result.returncode, 0, result.stdout)
+
+        (spool / "format").write_text("gatepost spool 2\n")
+        result = self.check(text)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn('"gatepost spool 2" is not a spool that this version reads', result.stdout)
 
 
 if __name__ == "__main__":

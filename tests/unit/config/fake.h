@@ -267,9 +267,18 @@ static int fake_authorities(void *arg, struct gp_slice pem, struct gp__buf *prob
 static int fake_spool(void *arg, const char *path, struct gp__buf *problem_r)
 {
     (void)arg;
-    if (strcmp(path, "/memory") != 0)
+    if (strcmp(path, "/memory") != 0 && strcmp(path, "/later") != 0)
         return 0;
-    gp__buf_append(problem_r, GP_S("/memory is memory"));
+    gp__buf_printf(problem_r, "%s is %s", path, path + 1);
+    return strcmp(path, "/memory") == 0 ? 1 : -1;
+}
+
+static int fake_template(void *arg, struct gp_slice text, struct gp__buf *problem_r)
+{
+    (void)arg;
+    if (!gp_slice_starts(text, GP_S("KEY")))
+        return 0;
+    gp__buf_append(problem_r, GP_S("line 1: a flaw"));
     return -1;
 }
 
@@ -287,7 +296,8 @@ static inline struct gp__settings *fake_load(const struct fake_file *files, stru
                                    .plugin_names = fake_names,
                                    .certificate = fake_certificate,
                                    .authorities = fake_authorities,
-                                   .spool = fake_spool};
+                                   .spool = fake_spool,
+                                   .template = fake_template};
     struct gp__diag *diag = gp__diag_create();
     struct gp__settings *settings = gp__settings_load("F", &host, diag);
 

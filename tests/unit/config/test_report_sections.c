@@ -701,6 +701,25 @@ static const struct report_case refused[] = {
      "F:3:31: error: \"failed\" of the templates: No such file or directory\n"
      "    bounces: {templates: {failed: /nowhere}}\n"
      "                                  ^\n"},
+    {"template with a flaw", false,
+     "hostname: mx.example\n"
+     "spool: {path: /s}\n"
+     "bounces: {templates: {delayed: good.key, failed: good.pem}}\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box}]\n",
+     "F:3:32: error: \"delayed\" of the templates: /etc/gatepost/good.key, line 1: a flaw\n"
+     "    bounces: {templates: {delayed: good.key, failed: good.pem}}\n"
+     "                                   ^\n"},
+    {"spool of another version", false,
+     "hostname: mx.example\n"
+     "spool: {path: /later}\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box}]\n",
+     "F:2:15: error: the spool: /later is later\n"
+     "    spool: {path: /later}\n"
+     "                  ^\n"},
     {"call-ahead", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"

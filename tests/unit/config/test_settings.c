@@ -82,6 +82,7 @@ static const char *const queued =
     "  - {name: d, match: {recipient: a.example}, to: box, mode: direct, queue: bulk}\n"
     "  - {name: q, match: {recipient: b.example}, to: box}\n"
     "spool: {path: spool, keep_free: 2GiB}\n"
+    "overload: {keep_free: 3GiB}\n"
     "queue:\n"
     "  bulk: {like: slow, expire: 2d, per_destination: {rate: 600/m}, fair_by: tenant}\n"
     "  slow: {retry: [1h, 2h], warn: 0, per_destination: {connections: 3}}\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The log on the system's files: what was committed is found, read, written once more and removed.
  * Without threads (the simulated runtime), so that each run is the same. */
+#include "fake_disk.h"
 #include "support.h"
 
 #include "core/base/log.h"
@@ -8,6 +9,7 @@
 #include "core/runtime/file.h"
 #include "core/runtime/sim.h"
 #include "core/runtime/spill.h"
+#include "core/spool/trouble.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -363,6 +365,64 @@ static void test_refused(void **state)
     assert_true(gp_slice_ends(gp__buf_slice(&f->error), GP_S("can't name a writer")));
 }
 
+/* A disk that is full is told once, and once that it is not any more. */
+static void test_trouble(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_disk *disk = fake_disk_create();
+    struct gp__spool_writer *writer;
+
+    f->settings.path = GP_S("/disk/spool");
+    f->settings.disk = &disk->ops;
+    f->settings.keep_free = 1000;
+    writer = writer_open(f, "w0");
+    disk->space = 999;
+    assert_int_equal(commit(f, writer, "a", GP_S("")), GP_ENOSPC);
+    assert_true(logged(f, "spool.failed"));
+    assert_int_equal(commit(f, writer, "a", GP_S("")), GP_ENOSPC);
+    assert_int_equal(f->lines.len, 0);
+    disk->space = 1000;
+    assert_int_equal(commit(f, writer, "a", GP_S("")), 0);
+    assert_int_equal(f->lines.len, 0); /* not yet: the next one may not fit again */
+    gp__sim_advance(f->rt, GP__TROUBLE_MS);
+    assert_int_equal(commit(f, writer, "b", GP_S("")), 0);
+    assert_true(logged(f, "spool.works path=/disk/spool failures=2 ms=10000"));
+    disk->space = 999;
+    assert_int_equal(commit(f, writer, "c", GP_S("")), GP_ENOSPC);
+    assert_true(logged(f, "spool.failed")); /* as if for the first time */
+    disk->space = 1000;
+    disk->fail_at = disk->steps + 1;
+    disk->fail_with = EIO;
+    assert_int_equal(commit(f, writer, "c", GP_S("")), GP_EIO);
+    assert_true(logged(f, "spool.failed")); /* it is another one */
+    gp__spool_writer_close(&writer);
+    fake_disk_free(disk);
+}
+
+/* Whether it could be used, without touching it. */
+static void test_check(void **state)
+{
+    struct fixture *f = *state;
+    char journal[96], other[96];
+
+    assert_int_equal(gp__spool_check(&f->settings, &f->error), 0);
+    assert_int_equal(access(f->path, F_OK), -1); /* nothing was made */
+    assert_int_equal(gp__spool_prepare(&f->settings, &f->error), 0);
+    assert_int_equal(gp__spool_check(&f->settings, &f->error), 0);
+    (void)snprintf(journal, sizeof journal, "%s/journal", f->path);
+    (void)snprintf(other, sizeof other, "%s/journal2", f->path);
+    assert_int_equal(rename(journal, other), 0);
+    assert_int_equal(symlink(journal, journal), 0); /* which root can't read either */
+    assert_int_equal(gp__spool_check(&f->settings, &f->error), GP_EIO);
+    assert_true(gp_slice_search(gp__buf_slice(&f->error), gp_slice_of(journal)) < f->error.len);
+    (void)snprintf(journal, sizeof journal, "%s/format", f->path);
+    assert_int_equal(truncate(journal, 9), 0);
+    gp__buf_clear(&f->error);
+    assert_int_equal(gp__spool_check(&f->settings, &f->error), GP_EINVAL);
+    assert_true(gp_slice_search(gp__buf_slice(&f->error), GP_S("is not a spool that")) <
+                f->error.len);
+}
+
 static void test_one_owner(void **state)
 {
     struct fixture *f = *state;
@@ -570,6 +630,8 @@ int main(void)
         TEST(test_commit_on_a_fiber),
         TEST(test_close_finishes),
         TEST(test_refused),
+        TEST(test_trouble),
+        TEST(test_check),
         TEST(test_one_owner),
         TEST(test_version),
         TEST(test_same_name),
