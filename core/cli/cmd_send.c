@@ -21,9 +21,8 @@ enum exit_code {
 struct sending {
     struct gp__arena *arena;
     const char *from, *file;
-    const char *user, *password_file;
+    struct gp__login login;
     char helo[256];
-    char password[512]; /* wiped at the end */
     struct gp__smtp_client_recipient *to;
     size_t n_to, to_cap;
     struct gp__buf content;
@@ -64,55 +63,7 @@ static void make_message(struct sending *sending)
                    "Subject: Test by gatepost send\r\n\r\n"
                    "A test of %s.\r\n",
                    GP_ARG(when), (long long)now, (long)getpid(), sending->helo,
-                   sending->submit.server);
-}
-
-/* ---- TLS and AUTH ---- */
-
-static bool set_tls(struct sending *sending, const char *mode)
-{
-    static const char *const modes[] = {"no", "offered", "required", "implicit"};
-    size_t i = 0;
-
-    while (i < 4 && strcmp(mode, modes[i]) != 0)
-        i++;
-    sending->submit.settings.tls = i < 3 ? (enum gp__smtp_client_tls)i : GP__CLIENT_TLS_NONE;
-    sending->submit.settings.encrypted = i == 3;
-    return i < 4;
-}
-
-/* "plain", "scram-sha-256" …: that one only. */
-static bool set_mechanism(struct sending *sending, const char *name)
-{
-    static const unsigned known = 1u << GP__SASL_SCRAM_SHA_256_PLUS | 1u << GP__SASL_SCRAM_SHA_256 |
-                                  1u << GP__SASL_SCRAM_SHA_1_PLUS | 1u << GP__SASL_SCRAM_SHA_1 |
-                                  1u << GP__SASL_PLAIN | 1u << GP__SASL_LOGIN;
-    enum gp__sasl_name number;
-
-    if (!gp__sasl_find(gp_slice_of(name), &number) || !(known & 1u << number))
-        return false;
-    sending->submit.settings.mechanisms = 1u << number;
-    return true;
-}
-
-/* The first line of a file. */
-static int read_password(struct sending *sending)
-{
-    FILE *file = fopen(sending->password_file, "r");
-    size_t len;
-
-    if (!file || !fgets(sending->password, sizeof sending->password, file)) {
-        fprintf(stderr, "gatepost send: %s: %s\n", sending->password_file,
-                file ? "no password in it" : strerror(errno));
-        if (file)
-            fclose(file);
-        return -1;
-    }
-    fclose(file);
-    len = strcspn(sending->password, "\r\n");
-    sending->submit.settings.user = gp_slice_of(sending->user);
-    sending->submit.settings.password = gp_slice(sending->password, len);
-    return 0;
+                   sending->submit.dial.server);
 }
 
 /* ---- the command ---- */
@@ -127,7 +78,7 @@ static int take_option(struct sending *sending, int option)
 {
     switch (option) {
     case 's':
-        sending->submit.server = optarg;
+        sending->submit.dial.server = optarg;
         break;
     case 'f':
         sending->from = optarg;
@@ -141,38 +92,16 @@ static int take_option(struct sending *sending, int option)
         memcpy(sending->helo, optarg, strlen(optarg) + 1);
         break;
     case 'l':
-        sending->submit.settings.protocol = GP__PROTOCOL_LMTP;
+        sending->submit.dial.settings.protocol = GP__PROTOCOL_LMTP;
         break;
     case 'b':
-        sending->submit.settings.bdat = true;
+        sending->submit.dial.settings.bdat = true;
         break;
     case 'p':
-        sending->submit.settings.lock_step = true;
-        break;
-    case 'T':
-        if (!set_tls(sending, optarg))
-            return gp__command_usage("--tls is no, offered, required or implicit");
-        break;
-    case 'C':
-        sending->submit.ca_file = optarg;
-        break;
-    case 'i':
-        sending->submit.insecure = true;
-        break;
-    case 'u':
-        sending->user = optarg;
-        break;
-    case 'A':
-        if (!set_mechanism(sending, optarg))
-            return gp__command_usage(
-                "--auth is scram-sha-256-plus, scram-sha-256, scram-sha-1-plus, scram-sha-1, plain "
-                "or login");
-        break;
-    case 'P':
-        sending->password_file = optarg;
+        sending->submit.dial.settings.lock_step = true;
         break;
     default:
-        sending->submit.verbose = true;
+        return gp__dial_option(&sending->submit.dial, &sending->login, option);
     }
     return 0;
 }
@@ -201,11 +130,11 @@ static int send_it(struct sending *sending)
     submit->mail.sender = gp_slice_of(sending->from);
     submit->mail.recipients = sending->to;
     submit->mail.n_recipients = sending->n_to;
-    submit->settings.hostname = gp_slice_of(sending->helo);
+    submit->dial.settings.hostname = gp_slice_of(sending->helo);
     submit->outcome = report;
     submit->arg = sending;
-    if ((sending->user && read_password(sending) < 0) || gp__submit_look_at(submit) < 0 ||
-        gp__submit(submit) < 0)
+    if (gp__dial_read_password(&submit->dial, &sending->login, submit->command) < 0 ||
+        gp__submit_look_at(submit) < 0 || gp__submit(submit) < 0)
         return GP__EXIT_FAILED;
     if (submit->result != GP__SUBMIT_SENT)
         return submit->result == GP__SUBMIT_REFUSED ? SEND_REFUSED : SEND_LATER;
@@ -221,13 +150,7 @@ int gp__cmd_send(int argc, char **argv)
                                         {"lmtp", no_argument, NULL, 'l'},
                                         {"bdat", no_argument, NULL, 'b'},
                                         {"no-pipelining", no_argument, NULL, 'p'},
-                                        {"verbose", no_argument, NULL, 'v'},
-                                        {"tls", required_argument, NULL, 'T'},
-                                        {"ca", required_argument, NULL, 'C'},
-                                        {"insecure", no_argument, NULL, 'i'},
-                                        {"user", required_argument, NULL, 'u'},
-                                        {"auth", required_argument, NULL, 'A'},
-                                        {"password-file", required_argument, NULL, 'P'},
+                                        GP__DIAL_OPTIONS,
                                         {NULL, 0, NULL, 0}};
     struct sending sending = {.arena = gp__arena_create(), .from = ""};
     const char *config = NULL;
@@ -240,17 +163,15 @@ int gp__cmd_send(int argc, char **argv)
         code = take_option(&sending, option);
     }
     if (code == 0 && option == -1) {
-        if (!sending.submit.server || sending.n_to == 0 || optind < argc - 1)
+        if (!sending.submit.dial.server || sending.n_to == 0 || optind < argc - 1)
             code = gp__command_usage("send takes --server, --to and at most one FILE");
-        else if (!sending.user != !sending.password_file ||
-                 (sending.submit.settings.mechanisms && !sending.user))
-            code = gp__command_usage("--user and --password-file go together, --auth with them");
         else
-            sending.file = optind < argc ? argv[optind] : NULL;
+            code = gp__dial_options_done(&sending.submit.dial, &sending.login);
+        sending.file = optind < argc ? argv[optind] : NULL;
         if (code == 0)
             code = send_it(&sending);
     }
-    explicit_bzero(sending.password, sizeof sending.password);
+    explicit_bzero(&sending.login, sizeof sending.login);
     gp__buf_free(&sending.content);
     gp__arena_free(&sending.arena);
     gp__arena_pool_free();

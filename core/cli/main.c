@@ -180,12 +180,16 @@ const struct gp__command gp__commands[] = {
      "the configuration; unix:/run/gatepost/submit.sock else. \"domain NAME\" there completes\n"
      "addresses without one. Exit codes are those of sysexits.h: 0, or why it was not sent.\n",
      gp__cmd_sendmail},
-    {"selftest", "HOST:PORT [--to ADDRESS] [--wait MS] [--filter TEXT] [--lmtp] [--verbose]",
+    {"selftest",
+     "HOST:PORT [--to ADDRESS] [--from ADDRESS] [--wait MS] [--filter TEXT] [--lmtp]\n"
+     "                         [--tls no|offered|required|implicit] [--ca FILE] [--insecure]\n"
+     "                         [--user NAME --password-file FILE [--auth MECHANISM]] [--verbose]",
      "try on a server what nobody should send it",
      "Smuggling, injection, limits: a session for each case and a line that says what the server\n"
-     "did. Talks to no other address. Sends marked test messages to ADDRESS (postmaster). --wait:\n"
-     "how long silence is taken for no answer (1000). --filter: only cases with this in their\n"
-     "name. Exit code 1 when something is unsafe, or a case got no verdict.\n",
+     "did. Talks to no other address. Sends marked test messages to --to (postmaster), from --from\n"
+     "(nobody). --wait: how long silence is taken for no answer (1000). --filter: only cases with\n"
+     "this in their name. TLS and login as `gatepost send`, anew for each case. Exit code 1 when\n"
+     "something is unsafe, or a case got no verdict.\n",
      gp__cmd_selftest},
     {"version", "", "print versions",
      "Of Gatepost, of its plugin interface and of the libraries it runs on.\n", gp__cmd_version},

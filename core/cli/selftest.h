@@ -6,7 +6,7 @@
 #ifndef GP_CLI_SELFTEST_H
 #define GP_CLI_SELFTEST_H
 
-#include "core/cli/wire.h"
+#include "core/cli/dial.h"
 #include "core/smtp/client_reply.h"
 
 enum gp__selftest_kind {
@@ -20,26 +20,26 @@ enum gp__selftest_kind {
 
 struct gp__selftest_verdict {
     enum gp__selftest_kind kind;
-    const char *why; /* static */
+    const char *why; /* static, or of the test */
     unsigned code;   /* of the reply it stands on; or 0 */
 };
 
 /* What is the same for all cases. */
 struct gp__selftest {
     struct gp__runtime *rt;
-    struct gp_slice address;
-    const char *to;
-    bool lmtp, verbose;
+    struct gp__dial dial; /* how a session begins */
+    const char *from, *to;
     uint64_t wait_ms; /* so long silence means that nothing comes */
+    char why[320];    /* of the last session that did not begin */
 };
 
 /* One session. */
 struct gp__selftest_talk {
     const struct gp__selftest *test;
-    struct gp__wire wire;
+    struct gp__dial dial;
     struct gp__reply_reader reader;
     struct gp__reply reply; /* the last one */
-    bool starttls, chunking, size;
+    bool starttls, chunking;
 };
 
 /* What hear() found. */
@@ -55,6 +55,7 @@ struct gp__selftest_case {
                                        size_t len);
     const char *bytes; /* for cases that differ in these only */
     size_t len;
+    bool plaintext; /* about what is said before TLS */
 };
 
 extern const struct gp__selftest_case gp__selftest_cases[];
@@ -70,8 +71,11 @@ enum gp__heard gp__selftest_hear(struct gp__selftest_talk *talk, uint64_t ms);
 /* Says and hears: the code of the reply, 0 when there was none. */
 unsigned gp__selftest_ask(struct gp__selftest_talk *talk, const char *line);
 
+/* Whether a session can be begun at all. 0, or -1 and test->why. */
+int gp__selftest_try(struct gp__selftest *test);
+
 /* Runs a case in a session of its own. */
-struct gp__selftest_verdict gp__selftest_run(const struct gp__selftest *test,
+struct gp__selftest_verdict gp__selftest_run(struct gp__selftest *test,
                                              const struct gp__selftest_case *one);
 
 #endif

@@ -36,14 +36,15 @@ static verdict refusal(const struct gp__selftest_talk *talk, enum gp__heard hear
 
 /* ---- a message ---- */
 
-/* MAIL, RCPT and DATA, from nobody: what goes wrong bounces to nobody. NULL, or why not. */
+/* MAIL, RCPT and DATA; by default from nobody: what goes wrong bounces to nobody. NULL, or why not. */
 static const char *begin_mail(struct gp__selftest_talk *talk)
 {
     char line[600];
 
+    (void)snprintf(line, sizeof line, "MAIL FROM:<%s>\r\n", talk->test->from);
+    if (gp__selftest_ask(talk, line) / 100 != 2)
+        return "the sender was refused: name another with --from";
     (void)snprintf(line, sizeof line, "RCPT TO:<%s>\r\n", talk->test->to);
-    if (gp__selftest_ask(talk, "MAIL FROM:<>\r\n") / 100 != 2)
-        return "MAIL FROM:<> was refused";
     if (gp__selftest_ask(talk, line) / 100 != 2)
         return "the recipient was refused: name another with --to";
     return NULL;
@@ -316,8 +317,9 @@ static verdict data_after_bdat(struct gp__selftest_talk *talk, const char *bytes
 
 /* ---- all of them ---- */
 
-#define BYTES(literal) literal, sizeof(literal) - 1
-#define NONE NULL, 0
+#define BYTES(literal) literal, sizeof(literal) - 1, false
+#define BEFORE_TLS(literal) literal, sizeof(literal) - 1, true
+#define NONE NULL, 0, false
 
 const struct gp__selftest_case gp__selftest_cases[] = {
     {"end of data: LF . LF", false_end, BYTES("\n.\n")},
@@ -351,7 +353,8 @@ const struct gp__selftest_case gp__selftest_cases[] = {
     {"parameter: SIZE of 10^30", bad_command,
      BYTES("MAIL FROM:<> SIZE=1000000000000000000000000000000\r\n")},
     {"recipients: 1,100", many_recipients, NONE},
-    {"order: STARTTLS with a command behind it", starttls_injection, BYTES("STARTTLS\r\nNOOP\r\n")},
+    {"order: STARTTLS with a command behind it", starttls_injection,
+     BEFORE_TLS("STARTTLS\r\nNOOP\r\n")},
     {"order: a message behind DATA", early_content,
      BYTES("DATA\r\nSubject: gatepost selftest, to be deleted\r\n\r\nearly\r\n.\r\n")},
     {"order: content of a refused DATA", refused_content, BYTES("DATA\r\nNOOP\r\n.\r\n")},

@@ -198,9 +198,9 @@ static int submit(struct gp__sendmail *mail)
 {
     struct gp__submit s = {
         .command = "sendmail",
-        .server = mail->server,
-        .verbose = mail->verbose,
-        .settings = {.hostname = gp_slice_of(mail->helo)},
+        .dial = {.server = mail->server,
+                 .verbose = mail->verbose,
+                 .settings = {.hostname = gp_slice_of(mail->helo)}},
         .content = gp__buf_slice(&mail->content),
         .mail = {.sender = mail->from,
                  .recipients = mail->to,

@@ -3,8 +3,7 @@
 #ifndef GP_CLI_SUBMIT_H
 #define GP_CLI_SUBMIT_H
 
-#include "core/cli/wire.h"
-#include "core/smtp/client.h"
+#include "core/cli/dial.h"
 
 #include <stdio.h>
 
@@ -16,10 +15,7 @@ enum gp__submit_result {
 
 struct gp__submit {
     const char *command; /* "gatepost send", in front of errors */
-    const char *server;  /* HOST:PORT, HOST, unix:PATH */
-    const char *ca_file;
-    bool insecure, verbose;
-    struct gp__smtp_client_settings settings;
+    struct gp__dial dial;
     struct gp__smtp_client_mail mail;
     struct gp_slice content;
 
@@ -31,10 +27,8 @@ struct gp__submit {
 
     /* The conversation. */
     struct gp__arena *arena;
-    struct gp__wire wire;
-    struct gp__smtp_client *client;
     size_t given; /* of the content */
-    bool in_content, sent;
+    bool sent;
 };
 
 /* Connects and talks until it's over. Errors are said on standard error. 0, or -1: not even that. */

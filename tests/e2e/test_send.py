@@ -11,6 +11,8 @@ import threading
 import unittest
 
 import harness
+import pki
+from test_auth import user
 
 TEXT = b"From: <a@example.com>\nSubject: x\n\n.dot\n..two\nbody\rwith a bare CR"
 SENT = b"From: <a@example.com>\r\nSubject: x\r\n\r\n.dot\r\n..two\r\nbody\r\nwith a bare CR\r\n"
@@ -348,6 +350,36 @@ class Selftest(BadServers):
             self.assertIn(b"Subject: gatepost selftest, to be deleted", message.content)
         self.assertIn("127.0.0.1:%d and to nobody else" % server.port, text)
 
+    def test_submission(self):
+        """The same behind STARTTLS and AUTH; what is said before TLS is tried there, too."""
+        ca = pki.Authority(self.directory)
+        cert, key = ca.issue("localhost", "IP:127.0.0.1")
+        user("add", "anna", path=self.directory / "users", password="secret")
+        (self.directory / "right").write_text("secret\n")
+        (self.directory / "wrong").write_text("Secret\n")
+        server = self.server(harness.config(
+            "tls: required, auth: [staff], auth_required: true, sessions_per_client: 100000",
+            rest=f"tls: {{certificates: [{{cert: {cert}, key: {key}}}]}}\n"
+                 "auth: {staff: {file: {path: users}}}\nauth_guard: {delay: 0s}\n"))
+        address = "127.0.0.1:%d" % server.port
+        words = ("--wait", "100", "--to", "r@example.test", "--from", "anna@example.test", "--tls",
+                 "required", "--ca", ca.certificate, "--user", "anna", "--password-file")
+        code, verdicts, text = self.selftest(address, *words, self.directory / "right")
+        self.assertEqual(code, 0, text)
+        self.assertEqual(set(verdicts.values()), {"safe"}, text)
+        self.assertGreater(len(verdicts), 30)
+        for message in harness.stored(server):
+            self.assertEqual(message.field("Return-Path"), "<anna@example.test>")
+        # Refused once, not for each case; and nothing is said to a server that nobody vouches for.
+        for words, why in ((words + (self.directory / "wrong",), b"refused the login"),
+                           (("--tls", "required"), b"TLS: ")):
+            result = harness.run(harness.GATEPOST, "selftest", address, *words)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(why, result.stderr)
+            self.assertNotIn(b"safe  ", result.stdout)
+        refused = [each for each in server.log("auth.login") if each["result"] != "accepted"]
+        self.assertEqual(len(refused), 1)
+
     def test_a_sloppy_server(self):
         address = self.fake(sloppy)
         for name, wanted in (("end of data: LF . LF", "UNSAFE"), ("end of data: CR . CR", "UNSAFE"),
@@ -367,7 +399,8 @@ class Selftest(BadServers):
         self.assertEqual(set(verdicts.values()), {"failed"}, text)
 
     def test_usage(self):
-        for words in ((), ("a:1", "b:1"), ("--to", "a b", "a:1"), ("--wait", "0", "a:1")):
+        for words in ((), ("a:1", "b:1"), ("--to", "a b", "a:1"), ("--wait", "0", "a:1"),
+                      ("--tls", "maybe", "a:1"), ("--user", "a", "a:1"), ("--from", "a>", "a:1")):
             self.assertEqual(harness.gatepost("selftest", *words).returncode, 2)
 
 
