@@ -12,6 +12,7 @@
 #include <gatepost/text.h>
 
 #define AUTH_RESULTS_MAX 50
+#define JSON_DEPTH_MAX 32
 
 static bool has_capital(struct gp_slice text)
 {
@@ -55,6 +56,27 @@ struct gp_slice gp_milli_text(struct gp_call *call, int64_t milli)
 int gp_date_parse(struct gp_slice text, int64_t *unix_s_r)
 {
     return gp__api_slice_ok(text) && gp__date_parse(text, unix_s_r) == 0 ? GP_OK : GP_EINVAL;
+}
+
+/* What a parser would take for an end is none: what closes nothing it refuses by itself. */
+bool gp_json_is_shallow(struct gp_slice json)
+{
+    bool quoted = false;
+    int depth = 0;
+
+    for (size_t i = 0; i < json.len && depth <= JSON_DEPTH_MAX; i++) {
+        char c = json.data[i];
+
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '{' || c == '['))
+            depth++;
+        else if (!quoted && (c == '}' || c == ']') && depth > 0)
+            depth--;
+    }
+    return depth <= JSON_DEPTH_MAX;
 }
 
 /* ---- mailboxes ---- */

@@ -28,6 +28,10 @@ GP_API struct gp_slice gp_milli_text(struct gp_call *call, int64_t milli);
  * UTC. 0, or GP_EINVAL. */
 GP_API int gp_date_parse(struct gp_slice text, int64_t *unix_s_r);
 
+/* Whether arrays and objects of a text of JSON nest no deeper than 32: to be asked of what others send
+ * before a parser that recurses is let at it, for a hook's stack is small. Pure. */
+GP_API bool gp_json_is_shallow(struct gp_slice json);
+
 /* What is known of one mailbox of a From, Sender, To … field. */
 enum gp_mailbox_part {
     GP_MAILBOX_ADDRESS = 0, /* local@domain, comments removed */

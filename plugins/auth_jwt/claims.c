@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "claims.h"
 
-#include "encoding.h"
+#include <gatepost/text.h>
 
 #include <math.h>
 
@@ -9,7 +9,7 @@
 
 json_t *claims_parse(struct gp_slice json)
 {
-    json_t *object = json.len && jwt_is_shallow(json)
+    json_t *object = json.len && gp_json_is_shallow(json)
                          ? json_loadb(json.data, json.len, JSON_REJECT_DUPLICATES, NULL)
                          : NULL;
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "encoding.h"
 
-#define DEPTH_MAX 16u
-
 static int digit(char c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -50,24 +48,4 @@ bool jwt_split(struct gp_slice token, struct jwt_parts *parts_r)
     parts_r->input = gp_slice_sub(token, 0, parts_r->header.len + 1 + parts_r->payload.len);
     return parts_r->header.len && parts_r->payload.len && parts_r->signature.len &&
            gp_slice_find(rest, '.') == rest.len;
-}
-
-bool jwt_is_shallow(struct gp_slice json)
-{
-    bool in_string = false;
-    size_t depth = 0;
-
-    for (size_t i = 0; i < json.len; i++) {
-        char c = json.data[i];
-
-        if (c == '"')
-            in_string = !in_string;
-        else if (in_string && c == '\\')
-            i++;
-        else if (!in_string && (c == '{' || c == '[') && ++depth > DEPTH_MAX)
-            return false;
-        else if (!in_string && (c == '}' || c == ']') && depth > 0)
-            depth--;
-    }
-    return true;
 }

@@ -16,7 +16,4 @@ struct jwt_parts {
 };
 bool jwt_split(struct gp_slice token, struct jwt_parts *parts_r);
 
-/* Whether a text of JSON is nested so little that a parser may be let at it. */
-bool jwt_is_shallow(struct gp_slice json);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "encoding.h"
 
+#include <gatepost/text.h>
 #include <jansson.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
@@ -174,7 +175,7 @@ static const char *add_all(struct keys *keys, const json_t *list, size_t *at_r)
 struct keys *keys_parse(struct gp_slice json, char error[KEYS_ERROR_MAX])
 {
     struct keys *keys = calloc(1, sizeof *keys);
-    json_t *root = jwt_is_shallow(json)
+    json_t *root = gp_json_is_shallow(json)
                        ? json_loadb(json.data, json.len, JSON_REJECT_DUPLICATES, NULL)
                        : NULL;
     const char *wrong = "no memory";

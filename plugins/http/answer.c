@@ -5,7 +5,6 @@
  */
 #include "http_target.h"
 
-#include <shallow.h>
 #include <stdio.h>
 
 #define RETRY_MAX_S INT64_C(86400)
@@ -186,7 +185,7 @@ static bool answer_each(const struct http_batch *batch, const struct gp_http *re
     type = gp_slice_trim(gp_slice_sub(type, 0, gp_slice_find(type, ';')));
     if (!gp_slice_caseeq(type, GP_S("application/json")))
         return false;
-    answer = json_is_shallow(body) ? json_loadb(body.data, body.len, 0, NULL) : NULL;
+    answer = gp_json_is_shallow(body) ? json_loadb(body.data, body.len, 0, NULL) : NULL;
     list = json_object_get(answer, "recipients");
     if (!answer && otherwise->outcome != GP_OUTCOME_FAILED) {
         http_failed(batch, GP_OUTCOME_DEFERRED, "451 4.3.0", "The target's answer can't be read");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The answer: JSON from another program, taken for as hostile as any. */
 #include "rspamd.h"
-#include "shallow.h"
 
 #include <stdio.h>
 
@@ -70,7 +69,7 @@ int rspamd_reply_read(struct gp_http *http, struct reply *reply, const char **wh
 
     *reply = (struct reply){.json = NULL};
     *why_r = "its answer nests too deep";
-    if (!json_is_shallow(bytes))
+    if (!gp_json_is_shallow(bytes))
         return -1;
     *why_r = "its answer is not JSON";
     reply->json = json_loadb(bytes.data, bytes.len, JSON_REJECT_DUPLICATES, &error);

@@ -39,7 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct jwt_parts parts;
 
     check_decode(text);
-    (void)jwt_is_shallow(text);
     if (!jwt_split(text, &parts))
         return 0;
     check(parts.header.len + parts.payload.len + parts.signature.len + 2 == size);
