@@ -5,6 +5,7 @@
  */
 #include "core/base/log.h"
 #include "core/cli/command.h"
+#include "core/config/record.h"
 #include "core/delivery/verify.h"
 #include "core/hook/run.h"
 #include "core/hook/when_eval.h"
@@ -129,8 +130,45 @@ static void explain_match(struct asking *asking, struct gp_call *call,
     }
 }
 
-static void explain_result(struct asking *asking, const struct gp_recipient *recipient,
-                           enum gp__routing routing)
+static void explain_fields(struct gp__arena *arena, const struct gp_records *records,
+                           struct gp_slice value)
+{
+    void *scratch = gp__arena_alloc(arena, records->size);
+    const struct gp__node *shown;
+    struct gp_slice why;
+
+    if (gp__record_read(arena, records, value, scratch, &shown, &why) < 0) {
+        printf("    which is no record: %.*s\n", GP_ARG(why));
+        return;
+    }
+    for (size_t i = 0; i < shown->count; i++)
+        printf("    %.*s\n", GP_ARG(gp__record_field(arena, records, &shown->pairs[i])));
+}
+
+/* What a table says of the recipient to the target. */
+static void explain_record(struct gp_call *call, const struct gp_recipient *recipient,
+                           const struct gp__target *target)
+{
+    const struct gp__instance *instance = target->instance;
+    const struct gp_plugin *plugin = instance->plugin;
+    const struct gp_records *records = gp__record_option(plugin->options, plugin->option_size,
+                                                         instance->self);
+    struct gp_slice value = GP_S("");
+    int error;
+
+    if (!records)
+        return;
+    error = gp__table_lookup_address(call, records->table, recipient->address.text, &value);
+    printf("  by table %.*s%s\n", GP_ARG(records->table->name),
+           error == GP_OK          ? ":"
+           : error == GP_ENOTFOUND ? ": nothing"
+                                   : ": it could not answer");
+    if (error == GP_OK)
+        explain_fields(gp__call_arena(call), records, value);
+}
+
+static void explain_result(struct asking *asking, struct gp_call *call,
+                           const struct gp_recipient *recipient, enum gp__routing routing)
 {
     struct gp__reply reply = gp__route_reply(routing);
     const struct gp__route *route = recipient->route;
@@ -148,6 +186,7 @@ static void explain_result(struct asking *asking, const struct gp_recipient *rec
     if (routing == GP__ROUTED) {
         printf("  to target %.*s, class %s\n", GP_ARG(route->target->name),
                route->relay ? "relay" : "ours");
+        explain_record(call, recipient, route->target);
         if (route->fallback)
             printf("  and to target %.*s what that cannot take now\n",
                    GP_ARG(route->fallback->name));
@@ -196,7 +235,7 @@ static void explain_one(struct asking *asking, struct gp_recipient *recipient)
     call.policy = asking->transaction->policy;
     explain_match(asking, &call, recipient);
     routing = gp__route_recipient(&call, asking->entrance->routes, recipient);
-    explain_result(asking, recipient, routing);
+    explain_result(asking, &call, recipient, routing);
     gp__call_end(&call);
 }
 

@@ -74,6 +74,7 @@ size_t gp__bind_size_of(enum gp_type type, const struct gp_option *row)
         return sizeof(struct gp_rate);
     case GP_TYPE_NETWORK:
     case GP_TYPE_COMMAND:
+    case GP_TYPE_RECORDS:
     case GP_TYPE_TABLE:
     case GP_TYPE_REGEX:
     case GP_TYPE_LIST:
@@ -100,7 +101,7 @@ int gp__bind_any(const struct gp__bind_for *for_, enum gp_type type, const struc
         [GP_TYPE_TABLE] = gp__bind_table,     [GP_TYPE_REGEX] = gp__bind_regex,
         [GP_TYPE_PATH] = gp__bind_path_value, [GP_TYPE_TARGET] = gp__bind_target,
         [GP_TYPE_BUCKET] = gp__bind_bucket,   [GP_TYPE_RATE] = gp__bind_rate,
-        [GP_TYPE_COMMAND] = gp__bind_command,
+        [GP_TYPE_COMMAND] = gp__bind_command, [GP_TYPE_RECORDS] = gp__bind_records,
     };
 
     *shown_r = node;

@@ -22,7 +22,7 @@
 struct gp__binder {
     struct gp__arena *arena;
     struct gp__diag *diag;
-    const struct gp__config_files *files; /* for SECRET and PATH */
+    const struct gp__config_files *files; /* for SECRET and PATH; NULL: a secret is just its text */
 
     /* A reference to a table: `ref` is the text of a scalar, absent when the table is written in
      * place. 0, or -1 after a diagnostic. NULL: tables cannot be used. */
@@ -36,6 +36,8 @@ struct gp__binder {
     void (*note)(void *arg, const struct gp__node *node, struct gp_slice name);
     /* Whether the values of a table in place name buckets that are there (GP_OPTION_QUARANTINE). */
     int (*actions)(void *arg, struct gp_table *table);
+    /* Whether the values of a table in place are such records. */
+    int (*records)(void *arg, const struct gp_records *records);
     /* Takes a command and gives it its number. NULL: commands cannot be used. */
     void (*command)(void *arg, struct gp_command *command);
     void *arg;

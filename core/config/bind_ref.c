@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What refers to something else: secrets, tables, targets, paths. */
 #include "core/config/bind_value.h"
+#include "core/config/record.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,20 @@ int gp__bind_table(const struct gp__bind_for *for_, const struct gp__node *node,
     if (binder->table(binder->arg, node, ref, place) < 0)
         return -1;
     return gp__bind_actions(for_, *(struct gp_table **)place);
+}
+
+int gp__bind_records(const struct gp__bind_for *for_, const struct gp__node *node, void *place)
+{
+    struct gp__binder *binder = for_->binder;
+    struct gp_records *records = GP__ARENA_NEW(binder->arena, struct gp_records);
+
+    if (gp__bind_table(for_, node, &records->table) < 0)
+        return -1;
+    records->rows = for_->row->rows;
+    records->stride = for_->stride;
+    records->size = for_->row->row_size;
+    *(const struct gp_records **)place = records;
+    return binder->records ? binder->records(binder->arg, records) : 0;
 }
 
 int gp__bind_actions(const struct gp__bind_for *for_, struct gp_table *table)
@@ -188,13 +203,13 @@ int gp__bind_secret(const struct gp__bind_for *for_, const struct gp__node *node
 {
     struct gp_slice *value = place, text = node->text;
 
-    if (node->kind == GP__NODE_MAPPING)
+    if (node->kind == GP__NODE_MAPPING && for_->binder->files)
         return from_mapping(for_, node, value);
     if (node->kind != GP__NODE_SCALAR)
         return gp__bind_wrong(for_, node, "a text, {file: PATH} or {env: NAME}");
-    if (gp_slice_starts(text, GP_S("env:")))
+    if (for_->binder->files && gp_slice_starts(text, GP_S("env:")))
         return from_env(for_, node, gp_slice_sub(text, 4, text.len), value);
-    if (gp_slice_starts(text, GP_S("file:")))
+    if (for_->binder->files && gp_slice_starts(text, GP_S("file:")))
         return from_file(for_, node, gp_slice_sub(text, 5, text.len), value);
     gp__node_hide(for_->binder->arena, node);
     if (text.len == 0 && (for_->row->flags & GP_OPTION_NOT_EMPTY))

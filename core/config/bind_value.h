@@ -20,7 +20,7 @@ typedef int gp__bind_fn(const struct gp__bind_for *for_, const struct gp__node *
 gp__bind_fn gp__bind_string, gp__bind_bool, gp__bind_integer, gp__bind_milli, gp__bind_size,
     gp__bind_duration, gp__bind_rate, gp__bind_enum, gp__bind_address, gp__bind_network,
     gp__bind_secret, gp__bind_table, gp__bind_regex, gp__bind_path_value, gp__bind_target,
-    gp__bind_bucket, gp__bind_command;
+    gp__bind_bucket, gp__bind_command, gp__bind_records;
 
 /* Those whose effective form differs from what was written. */
 int gp__bind_list(const struct gp__bind_for *for_, const struct gp__node *node, void *place,

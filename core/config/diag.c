@@ -133,6 +133,11 @@ size_t gp__diag_count(const struct gp__diag *diag, enum gp__severity severity)
     return diag->totals[severity];
 }
 
+struct gp_slice gp__diag_first(const struct gp__diag *diag)
+{
+    return diag->count ? diag->entries[0].text : gp_slice(NULL, 0);
+}
+
 /* ---- output ---- */
 
 static int compare_numbers(size_t a, size_t b)

@@ -51,6 +51,9 @@ void gp__diag_seal(struct gp__diag *diag);
 /* How many of a severity there were, those not kept included. */
 size_t gp__diag_count(const struct gp__diag *diag, enum gp__severity severity);
 
+/* What was found first, whatever it is; absent: nothing. */
+struct gp_slice gp__diag_first(const struct gp__diag *diag);
+
 /* Appends everything, sorted by file, line and column. After gp__diag_seal. 0, or -1 (no room). */
 int gp__diag_print(struct gp__diag *diag, enum gp__diag_format format, struct gp__buf *out);
 

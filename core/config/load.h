@@ -101,6 +101,7 @@ int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice 
 /* What a binder calls for a note, and for what a table in place has as values. */
 void gp__load_note_ref(void *arg, const struct gp__node *node, struct gp_slice name);
 int gp__load_table_actions(void *arg, struct gp_table *table);
+int gp__load_table_records(void *arg, const struct gp_records *records);
 
 /* ---- settings_state.c ---- */
 

@@ -11,16 +11,27 @@
 #define DEPTH_MAX 4 /* of nested structs */
 
 static const char *const type_names[GP_TYPE_COUNT] = {
-    [GP_TYPE_STRING] = "text",     [GP_TYPE_BOOL] = "true or false",
-    [GP_TYPE_INTEGER] = "integer", [GP_TYPE_MILLI] = "number",
-    [GP_TYPE_SIZE] = "size",       [GP_TYPE_DURATION] = "duration",
-    [GP_TYPE_ENUM] = "word",       [GP_TYPE_ADDRESS] = "address",
-    [GP_TYPE_NETWORK] = "network", [GP_TYPE_SECRET] = "secret",
-    [GP_TYPE_TABLE] = "table",     [GP_TYPE_REGEX] = "regular expression",
-    [GP_TYPE_PATH] = "path",       [GP_TYPE_LIST] = "list",
-    [GP_TYPE_MAP] = "map",         [GP_TYPE_OBJECT] = "mapping",
-    [GP_TYPE_TARGET] = "target",   [GP_TYPE_BUCKET] = "bucket",
-    [GP_TYPE_RATE] = "rate",       [GP_TYPE_COMMAND] = "command",
+    [GP_TYPE_STRING] = "text",
+    [GP_TYPE_BOOL] = "true or false",
+    [GP_TYPE_INTEGER] = "integer",
+    [GP_TYPE_MILLI] = "number",
+    [GP_TYPE_SIZE] = "size",
+    [GP_TYPE_DURATION] = "duration",
+    [GP_TYPE_ENUM] = "word",
+    [GP_TYPE_ADDRESS] = "address",
+    [GP_TYPE_NETWORK] = "network",
+    [GP_TYPE_SECRET] = "secret",
+    [GP_TYPE_TABLE] = "table",
+    [GP_TYPE_REGEX] = "regular expression",
+    [GP_TYPE_PATH] = "path",
+    [GP_TYPE_LIST] = "list",
+    [GP_TYPE_MAP] = "map",
+    [GP_TYPE_OBJECT] = "mapping",
+    [GP_TYPE_TARGET] = "target",
+    [GP_TYPE_BUCKET] = "bucket",
+    [GP_TYPE_RATE] = "rate",
+    [GP_TYPE_COMMAND] = "command",
+    [GP_TYPE_RECORDS] = "table of records",
 };
 
 static const char *type_name(enum gp_type type)
@@ -114,7 +125,8 @@ static int put_row(struct gp__buf *out, const struct gp_option *row, size_t stri
         gp__buf_append(out, GP_S(" | ")) < 0 || put_cell(out, row->doc ? row->doc : "") < 0 ||
         gp__buf_append(out, GP_S(" |\n")) < 0)
         return -1;
-    if (!row->rows || (row->type != GP_TYPE_OBJECT && !(holds && row->item == GP_TYPE_OBJECT)))
+    if (!row->rows || (row->type != GP_TYPE_OBJECT && row->type != GP_TYPE_RECORDS &&
+                       !(holds && row->item == GP_TYPE_OBJECT)))
         return 0;
     snprintf(inner, sizeof inner, "%s%s%s", prefix, row->name,
              row->type == GP_TYPE_LIST  ? "[]."

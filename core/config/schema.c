@@ -138,6 +138,7 @@ static json_t *value_schema(struct maker *m, enum gp_type type, const struct gp_
     case GP_TYPE_SECRET:
         return ref("secret");
     case GP_TYPE_TABLE:
+    case GP_TYPE_RECORDS:
         return ref("table");
     case GP_TYPE_REGEX:
     case GP_TYPE_NETWORK:

@@ -478,6 +478,7 @@ struct gp__settings *gp__settings_load(const char *path, const struct gp__config
                    .bucket = gp__load_bucket_ref,
                    .note = gp__load_note_ref,
                    .actions = gp__load_table_actions,
+                   .records = gp__load_table_records,
                    .command = add_command,
                    .arg = &load},
     };

@@ -12,6 +12,7 @@
 #include "core/base/ascii.h"
 #include "core/base/domain.h"
 #include "core/base/utf8.h"
+#include "core/config/record.h"
 
 #define NESTING_MAX 16
 #define PLUGIN_NAME_MAX 64
@@ -404,12 +405,16 @@ static const struct gp__node *value_of_entry(const struct gp__node *item)
     return pair && item->pairs[0].value->kind == GP__NODE_SCALAR ? item->pairs[0].value : NULL;
 }
 
+static struct gp__table_settings *settings_of(struct gp_table *handle)
+{
+    return (struct gp__table_settings *)(void *)((char *)handle -
+                                                 offsetof(struct gp__table_settings, handle));
+}
+
 int gp__load_table_actions(void *arg, struct gp_table *handle)
 {
     struct gp__load *load = arg;
-    struct gp__table_settings *table =
-        (struct gp__table_settings *)(void *)((char *)handle -
-                                              offsetof(struct gp__table_settings, handle));
+    struct gp__table_settings *table = settings_of(handle);
     const struct gp__node *list = table->service.node;
     int result = 0;
 
@@ -421,6 +426,32 @@ int gp__load_table_actions(void *arg, struct gp_table *handle)
 
         if (value && gp__bind_action(&load->binder, value, value->text) < 0)
             result = -1;
+    }
+    return result;
+}
+
+/* A value may hold a password: whoever is shown the configuration is not shown that. */
+int gp__load_table_records(void *arg, const struct gp_records *records)
+{
+    struct gp__load *load = arg;
+    const struct gp__node *list = settings_of(records->table)->service.node;
+    void *scratch = gp__arena_alloc(load->arena, records->size);
+    int result = 0;
+
+    if (!list || list->kind != GP__NODE_SEQUENCE)
+        return 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct gp__node *value = value_of_entry(list->items[i]);
+        struct gp_slice why;
+
+        if (value && gp__record_is_secret(records))
+            gp__node_hide(load->arena, value);
+        if (value && gp__record_read(load->arena, records, value->text, scratch, NULL, &why) == 0)
+            continue;
+        gp__diag_add(load->diag, GP__ERROR, value ? value : list->items[i],
+                     "the table must say fields here: what it says " GP_FMT,
+                     GP_ARG(value ? why : GP_S("is empty")));
+        result = -1;
     }
     return result;
 }

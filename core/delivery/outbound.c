@@ -293,8 +293,8 @@ static void deliver_to(struct gp__outbound_job *job, struct gp_slice domain)
         settle_pending(job);
 }
 
-/* Moves the recipients of the first one's domain from `left` to the pending ones; all of them where
- * hosts are given. How many are left. */
+/* Moves the recipients who share the first one's hop from `left` to the pending ones, without hosts
+ * those of its domain. How many are left. */
 static size_t take_destination(struct gp__outbound_job *job, size_t *left, size_t n)
 {
     struct gp_recipient *const *recipients = job->delivery->recipients;
@@ -302,8 +302,10 @@ static size_t take_destination(struct gp__outbound_job *job, size_t *left, size_
     size_t kept = 0;
 
     job->n_pending = 0;
+    job->hop = job->hops[left[0]];
     for (size_t i = 0; i < n; i++) {
-        if (job->pool->n_hosts || gp_slice_caseeq(recipients[left[i]]->address.domain, domain))
+        if (gp_slice_eq(job->hops[left[i]]->key, job->hop->key) &&
+            (job->hop->n_hosts || gp_slice_caseeq(recipients[left[i]]->address.domain, domain)))
             job->pending[job->n_pending++] = left[i];
         else
             left[kept++] = left[i];
@@ -311,14 +313,36 @@ static size_t take_destination(struct gp__outbound_job *job, size_t *left, size_
     return kept;
 }
 
+/* Whoever has none has an outcome. How many have one, in `left`. */
+static size_t find_hops(struct gp__outbound_job *job, size_t *left)
+{
+    static const struct gp__reply nowhere = GP__REPLY_INIT(550, 5, 1, 2,
+                                                           "There is no host for this recipient");
+    static const struct gp__reply unknown = GP__REPLY_INIT(
+        451, 4, 3, 0, "Can't tell where this recipient's mail goes now");
+    const struct gp_delivery *delivery = job->delivery;
+    size_t n = 0;
+
+    for (size_t i = 0; i < delivery->count; i++) {
+        int error = gp__outbound_hop(job, delivery->recipients[i], &job->hops[i]);
+
+        if (job->call->root->sticky)
+            return 0;
+        if (error)
+            settle(job, i, error == GP_ENOTFOUND ? &nowhere : &unknown, gp_slice(NULL, 0));
+        else
+            left[n++] = i;
+    }
+    return n;
+}
+
 /* Destination after destination. */
 static int deliver_all(struct gp__outbound_job *job)
 {
     struct gp_delivery *delivery = job->delivery;
-    size_t n = delivery->count, *left = GP__ARENA_ARRAY(job->arena, size_t, n);
+    size_t *left = GP__ARENA_ARRAY(job->arena, size_t, delivery->count);
+    size_t n = find_hops(job, left);
 
-    for (size_t i = 0; i < n; i++)
-        left[i] = i;
     while (n > 0 && !job->call->root->sticky) {
         struct gp_slice domain = delivery->recipients[left[0]]->address.domain;
 
@@ -335,6 +359,7 @@ static void job_init(struct gp__outbound_job *job, struct gp_call *call, struct 
     *job = (struct gp__outbound_job){.call = call, .pool = smtp, .delivery = delivery};
     job->arena = gp__call_arena(call);
     job->pending = GP__ARENA_ARRAY(job->arena, size_t, delivery->count);
+    job->hops = GP__ARENA_ARRAY(job->arena, const struct gp__outbound_hop *, delivery->count);
 }
 
 int gp_smtp_deliver(struct gp_call *call, struct gp_smtp *smtp, struct gp_delivery *delivery)
@@ -380,13 +405,15 @@ static int read_hosts(struct gp_call *call, struct gp_smtp *smtp)
 {
     const struct gp_list *list = smtp->settings.hosts;
     size_t n = gp_list_count(list);
+    struct gp__outbound_host *hosts = GP__ARENA_ARRAY(smtp->arena, struct gp__outbound_host, n);
     int result = 0;
 
-    smtp->hosts = GP__ARENA_ARRAY(smtp->arena, struct gp__outbound_host, n);
-    for (; smtp->n_hosts < n; smtp->n_hosts++) {
-        struct gp_slice text = *(const struct gp_slice *)gp_list_at(list, smtp->n_hosts);
+    smtp->own.hosts = hosts;
+    smtp->own.n_hosts = n;
+    for (size_t i = 0; i < n; i++) {
+        struct gp_slice text = *(const struct gp_slice *)gp_list_at(list, i);
 
-        if (gp__outbound_host_read(smtp->arena, text, &smtp->hosts[smtp->n_hosts]) < 0)
+        if (gp__outbound_host_read(smtp->arena, text, &hosts[i]) < 0)
             result = complain(call, "address of a host (\"host:port\" or \"unix:/path\")", text);
     }
     if (list && n == 0)
@@ -441,6 +468,14 @@ struct gp_smtp *gp_smtp_create(struct gp_call *call, const struct gp_smtp_settin
     smtp->arena = arena;
     smtp->runtime = call->runtime;
     set_defaults(&smtp->settings);
+    smtp->own = (struct gp__outbound_hop){
+        .tls = smtp->settings.tls,
+        .implicit_tls = smtp->settings.implicit_tls,
+        .names = smtp->settings.names,
+        .user = smtp->settings.user,
+        .password = smtp->settings.password,
+        .key = GP_S(""),
+    };
     if (read_hosts(call, smtp) < 0 || read_sources(call, smtp) < 0 || check_helo(call, smtp) < 0)
         gp_smtp_destroy(&smtp);
     return smtp;

@@ -4,6 +4,7 @@
  * the target's call, over the engine of core/smtp and the streams of the runtime.
  *
  *     outbound.c          the API: recipients by destination, host after host, outcomes
+ *     outbound_hop.c      the target's own hosts, or those that a record names for a recipient
  *     outbound_hosts.c    which hosts: those given, or by MX; their addresses
  *     outbound_pool.c     sessions that are idle, how many there may be, hosts that are down
  *     outbound_session.c  one session: connecting, TLS, a mail
@@ -47,6 +48,20 @@ struct gp__outbound_hosts {
     bool secure;    /* DNSSEC vouches that it is these */
     bool by_domain; /* found by MX, or instead of MX: policies of the domain hold */
     struct gp_slice domain;
+};
+
+/* ---- hops ---- */
+
+/* To whom it goes and as whom: as the target's settings say, or as a record says of a recipient. */
+struct gp__outbound_hop {
+    const struct gp__outbound_host *hosts; /* none: by MX */
+    size_t n_hosts;
+    int tls; /* enum gp_smtp_tls */
+    bool implicit_tls;
+    const struct gp_list *names;
+    struct gp_slice user, password;
+    struct gp_slice key; /* the same for the same; "" for the target's own. Sessions are not shared
+                            between others */
 };
 
 /* ---- sessions ---- */
@@ -101,8 +116,8 @@ struct gp_smtp {
     struct gp__arena *arena; /* of peers and settings */
     struct gp__ip *sources;
     size_t n_sources, next_source;
-    struct gp__outbound_host *hosts; /* those given */
-    size_t n_hosts, next_host;
+    struct gp__outbound_hop own; /* of recipients that no record is about */
+    size_t next_host;
     struct gp__outbound_session *idle; /* the last used first */
     struct gp__timer timer;
     struct gp__map peers;
@@ -121,6 +136,8 @@ struct gp__outbound_message {
 };
 
 struct gp__outbound_job {
+    const struct gp__outbound_hop **hops; /* by index of recipient; NULL: they have an outcome */
+    const struct gp__outbound_hop *hop;   /* of the pending ones */
     struct gp_call *call;
     struct gp_smtp *pool;
     struct gp_delivery *delivery;
@@ -131,6 +148,13 @@ struct gp__outbound_job {
     size_t n_pending;
     struct gp__outbound_failure failure; /* the last one */
 };
+
+/* ---- outbound_hop.c ---- */
+
+/* The recipient's. 0, GP_ENOTFOUND: there is no host for them, GP_EINVAL: the record is wrong, which was
+ * logged; or another error, which is temporary. */
+int gp__outbound_hop(struct gp__outbound_job *job, const struct gp_recipient *recipient,
+                     const struct gp__outbound_hop **hop_r);
 
 /* ---- outbound_hosts.c ---- */
 

@@ -77,12 +77,12 @@ static bool is_down(const struct gp_smtp *pool, const struct gp__outbound_host *
 static void give_list(struct gp__outbound_job *job, struct gp__outbound_hosts *hosts)
 {
     struct gp_smtp *pool = job->pool;
-    size_t n = pool->n_hosts, first = pool->next_host++ % n;
+    size_t n = job->hop->n_hosts, first = pool->next_host++ % n;
 
     hosts->items = GP__ARENA_ARRAY(job->arena, struct gp__outbound_host, n);
     for (int down = 0; down < 2; down++) {
         for (size_t i = 0; i < n; i++) {
-            const struct gp__outbound_host *host = &pool->hosts[(first + i) % n];
+            const struct gp__outbound_host *host = &job->hop->hosts[(first + i) % n];
 
             if (is_down(pool, host) == (down == 1))
                 hosts->items[hosts->count++] = *host;
@@ -269,7 +269,7 @@ int gp__outbound_hosts(struct gp__outbound_job *job, struct gp_slice domain,
 {
     char *ascii = gp__arena_bytes(job->arena, GP__DOMAIN_MAX + 1);
 
-    *hosts_r = (struct gp__outbound_hosts){.by_domain = job->pool->n_hosts == 0};
+    *hosts_r = (struct gp__outbound_hosts){.by_domain = job->hop->n_hosts == 0};
     if (!hosts_r->by_domain) {
         hosts_r->secure = true; /* the configuration says so */
         give_list(job, hosts_r);
@@ -360,7 +360,7 @@ int gp__outbound_addresses(struct gp__outbound_job *job, struct gp__outbound_hos
     } else {
         result = ask_addresses(job, host, reply_r);
     }
-    if (result == 0 && job->pool->n_hosts == 0 && !drop_own_addresses(job, host)) {
+    if (result == 0 && job->hop->n_hosts == 0 && !drop_own_addresses(job, host)) {
         *reply_r = GP__REPLY(554, 5, 4, 6, "The mail host of the domain is this one: a loop");
         return 1;
     }

@@ -239,10 +239,13 @@ static void leave_room(struct gp_smtp *pool, const struct gp__outbound_peer *pee
 /* ---- getting one ---- */
 
 /* Sessions are shared by those who want the same of the same host. */
-static struct gp_slice key_of(struct gp__arena *arena, const struct gp__outbound_host *host,
+static struct gp_slice key_of(const struct gp__outbound_job *job,
+                              const struct gp__outbound_host *host,
                               const struct gp__tls_policy *policy)
 {
-    struct gp_slice key = gp__arena_printf(arena, GP_FMT " %d", GP_ARG(host->key), policy->level);
+    struct gp__arena *arena = job->arena;
+    struct gp_slice key = gp__arena_printf(arena, GP_FMT " " GP_FMT " %d", GP_ARG(host->key),
+                                           GP_ARG(job->hop->key), policy->level);
 
     for (size_t i = 0; i < policy->n_names; i++)
         key = GP__ARENA_JOIN(arena, key, GP_S(" "), policy->names[i]);
@@ -286,7 +289,7 @@ int gp__outbound_acquire(struct gp__outbound_job *job, const struct gp__outbound
                          struct gp__outbound_session **session_r)
 {
     struct gp_smtp *pool = job->pool;
-    struct gp_slice key = key_of(job->arena, host, policy);
+    struct gp_slice key = key_of(job, host, policy);
     struct gp__outbound_peer *peer = gp__outbound_peer(pool, host->key);
     struct gp__outbound_session *session;
     int result = take_turn(job, peer);

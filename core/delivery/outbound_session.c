@@ -269,19 +269,22 @@ static int dial(struct gp__outbound_job *job, struct gp__outbound_session *sessi
 static void set_settings(struct gp__outbound_job *job, struct gp__outbound_session *session)
 {
     const struct gp_smtp_settings *from = &job->pool->settings;
+    const struct gp__outbound_hop *hop = job->hop;
     struct gp_slice name = gp_slice_present(from->helo) ? from->helo : job->delivery->hostname;
     enum gp__tls_level level = session->policy.level;
 
+    if (gp_slice_present(hop->password))
+        gp__arena_keep_secret(session->arena);
     session->settings = (struct gp__smtp_client_settings){
         .protocol = from->lmtp ? GP__PROTOCOL_LMTP : GP__PROTOCOL_SMTP,
         .hostname = gp__arena_dup(session->arena, name),
         .patience = {.command = from->command_ms, .end = from->final_ms},
-        .tls = from->implicit_tls || level == GP__TLS_LEVEL_NONE ? GP__CLIENT_TLS_NONE
-               : level == GP__TLS_LEVEL_OPPORTUNISTIC            ? GP__CLIENT_TLS_OFFERED
-                                                                 : GP__CLIENT_TLS_REQUIRED,
-        .encrypted = from->implicit_tls,
-        .user = from->user,
-        .password = from->password,
+        .tls = hop->implicit_tls || level == GP__TLS_LEVEL_NONE ? GP__CLIENT_TLS_NONE
+               : level == GP__TLS_LEVEL_OPPORTUNISTIC           ? GP__CLIENT_TLS_OFFERED
+                                                                : GP__CLIENT_TLS_REQUIRED,
+        .encrypted = hop->implicit_tls,
+        .user = gp__arena_dup(session->arena, hop->user),
+        .password = gp__arena_dup(session->arena, hop->password),
         .plain_auth = from->plain_auth,
         .crypto = job->call->runtime->crypto,
         .bdat = from->chunking,

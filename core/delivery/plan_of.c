@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The plan of a configuration. */
+#include "core/config/record.h"
 #include "core/config/settings.h"
 #include "core/delivery/plan.h"
 
@@ -40,10 +41,17 @@ static struct gp__plan_queue queue_of(struct gp__arena *arena,
     return queue;
 }
 
-static bool is_per_domain(const struct gp_target_role *role)
+/* Where a table says to which hosts mail goes, domains are mostly those of different ones. */
+static bool is_per_domain(const struct gp__service *target)
 {
-    return role && role->size >= offsetof(struct gp_target_role, per_domain) + sizeof(bool) &&
-           role->per_domain;
+    const struct gp_plugin *plugin = target->plugin;
+    const struct gp_target_role *role = plugin->target;
+
+    if (role && role->size >= offsetof(struct gp_target_role, per_domain) + sizeof(bool) &&
+        role->per_domain)
+        return true;
+    return target->options &&
+           gp__record_option(plugin->options, plugin->option_size, target->options) != NULL;
 }
 
 static void set_queues(struct gp__plan *plan, struct gp__arena *arena,
@@ -83,7 +91,7 @@ static void set_routes(struct gp__plan *plan, struct gp__arena *arena,
             .name = route->name,
             .target = route->to->service.name,
             .queue = queue_index(plan, route->queue),
-            .per_domain = is_per_domain(route->to->service.plugin->target),
+            .per_domain = is_per_domain(&route->to->service),
         };
     }
     plan->routes = routes;

@@ -272,7 +272,7 @@ static int by_rule(struct gp__outbound_job *job, const struct gp__outbound_hosts
 
 static void set_names(struct gp__outbound_job *job, struct gp__tls_policy *policy)
 {
-    const struct gp_list *list = job->pool->settings.names;
+    const struct gp_list *list = job->hop->names;
     size_t n = gp_list_count(list);
     struct gp_slice *names = GP__ARENA_ARRAY(job->arena, struct gp_slice, n);
 
@@ -301,7 +301,7 @@ static int by_policy(struct gp__outbound_job *job, const struct gp__outbound_hos
 static int by_setting(struct gp__outbound_job *job, const struct gp__outbound_hosts *hosts,
                       const struct gp__outbound_host *host, struct gp__tls_policy *policy)
 {
-    switch ((enum gp_smtp_tls)job->pool->settings.tls) {
+    switch ((enum gp_smtp_tls)job->hop->tls) {
     case GP_SMTP_TLS_POLICY:
         return by_policy(job, hosts, host, policy);
     case GP_SMTP_TLS_NONE:

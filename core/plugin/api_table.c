@@ -7,6 +7,8 @@
 #include "core/plugin/api.h"
 
 #include "core/base/alloc.h"
+#include "core/base/log.h"
+#include "core/config/record.h"
 #include "core/hook/table.h"
 
 static int check(struct gp_call *call, const char *function, const struct gp_table *table,
@@ -38,6 +40,33 @@ int gp_table_lookup_address(struct gp_call *call, struct gp_table *table, struct
 struct gp_slice gp_table_name(const struct gp_table *table)
 {
     return table ? table->name : gp_slice(NULL, 0);
+}
+
+/* What is wrong with it is not shown to who asked, but to who keeps the table. */
+static int bad_record(struct gp_call *call, const struct gp_records *records,
+                      struct gp_slice address, struct gp_slice why)
+{
+    gp__log(call->runtime->log, GP_LOG_ERROR, "table.record",
+            GP__F_S("instance", gp__api_who(call)), GP__F_S("table", records->table->name),
+            GP__F_S("key", gp_slice_sub(address, 0, 320)), GP__F_S("error", why));
+    return GP_EINVAL;
+}
+
+int gp_record_find(struct gp_call *call, const struct gp_records *records, struct gp_slice address,
+                   void *record)
+{
+    struct gp_slice value = GP_S(""), why;
+    int error = check(call, "gp_record_find", records ? records->table : NULL, address);
+
+    if (!error)
+        error = gp__table_lookup_address(call, records->table, address, &value);
+    if (error)
+        return error;
+    if (gp__record_is_secret(records))
+        gp__arena_keep_secret(gp__call_arena(call));
+    if (gp__record_read(gp__call_arena(call), records, value, record, NULL, &why) == 0)
+        return GP_OK;
+    return bad_record(call, records, address, why);
 }
 
 /* ---- on a fiber of its own ---- */

@@ -35,6 +35,7 @@ static const struct {
     MEMBER(GP_TYPE_BUCKET, struct gp_slice),
     MEMBER(GP_TYPE_RATE, struct gp_rate),
     MEMBER(GP_TYPE_COMMAND, void *),
+    MEMBER(GP_TYPE_RECORDS, void *),
 #undef MEMBER
 };
 
@@ -118,6 +119,25 @@ static bool check_names(struct walk *walk, const struct gp_option *row)
 static bool check_rows(struct walk *walk, const struct gp_option *rows, size_t size,
                        unsigned depth);
 
+/* What a record says refers to nothing of the configuration. */
+static bool check_fields(struct walk *walk, const struct gp_option *of)
+{
+    const unsigned allowed = 1u << GP_TYPE_STRING | 1u << GP_TYPE_BOOL | 1u << GP_TYPE_INTEGER |
+                             1u << GP_TYPE_MILLI | 1u << GP_TYPE_SIZE | 1u << GP_TYPE_DURATION |
+                             1u << GP_TYPE_ENUM | 1u << GP_TYPE_ADDRESS | 1u << GP_TYPE_SECRET |
+                             1u << GP_TYPE_RATE;
+    struct gp_option row;
+
+    for (size_t n = 0; n < GP__OPTION_ROWS_MAX && (row = row_at(walk, of->rows, n), row.name);
+         n++) {
+        enum gp_type type = row.type == GP_TYPE_LIST ? row.item : row.type;
+
+        if ((unsigned)type >= GP_TYPE_COUNT || !(allowed & 1u << type))
+            return wrong(walk, "\"%s\" is of a type that no field of a record has", row.name);
+    }
+    return true;
+}
+
 /* What the type, of the row or of its items, needs beside itself. */
 static bool check_type(struct walk *walk, const struct gp_option *row, enum gp_type type,
                        unsigned depth)
@@ -129,6 +149,10 @@ static bool check_type(struct walk *walk, const struct gp_option *row, enum gp_t
         if (!row->rows || row->row_size == 0)
             return wrong(walk, "\"%s\" has no rows, or no size", row->name);
         return check_rows(walk, row->rows, row->row_size, depth + 1);
+    case GP_TYPE_RECORDS:
+        if (!row->rows || row->row_size == 0)
+            return wrong(walk, "\"%s\" has no rows, or no size", row->name);
+        return check_fields(walk, row) && check_rows(walk, row->rows, row->row_size, depth + 1);
     case GP_TYPE_LIST:
     case GP_TYPE_MAP:
         return wrong(walk, "\"%s\" is a list of lists or maps: use objects", row->name);

@@ -47,6 +47,8 @@ enum gp_type {
     GP_TYPE_BUCKET, /* struct gp_slice: the name of a bucket for held mail, checked */
     GP_TYPE_RATE,   /* struct gp_rate: "500/h", "30/10m" */
     GP_TYPE_COMMAND, /* const struct gp_command *: a program and its limits (command.h) */
+    GP_TYPE_RECORDS, /* const struct gp_records *: a table whose values are fields, by the rows in
+                        `rows` (see gp_record_find() in wait.h); of targets */
     GP_TYPE_COUNT
 };
 
@@ -79,7 +81,7 @@ struct gp_option {
     const char *def;              /* default as written in YAML; NULL: required */
     int64_t min, max;             /* of numbers (also items'); both 0: any */
     const char *const *names;     /* of ENUM, NULL-terminated */
-    const struct gp_option *rows; /* of OBJECT, also as items */
+    const struct gp_option *rows; /* of OBJECT, also as items; of RECORDS */
     size_t row_size;              /* size of the struct that `rows` fill, as items */
     unsigned flags;               /* enum gp_option_flags */
     const char *doc;              /* one line for people */
@@ -153,6 +155,11 @@ struct gp_option {
         .name = name_, .type = GP_TYPE_OBJECT, .offset = offsetof(s, member), .rows = rows_,       \
         .row_size = sizeof(((s *)0)->member), .def = def_, .doc = doc_, __VA_ARGS__                \
     }
+/* Fields may be of the types STRING, BOOL, INTEGER, MILLI, SIZE, DURATION, ENUM, ADDRESS, SECRET,
+ * RATE, and LIST of these. */
+#define GP_OPTION_RECORDS(name, s, member, rows_, record, def, doc, ...)                           \
+    GP_OPTION_ROW(name, GP_TYPE_RECORDS, s, member, const struct gp_records *, def, doc,           \
+                  .rows = rows_, .row_size = sizeof(record), __VA_ARGS__)
 #define GP_OPTIONS_END                                                                             \
     {                                                                                              \
         .name = NULL                                                                               \

@@ -89,7 +89,47 @@ struct gp_smtp_settings {
     uint64_t connect_ms; /* 30 s */
     uint64_t command_ms; /* for a reply: RFC 5321 4.5.3.2 says 5 min */
     uint64_t final_ms;   /* for the reply to a message: 10 min */
+
+    const struct gp_records *per_recipient; /* of GP_SMTP_PER_RECIPIENT(); or NULL */
+    struct gp_slice sockets; /* directory of the sockets that records may name; absent: none */
 };
+
+/* What a record may say of a recipient, instead of the settings of the same name. With `to` come
+ * hosts that are others than the target's: the target's login and names are not for them. */
+struct gp_smtp_record {
+    const struct gp_list *hosts;
+    int tls;
+    bool implicit_tls;
+    const struct gp_list *names;
+    struct gp_slice user, password;
+};
+
+#define gp_smtp_record_rows                                                                        \
+    ((const struct gp_option[]){                                                                   \
+        GP_OPTION_LIST("to", struct gp_smtp_record, hosts, GP_TYPE_ADDRESS, GP_OPTIONAL,           \
+                       "The hosts, with a login and names of their own.",                          \
+                       .flags = GP_OPTION_NOT_EMPTY),                                              \
+        GP_OPTION_ENUM("tls", struct gp_smtp_record, tls, gp_smtp_tls_names, GP_OPTIONAL,          \
+                       "As the option."),                                                          \
+        GP_OPTION_BOOL("implicit_tls", struct gp_smtp_record, implicit_tls, GP_OPTIONAL,           \
+                       "TLS from the first byte."),                                                \
+        GP_OPTION_LIST("names", struct gp_smtp_record, names, GP_TYPE_STRING, GP_OPTIONAL,         \
+                       "Names of which the hosts' certificates may be, besides their own."),       \
+        GP_OPTION_STRING("user", struct gp_smtp_record, user, GP_OPTIONAL, "Whom to log in as.",   \
+                         .flags = GP_OPTION_NOT_EMPTY),                                            \
+        GP_OPTION_SECRET("password", struct gp_smtp_record, password, GP_OPTIONAL,                 \
+                         "The user's password.", .flags = GP_OPTION_NOT_EMPTY),                    \
+        GP_OPTIONS_END,                                                                            \
+    })
+
+/* The rows for `per_recipient` and `sockets`, for targets whose hosts are given. */
+#define GP_SMTP_PER_RECIPIENT(struct_, member)                                                     \
+    GP_OPTION_RECORDS("per_recipient", struct_, member.per_recipient, gp_smtp_record_rows,         \
+                      struct gp_smtp_record, GP_OPTIONAL,                                          \
+                      "Addresses and domains to what holds for their mail instead."),              \
+        GP_OPTION_PATH("sockets", struct_, member.sockets, GP_OPTIONAL,                            \
+                       "Directory of the UNIX sockets that `per_recipient` may name; without it "  \
+                       "none.")
 
 /* The rows for these settings but `hosts` and `lmtp`, which are the target's own. */
 #define GP_SMTP_OPTIONS(struct_, member)                                                           \

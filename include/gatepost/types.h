@@ -30,6 +30,7 @@ struct gp_command;    /* a program that the configuration names */
 struct gp_run;        /* one run of it */
 struct gp_waker;      /* ends a wait from another thread */
 struct gp_table;      /* a named table of the configuration */
+struct gp_records;    /* one whose values are fields */
 struct gp_regex;      /* a compiled regular expression of the configuration */
 struct gp_network;    /* an IP network of the configuration */
 struct gp_list;       /* a list of the configuration */

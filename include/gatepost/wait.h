@@ -112,6 +112,19 @@ GP_API struct gp_slice gp_table_name(const struct gp_table *table);
 GP_API int gp_table_lookup_address(struct gp_call *call, struct gp_table *table,
                                    struct gp_slice address, struct gp_slice *value_r);
 
+/*
+ * Looks an address up in the same way in a table of records (GP_TYPE_RECORDS), whose values are
+ * fields: {"url": "https://…", "secret": "…"}, or a text alone, which is the first field. What is in the
+ * record is bound into the struct as options are, by the rows of the option; what is not stays as it
+ * is, so fill it with what holds otherwise before. Values live until the hook returns.
+ *
+ * 0, GP_ENOTFOUND, GP_EINVAL: the record is wrong (a field that is not known, a value that does not
+ * fit), which is logged with the name of the table, and part of it may be bound; or as
+ * gp_table_lookup_address(). Whatever else is wrong with the values is for the caller to say.
+ */
+GP_API int gp_record_find(struct gp_call *call, const struct gp_records *records,
+                          struct gp_slice address, void *record);
+
 /* ---- blocking code ---- */
 
 /*

@@ -14,47 +14,27 @@ bool http_endpoint_eq(const struct http_endpoint *a, const struct http_endpoint 
            gp_slice_present(a->secret) == gp_slice_present(b->secret);
 }
 
-static struct gp_slice member(struct gp_call *call, const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-
-    return json_is_string(value) ? gp_format(call, "%s", json_string_value(value))
-                                 : gp_slice(NULL, 0);
-}
-
-/* {"url": …, "secret": …} */
-static int read_object(struct gp_call *call, struct gp_slice text, struct http_endpoint *endpoint)
-{
-    json_t *object = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-
-    endpoint->url = member(call, object, "url");
-    if (json_object_get(object, "secret"))
-        endpoint->secret = member(call, object, "secret");
-    json_decref(object);
-    return gp_slice_present(endpoint->url) ? 0 : -1;
-}
+const struct gp_option http_endpoint_rows[] = {
+    GP_OPTION_STRING("url", struct http_endpoint, url, GP_OPTIONAL, "Where to POST to."),
+    GP_OPTION_SECRET("secret", struct http_endpoint, secret, GP_OPTIONAL,
+                     "Key to sign requests with.", .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTIONS_END,
+};
 
 int http_endpoint_of(struct gp_call *call, const struct http *http,
                      const struct gp_recipient *recipient, struct http_endpoint *endpoint_r)
 {
-    struct gp_slice value = http->url;
-    int error;
+    struct gp_slice address = gp_rcpt_address(recipient);
+    int error = http->per_recipient ? GP_OK : GP_ENOTFOUND;
 
     *endpoint_r = (struct http_endpoint){.url = http->url, .secret = http->secret};
-    if (!http->endpoints)
-        return 0;
-    error = gp_table_lookup_address(call, http->endpoints, gp_rcpt_address(recipient), &value);
-    if (error == GP_ENOTFOUND && http->url.len)
-        return 0;
-    if (error)
+    if (!error)
+        error = gp_record_find(call, http->per_recipient, address, endpoint_r);
+    if (error && !(error == GP_ENOTFOUND && http->url.len))
         return error;
-    value = gp_slice_trim(value);
-    endpoint_r->url = value;
-    if (gp_slice_starts(value, GP_S("{")) && read_object(call, value, endpoint_r) < 0)
-        endpoint_r->url = GP_S("");
     if (http_url_ok(endpoint_r->url))
-        return 0;
-    gp_log(call, GP_LOG_ERROR, "endpoints: what is said of " GP_FMT " is no URL",
-           GP_ARG(gp_rcpt_address(recipient)));
+        return GP_OK;
+    gp_log(call, GP_LOG_ERROR, "per_recipient: what is said of " GP_FMT " is no URL",
+           GP_ARG(address));
     return GP_EINVAL;
 }

@@ -9,10 +9,10 @@ static const char *const format_names[] = {"raw", "json", "multipart", NULL};
 
 GP_OPTIONS(struct http,
            GP_OPTION_STRING("url", struct http, url, GP_OPTIONAL,
-                            "Where to POST to; with `endpoints`, for those who are not in it."),
-           GP_OPTION_TABLE("endpoints", struct http, endpoints, GP_OPTIONAL,
-                           "Addresses and domains to the URL of their mail, or to "
-                           "{\"url\": …, \"secret\": …}."),
+                            "Where to POST to; with `per_recipient`, for those who are not in it."),
+           GP_OPTION_RECORDS("per_recipient", struct http, per_recipient, http_endpoint_rows,
+                             struct http_endpoint, GP_OPTIONAL,
+                             "Addresses and domains to what holds for their mail instead."),
            GP_OPTION_ENUM(
                "format", struct http, format, format_names, "raw",
                "raw: the message; json: one object with the message in base64; multipart: a form "
@@ -167,8 +167,8 @@ static int create(struct gp_call *call, void *self)
 {
     const struct http *http = self;
 
-    if (!http->url.len && !http->endpoints) {
-        gp_log(call, GP_LOG_ERROR, "give url, endpoints, or both");
+    if (!http->url.len && !http->per_recipient) {
+        gp_log(call, GP_LOG_ERROR, "give url, per_recipient, or both");
         return -1;
     }
     if (http->url.len && !http_url_ok(http->url)) {

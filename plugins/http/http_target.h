@@ -17,7 +17,7 @@ enum http_format {
 
 struct http {
     struct gp_slice url;
-    struct gp_table *endpoints;
+    const struct gp_records *per_recipient;
     int format;
     const struct gp_map *headers;
     struct gp_slice secret, unix_path, trust;
@@ -27,10 +27,11 @@ struct http {
     uint64_t timeout_ms;
 };
 
-/* What recipients have in common who are told of in one request. */
+/* What recipients have in common who are told of in one request: the fields of a record. */
 struct http_endpoint {
     struct gp_slice url, secret; /* secret: absent: not signed */
 };
+extern const struct gp_option http_endpoint_rows[];
 
 /* A request's share of a delivery. */
 struct http_batch {

@@ -9,15 +9,20 @@ struct lmtp {
 };
 
 GP_OPTIONS(struct lmtp,
-           GP_OPTION_LIST("to", struct lmtp, settings.hosts, GP_TYPE_ADDRESS, NULL,
-                          "The hosts or sockets, which are used in turn; those that are down last.",
+           GP_OPTION_LIST("to", struct lmtp, settings.hosts, GP_TYPE_ADDRESS, GP_OPTIONAL,
+                          "The hosts or sockets, which are used in turn; those that are down last. "
+                          "With `per_recipient`, for those who are not in it.",
                           .flags = GP_OPTION_NOT_EMPTY),
-           GP_SMTP_OPTIONS(struct lmtp, settings));
+           GP_SMTP_PER_RECIPIENT(struct lmtp, settings), GP_SMTP_OPTIONS(struct lmtp, settings));
 
 static int create(struct gp_call *call, void *self)
 {
     struct lmtp *lmtp = self;
 
+    if (!lmtp->settings.hosts && !lmtp->settings.per_recipient) {
+        gp_log(call, GP_LOG_ERROR, "give to, per_recipient, or both");
+        return GP_EINVAL;
+    }
     lmtp->settings.lmtp = true;
     lmtp->pool = gp_smtp_create(call, &lmtp->settings);
     return lmtp->pool ? GP_OK : GP_EINVAL;

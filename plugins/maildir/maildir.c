@@ -6,7 +6,8 @@
  * the transaction fails after all.
  *
  * The folder of a recipient is made from its address. Bytes that a path element should not have are
- * written as %XX, so that any address has exactly one folder and none leads out of the root.
+ * written as %XX, so that any address has exactly one folder and none leads out of the root. A folder
+ * that a table names is refused when it is not plainly below the root.
  */
 #include <gatepost/plugin.h>
 
@@ -18,8 +19,24 @@ enum layout {
 
 static const char *const layouts[] = {"address", "user", "single", NULL};
 
+#define ELEMENTS_MAX 8u /* of a folder that a table names */
+#define ELEMENT_MAX 200u
+
+/* What a table may say of a recipient. */
+struct place {
+    struct gp_slice folder;
+};
+
+static const struct gp_option place_rows[] = {
+    GP_OPTION_STRING("folder", struct place, folder, GP_OPTIONAL,
+                     "The folder below `path`, such as tenants/one/info.",
+                     .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTIONS_END,
+};
+
 struct maildir {
     struct gp_slice path;
+    const struct gp_records *per_recipient;
     int folders;
     bool fold_case;
     bool delivered_to;
@@ -37,8 +54,14 @@ struct drop {
 /* All of a delivery. */
 struct plan {
     struct drop *drops;
-    struct drop **of; /* by index of recipient */
+    struct drop **of; /* by index of recipient; NULL: nobody knows where it goes */
 };
+
+/* Whether the call is over, and so are all that follow. */
+static bool is_over(int error)
+{
+    return error == GP_ECANCELED || error == GP_ETIMEDOUT;
+}
 
 /* ---- folders ---- */
 
@@ -77,9 +100,9 @@ static struct gp_slice element(struct gp_call *call, struct gp_slice text, bool 
     return gp_slice(out, n);
 }
 
-/* The folder of a recipient; absent when the call's memory is used up. */
-static struct gp_slice folder_of(struct gp_call *call, const struct maildir *self,
-                                 const struct gp_recipient *recipient)
+/* By its address; absent when the call's memory is used up. */
+static struct gp_slice usual_folder(struct gp_call *call, const struct maildir *self,
+                                    const struct gp_recipient *recipient)
 {
     struct gp_slice local, domain;
 
@@ -93,6 +116,47 @@ static struct gp_slice folder_of(struct gp_call *call, const struct maildir *sel
         return gp_format(call, GP_FMT "/" GP_FMT, GP_ARG(self->path), GP_ARG(local));
     return gp_format(call, GP_FMT "/" GP_FMT "/" GP_FMT, GP_ARG(self->path), GP_ARG(domain),
                      GP_ARG(local));
+}
+
+/* Names that the folders of a Maildir have are none for a folder: it would lie in another's. */
+static bool is_element(struct gp_slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_plain((unsigned char)text.data[i], i == 0))
+            return false;
+    return text.len > 0 && text.len <= ELEMENT_MAX && !gp_slice_eq(text, GP_S("cur")) &&
+           !gp_slice_eq(text, GP_S("new")) && !gp_slice_eq(text, GP_S("tmp"));
+}
+
+static bool is_below(struct gp_slice folder)
+{
+    size_t n = 0;
+
+    while (gp_slice_present(folder))
+        if (++n > ELEMENTS_MAX || !is_element(gp_slice_split(&folder, '/')))
+            return false;
+    return true;
+}
+
+/* 0 and the folder of a recipient; GP_ELIMIT when the call's memory is used up; or why it can't be
+ * told. */
+static int folder_of(struct gp_call *call, const struct maildir *self,
+                     const struct gp_recipient *recipient, struct gp_slice *folder_r)
+{
+    struct place place = {.folder = gp_slice(NULL, 0)};
+    int error = self->per_recipient
+                    ? gp_record_find(call, self->per_recipient, gp_rcpt_address(recipient), &place)
+                    : GP_ENOTFOUND;
+
+    if (error && error != GP_ENOTFOUND)
+        return error;
+    if (!gp_slice_present(place.folder))
+        *folder_r = usual_folder(call, self, recipient);
+    else if (is_below(place.folder))
+        *folder_r = gp_format(call, GP_FMT "/" GP_FMT, GP_ARG(self->path), GP_ARG(place.folder));
+    else
+        return GP_EINVAL;
+    return gp_slice_present(*folder_r) ? GP_OK : GP_ELIMIT;
 }
 
 /* ---- planning: one drop a folder, for all recipients that share it ---- */
@@ -122,22 +186,38 @@ static struct drop *drop_for(struct plan *plan, struct gp_delivery *delivery,
     return drop;
 }
 
-/* NULL when the call's memory is used up. */
-static struct plan *plan_create(struct gp_call *call, const struct maildir *self,
-                                struct gp_delivery *delivery)
+/* A recipient whose place can't be told is the only one who waits for it. */
+static void put_off(struct gp_call *call, struct gp_delivery *delivery, size_t i, int error)
+{
+    if (error == GP_EINVAL)
+        gp_log(call, GP_LOG_ERROR,
+               "per_recipient: what is said of " GP_FMT " is no folder below the path",
+               GP_ARG(gp_rcpt_address(gp_delivery_rcpt_at(delivery, i))));
+    gp_delivery_result(delivery, i, GP_OUTCOME_DEFERRED, "451 4.3.0",
+                       "Can't tell where this recipient's mail goes now");
+}
+
+/* 0, or why nothing can be done for anybody. */
+static int plan_create(struct gp_call *call, const struct maildir *self,
+                       struct gp_delivery *delivery, struct plan **plan_r)
 {
     struct plan *plan = gp_delivery_alloc(delivery, sizeof *plan);
     size_t count = gp_delivery_rcpt_count(delivery);
 
     plan->of = gp_delivery_alloc(delivery, count * sizeof(struct drop *));
     for (size_t i = 0; i < count; i++) {
-        struct gp_slice folder = folder_of(call, self, gp_delivery_rcpt_at(delivery, i));
+        struct gp_slice folder;
+        int error = folder_of(call, self, gp_delivery_rcpt_at(delivery, i), &folder);
 
-        if (!gp_slice_present(folder))
-            return NULL;
-        plan->of[i] = drop_for(plan, delivery, folder);
+        if (error == GP_ELIMIT || is_over(error))
+            return error;
+        if (error)
+            put_off(call, delivery, i, error);
+        else
+            plan->of[i] = drop_for(plan, delivery, folder);
     }
-    return plan;
+    *plan_r = plan;
+    return GP_OK;
 }
 
 /* ---- what stands in the file before the message ---- */
@@ -222,12 +302,6 @@ static int write_drop(struct gp_call *call, struct gp_delivery *delivery, struct
     return error;
 }
 
-/* Whether the call is over, and so are all that follow. */
-static bool is_over(int error)
-{
-    return error == GP_ECANCELED || error == GP_ETIMEDOUT;
-}
-
 static int prepare(struct gp_call *call, const struct maildir *self, struct gp_delivery *delivery,
                    const struct plan *plan, struct drop *drop, unsigned number)
 {
@@ -244,6 +318,8 @@ static void tell(struct gp_call *call, struct gp_delivery *delivery, const struc
     for (size_t i = 0; i < gp_delivery_rcpt_count(delivery); i++) {
         const struct drop *drop = plan->of[i];
 
+        if (!drop)
+            continue;
         if (drop->written) {
             gp_delivery_result(delivery, i, GP_OUTCOME_DELIVERED, NULL, NULL);
             continue;
@@ -261,12 +337,12 @@ static void tell(struct gp_call *call, struct gp_delivery *delivery, const struc
 /* What was written by a delivery that fails is removed by revoke(), which the host then calls. */
 static int deliver(struct gp_call *call, void *self, struct gp_delivery *delivery)
 {
-    struct plan *plan = plan_create(call, self, delivery);
+    struct plan *plan;
     unsigned number = 0, written = 0;
-    int error = GP_OK;
+    int error = plan_create(call, self, delivery, &plan);
 
-    if (!plan)
-        return GP_ELIMIT;
+    if (error)
+        return error;
     gp_delivery_data_set(delivery, plan);
     for (struct drop *drop = plan->drops; drop; drop = drop->next) {
         drop->error = prepare(call, self, delivery, plan, drop, ++number);
@@ -333,6 +409,9 @@ GP_OPTIONS(struct maildir,
            GP_OPTION_ENUM("folders", struct maildir, folders, layouts, "address",
                           "One folder for each address (PATH/DOMAIN/LOCAL), for each local part "
                           "(PATH/LOCAL), or a single one (PATH)."),
+           GP_OPTION_RECORDS("per_recipient", struct maildir, per_recipient, place_rows,
+                             struct place, GP_OPTIONAL,
+                             "Addresses and domains to what holds for their mail instead."),
            GP_OPTION_BOOL("fold_case", struct maildir, fold_case, "true",
                           "Whether local parts that differ only in case share a folder."),
            GP_OPTION_BOOL("delivered_to", struct maildir, delivered_to, "true",

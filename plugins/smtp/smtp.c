@@ -11,9 +11,11 @@ struct smtp {
 static const char *const forward_names[] = {"off", "xforward", "xclient", NULL};
 
 GP_OPTIONS(struct smtp,
-           GP_OPTION_LIST("to", struct smtp, settings.hosts, GP_TYPE_ADDRESS, NULL,
-                          "The hosts, which are used in turn; those that are down last.",
+           GP_OPTION_LIST("to", struct smtp, settings.hosts, GP_TYPE_ADDRESS, GP_OPTIONAL,
+                          "The hosts, which are used in turn; those that are down last. With "
+                          "`per_recipient`, for those who are not in it.",
                           .flags = GP_OPTION_NOT_EMPTY),
+           GP_SMTP_PER_RECIPIENT(struct smtp, settings),
            GP_OPTION_BOOL("implicit_tls", struct smtp, settings.implicit_tls, "false",
                           "TLS from the first byte (\"smtps\", port 465)."),
            GP_OPTION_LIST("names", struct smtp, settings.names, GP_TYPE_STRING, "[]",
@@ -33,6 +35,10 @@ static int create(struct gp_call *call, void *self)
 {
     struct smtp *smtp = self;
 
+    if (!smtp->settings.hosts && !smtp->settings.per_recipient) {
+        gp_log(call, GP_LOG_ERROR, "give to, per_recipient, or both");
+        return GP_EINVAL;
+    }
     if (gp_slice_present(smtp->settings.user) != gp_slice_present(smtp->settings.password)) {
         gp_log(call, GP_LOG_ERROR, "user and password go together");
         return GP_EINVAL;

@@ -218,9 +218,11 @@ tables:
   ours: [example.test, plain.test]
   people: [jo@example.test]
   both: [jo@xn--bcher-kva.test, jo@ü.test]
+  tenants: [{tenant.test: '{"to": ["gw.tenant.test:587", "[::1]:25"], "user": "t", "password": "hush"}'}]
 targets:
   mailboxes: {maildir: {path: mail}}
   outside: {discard: {}}
+  hosts: {smtp: {to: "gw.example:25", per_recipient: tenants}}
 listeners:
   mx: {address: "127.0.0.1:0", relay: [192.0.2.0/24]}
   other: {address: "127.0.0.1:0"}
@@ -229,6 +231,7 @@ routes:
   - {name: plain, match: {recipient: ours}, to: mailboxes, mode: direct}
   - {name: in_u, match: {recipient: bücher.test}, valid: both, to: mailboxes, mode: direct}
   - {name: in_a, match: {recipient: XN--tda.test}, valid: both, to: mailboxes, mode: direct}
+  - {name: tenants, match: {recipient: [tenant.test, other.test]}, to: hosts, mode: direct}
   - {name: world, match: {relay: true}, to: outside, mode: direct}
 """
 
@@ -281,6 +284,19 @@ class Route(harness.TestCase):
         code, out, _ = self.route("<>", "postmaster")
         self.assertEqual(code, 1)
         self.assertIn("recipient postmaster@mx.example.test\n", out)
+
+    def test_tenant(self):
+        """What a table says of the recipient is shown, its secrets are not."""
+        code, out, _ = self.route("<>", "jo@tenant.test")
+        self.assertEqual(code, 0)
+        self.assertIn("by table tenants:\n    to gw.tenant.test:587, [::1]:25\n    user t\n"
+                      "    password (secret)\n", out)
+        self.assertNotIn("hush", out)
+        self.assertIn("by table tenants: nothing\n", self.route("<>", "jo@other.test")[1])
+        shown = gatepost("config", "show", "--config", self.directory / "gatepost.yaml")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertIn("tenant.test: (secret)", shown.stdout)
+        self.assertNotIn("hush", shown.stdout)
 
     def test_relay_denied(self):
         code, out, _ = self.route("s@example.com", "x@elsewhere.test")

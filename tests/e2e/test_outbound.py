@@ -2,6 +2,7 @@
 """Gatepost hands mail on to real servers and hostile ones: Postfix, Exim, OpenSMTPD, which give it to
 another Gatepost; LMTP into Dovecot; logins at a smart host; fail-over, reuse, TLS."""
 
+import base64
 import os
 import pwd
 import smtplib
@@ -116,6 +117,28 @@ class Sinks(Case):
             got = harness.submit(server.address, b"Subject: x\r\n\r\n", "r@example.test",
                                  codes=(code,))
             self.assertEqual(got.lines, [reply[4:]])
+
+    def test_tenants(self):
+        """A table says of each tenant which host, and which login; none sees another's mail."""
+        one, two = (self.sink(extensions=("PIPELINING", "8BITMIME", "AUTH PLAIN")) for _ in "12")
+        for to in (one, two):
+            to.replies["AUTH"] = "235 ok"
+        table = self.directory / "tenants"
+        table.write_text("".join(
+            f'{name}.example {{"to": ["127.0.0.1:{to.port}"], "user": "{name}", "password": "pass {name}"}}\n'
+            for name, to in (("one", one), ("two", two))))
+        server = self.relay("smtp: {plain_auth: true, per_recipient: tenants}",
+                            rest=f"tables: {{tenants: {{file: {{path: {table}}}}}}}\n")
+        with smtplib.SMTP(*server.address) as client:
+            for _ in range(2):
+                client.sendmail("a@example.com", ["x@one.example", "y@two.example", "z@one.example"],
+                                b"Subject: x\r\n\r\n")
+        for name, to, rcpts in (("one", one, ["x@one.example", "z@one.example"]),
+                                ("two", two, ["y@two.example"])):
+            self.assertEqual([mail["rcpt"] for mail in to.mails], 2 * [[f"RCPT TO:<{rcpt}>" for rcpt in rcpts]])
+            logins_ = [line.split()[-1] for line in to.commands if line.startswith("AUTH")]
+            self.assertEqual([base64.b64decode(each) for each in logins_], [f"\0{name}\0pass {name}".encode()])
+        self.assertNotIn("pass ", server.stderr())
 
     def test_restarted_host(self):
         """The connection that was kept is dead: the next message goes over another."""

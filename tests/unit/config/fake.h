@@ -178,10 +178,23 @@ static const struct gp_option fake_path_rows[] = {
 
 struct fake_smart {
     const struct gp_list *to;
+    const struct gp_records *per_recipient;
+};
+
+struct fake_record {
+    struct gp_slice to, password;
+};
+
+static const struct gp_option fake_record_rows[] = {
+    GP_OPTION_ADDRESS("to", struct fake_record, to, GP_OPTIONAL, "Where to send."),
+    GP_OPTION_SECRET("password", struct fake_record, password, GP_OPTIONAL, "A password."),
+    GP_OPTIONS_END,
 };
 
 static const struct gp_option fake_smart_rows[] = {
     GP_OPTION_LIST("to", struct fake_smart, to, GP_TYPE_ADDRESS, NULL, "Where to send."),
+    GP_OPTION_RECORDS("per_recipient", struct fake_smart, per_recipient, fake_record_rows,
+                      struct fake_record, GP_OPTIONAL, "Instead."),
     GP_OPTIONS_END,
 };
 

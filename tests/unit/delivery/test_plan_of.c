@@ -20,10 +20,14 @@ const char *__lsan_default_suppressions(void)
 static const char *const config =
     "hostname: mx.example\n"
     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
-    "targets: {box: {maildir: {path: /m}}}\n"
+    "tables: {tenants: [{b.example: \"h:25\"}]}\n"
+    "targets: {box: {maildir: {path: /m}}, out: {smart: {to: \"h:25\"}},\n"
+    "  per: {smart: {to: \"h:25\", per_recipient: tenants}}}\n"
     "routes:\n"
     "  - {name: d, match: {recipient: a.example}, to: box, mode: direct, queue: bulk}\n"
     "  - {name: q, match: {recipient: b.example}, to: box}\n"
+    "  - {name: o, match: {recipient: c.example}, to: out}\n"
+    "  - {name: p, match: {recipient: d.example}, to: per}\n"
     "spool: {path: /spool}\n"
     "queue:\n"
     "  bulk: {retry: [1h, 2h], expire: 2d, per_destination: {rate: 600/m}, fair_by: by.tenant}\n"
@@ -54,12 +58,14 @@ static void check(const struct gp__plan *plan)
     assert_int_equal(plan->queues[1].rate_period_ms, 60000);
     assert_int_equal(plan->queues[1].expire_ms, 2 * 86400000);
     assert_true(plan->queues[1].retry[GP__RETRY_GREYLIST].n > 1);
-    assert_int_equal(plan->n_routes, 2);
+    assert_int_equal(plan->n_routes, 4);
     assert_text(plan->routes[0].name, "d");
     assert_text(plan->routes[0].target, "box");
     assert_int_equal(plan->routes[0].queue, 1);
     assert_int_equal(plan->routes[1].queue, 0);
     assert_false(plan->routes[1].per_domain);
+    assert_false(plan->routes[2].per_domain);
+    assert_true(plan->routes[3].per_domain);
     assert_int_equal(plan->n_buckets, 2);
     assert_text(plan->buckets[0].name, "spam");
     assert_int_equal(plan->buckets[0].then, GP__THEN_BOUNCE);

@@ -172,6 +172,12 @@ static const struct gp_option inner[] = {
     GP_OPTION_BOOL("flag", struct inner, flag, "no", "A flag."), GP_OPTIONS_END};
 static struct gp_option endless[2];
 
+struct refers {
+    struct gp_slice path;
+};
+static const struct gp_option refers[] = {
+    GP_OPTION_PATH("path", struct refers, path, GP_OPTIONAL, "d"), GP_OPTIONS_END};
+
 static void check_rows(const struct gp_option *row, const char *part, int line)
 {
     struct gp__arena *arena = gp__arena_create();
@@ -217,6 +223,11 @@ static void test_options(void **state)
     ROW("no line of documentation", .name = "x", .type = GP_TYPE_STRING);
     ROW("no list of names", .name = "x", .type = GP_TYPE_ENUM, .doc = "d");
     ROW("no rows, or no size", .name = "x", .type = GP_TYPE_OBJECT, .doc = "d");
+    ROW("no rows, or no size", .name = "x", .type = GP_TYPE_RECORDS, .doc = "d");
+    ROW(NULL, .name = "x", .type = GP_TYPE_RECORDS, .rows = inner, .row_size = sizeof(struct inner),
+        .offset = offsetof(struct options, list), .doc = "d");
+    ROW("no field of a record", .name = "x", .type = GP_TYPE_RECORDS, .rows = refers,
+        .row_size = sizeof(struct refers), .doc = "d");
     ROW("no rows, or no size", .name = "x", .type = GP_TYPE_OBJECT, .rows = inner, .doc = "d");
     endless[0] = (struct gp_option){
         .name = "x", .type = GP_TYPE_OBJECT, .rows = endless, .row_size = 8, .doc = "d"};
