@@ -3,17 +3,17 @@
 
 #include "core/base/log.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 void gp__trouble_add(struct gp__trouble *trouble, struct gp__log *log, const char *path,
                      const char *step, int error, uint64_t now_ms)
 {
-    bool same = trouble->error == error && strcmp(trouble->step, step) == 0;
+    bool same = trouble->error == error; /* the next try may fail at another step */
 
     if (!trouble->error)
         *trouble = (struct gp__trouble){.since_ms = now_ms};
     trouble->error = error;
-    trouble->step = step;
     trouble->times++;
     trouble->last_ms = now_ms;
     if (!same)

@@ -12,9 +12,8 @@ struct gp__log;
 
 /* Zeroed: there is none. */
 struct gp__trouble {
-    int error;        /* -errno; 0: none */
-    const char *step; /* static */
-    uint64_t times;   /* that something could not be written */
+    int error;      /* -errno; 0: none */
+    uint64_t times; /* that something could not be written */
     uint64_t since_ms, last_ms;
 };
 
