@@ -16,12 +16,16 @@ import subprocess
 import sys
 import time
 
+import crowd as many
+from crowd import Fleet
 from queues import Exim, GatepostQueue, HarakaQueue, OpenSmtpd, PostfixQueue, Sink
 from tls_load import PASSWORD
 from servers import Filter, Gatepost, Haraka, Missing, Postfix, SmtpSink
 
 HERE = pathlib.Path(__file__).resolve().parent
 IDLE_SESSIONS = 10000
+CROWD = 50000
+SLOW = 5000
 HANDSHAKES = 500
 MESSAGES = 1000
 CHAIN = 8
@@ -239,6 +243,41 @@ def idletls(bench):
     bench.goal("KiB of memory of an idle TLS session", per_session / 1024, 32)
 
 
+def crowd(bench):
+    """Idle sessions with four workers, in plaintext and in TLS, a normal client beside them, the end."""
+    print(f"\n{crowd.__doc__[:-1]}")
+    for count, tls in ((CROWD, False), (IDLE_SESSIONS, True)):
+        with bench.server(Fleet, tls=tls) as server:
+            found = many.crowd(server, crowd_commands(bench, server, count, tls), count)
+        print(f"  {count} sessions{' in TLS' if tls else ''}, there after {found['seconds']:.0f} s, at most "
+              f"{found['descriptors']} descriptors a process\n"
+              f"    bytes a session: heap {found['heap']:.0f}, resident {found['rss']:.0f}; of the kernel, "
+              f"both ends, {found['kernel']:.0f}\n"
+              f"    a normal client is done after at most {found['served_ms']:.0f} ms\n"
+              f"    stopped within {found['stop_seconds']:.1f} s: {found['closed']} closed, "
+              f"{found['told']} told why")
+        bench.goal(f"KiB of heap of one of {count} sessions{' in TLS' if tls else ''}",
+                   found["heap"] / 1024, 32 if tls else 4)
+        bench.goal("ms until a normal client is done", found["served_ms"], 1000)
+        bench.goal("sessions that were closed in order, of all", found["closed"] / count, 1, least=True)
+
+
+def crowd_commands(bench, server, count, tls):
+    if tls:
+        return [bench.tls_command("hold", part, server) for part in many.split(count, 5000)]
+    return [[bench.program("bench_load"), "-i", "-s", str(part), "-a", f"127.0.0.{n}", str(server.port)]
+            for n, part in enumerate(many.split(count, 12500), 2)]
+
+
+def slow(bench):
+    """Slow clients, an octet a turn each, and a normal one that delivers meanwhile."""
+    print(f"\n{slow.__doc__[:-1]}: {SLOW} of them, two workers")
+    with bench.server(Fleet, workers=2) as server:
+        served, each = many.trickle(server, SLOW)
+    print(f"  a normal client is done after at most {served:.0f} ms; {each:.0f} bytes of heap a slow one")
+    bench.goal("ms until a normal client is done beside slow ones", served, 1000)
+
+
 def handshakes(bench):
     """CPU time of a session with a TLS handshake (ECDSA P-256, TLS 1.3), full and resumed."""
     print(f"\n{handshakes.__doc__[:-1]}, {HANDSHAKES} one after the other")
@@ -350,8 +389,8 @@ def instructions(bench):
         print(result.stdout, end="")
 
 
-ALL = (discard, connect, pipelining, chain, maildir, durable, relay, milter, idle, idletls, handshakes,
-       tlskept, logins, hook, instructions)
+ALL = (discard, connect, pipelining, chain, maildir, durable, relay, milter, idle, idletls, crowd, slow,
+       handshakes, tlskept, logins, hook, instructions)
 
 
 # ---- the command ----
@@ -372,6 +411,11 @@ def short(bench):
         for how, resumed in (("full", 0), ("resumed", 2)):
             if bench.tls(server, how, 3)["resumed"] != resumed:
                 raise RuntimeError(f"{how} handshakes are not {how}")
+    with bench.server(Fleet, workers=2) as server:
+        many.trickle(server, 6, turns=1)
+        found = many.crowd(server, crowd_commands(bench, server, 40, False), 40)
+        if (found["closed"], found["told"]) != (40, 40):
+            raise RuntimeError(f"{found['closed']} of 40 sessions were closed, {found['told']} told why")
 
 
 def report(goals):

@@ -3,11 +3,12 @@
  * Sends messages over SMTP to a server on 127.0.0.1 and says how fast that went: one line of JSON.
  * Each session has one message under way; a reply with another code than expected fails it.
  *
- *     load [-s SESSIONS] [-n MESSAGES] [-t SECONDS] [-b BYTES] [-r MESSAGES] [-u USERS] [-p] [-i]
- *          PORT
+ *     load [-s SESSIONS] [-n MESSAGES] [-t SECONDS] [-b BYTES] [-r MESSAGES] [-u USERS] [-a ADDRESS]
+ *          [-p] [-i] PORT
  *
  * -n, -t bound the load; -r messages over each connection; -u recipients user0...; -p sends MAIL,
- * RCPT and DATA together; -i holds the sessions open after EHLO until its standard input ends.
+ * RCPT and DATA together; -a comes from another address of this machine. -i holds the sessions open
+ * after EHLO until its standard input ends; if that says something, until the server has ended them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -53,6 +54,7 @@ static struct {
     size_t sessions, bytes, reuse, users;
     uint64_t messages, seconds;
     bool pipelining, idle;
+    struct in_addr from; /* INADDR_ANY: as it comes */
     uint16_t port;
 } options = {.sessions = 20, .bytes = 4096, .reuse = 500, .users = 1, .seconds = 60};
 
@@ -60,6 +62,9 @@ static int poller;
 static char *body;
 static size_t body_len;
 static uint64_t begun, done, failed, open_sessions, held, end_ns;
+static uint64_t told,
+    closed; /* sessions that the server ended: by 421, and all that were not reset */
+static bool ending;
 static uint64_t *latencies, n_latencies, max_latencies;
 static char first_bad[160];
 
@@ -172,6 +177,17 @@ __attribute__((format(printf, 2, 3))) static void say(struct session *session, c
     put(session, session->commands, (size_t)len);
 }
 
+/* The port is chosen with the connection: as many as there are for each pair of addresses. */
+static void come_from(int fd)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = options.from};
+    int on = 1;
+
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0)
+        die("bind");
+}
+
 static void join(struct session *session)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -182,6 +198,8 @@ static void join(struct session *session)
     session->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (session->fd < 0)
         die("socket");
+    if (options.from.s_addr != INADDR_ANY)
+        come_from(session->fd);
     if (connect(session->fd, (struct sockaddr *)&to, sizeof to) < 0)
         die("connect");
     (void)setsockopt(session->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -273,7 +291,9 @@ static void on_line(struct session *session)
     line[session->line_len < 7 ? session->line_len : 7] = '\0';
     if (line[3] == '-')
         return;
-    if (strtol(line, NULL, 10) != expected[session->step])
+    if (ending && strtol(line, NULL, 10) == 421)
+        told++;
+    else if (strtol(line, NULL, 10) != expected[session->step])
         fail(session, line);
     else
         advance(session);
@@ -304,10 +324,14 @@ static void on_event(struct session *session, uint32_t events)
     if (session->fd < 0 || !(events & ~(uint32_t)EPOLLOUT))
         return;
     n = recv(session->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-    if (n > 0)
+    if (n > 0) {
         on_bytes(session, bytes, (size_t)n);
-    else if (n == 0 || errno != EAGAIN)
+    } else if (ending && n == 0) {
+        closed++;
+        leave(session);
+    } else if (n == 0 || errno != EAGAIN) {
         fail(session, n == 0 ? "closed by the server" : strerror(errno));
+    }
 }
 
 /* ---- the run ---- */
@@ -345,8 +369,13 @@ static void hold(void)
     printf("{\"held\":%llu,\"failed\":%llu}\n", (unsigned long long)held,
            (unsigned long long)failed);
     (void)fflush(stdout);
-    while (read(0, &byte, 1) > 0)
-        continue;
+    if (read(0, &byte, 1) <= 0)
+        return;
+    ending = true;
+    while (open_sessions)
+        turn();
+    printf("{\"closed\":%llu,\"told\":%llu}\n", (unsigned long long)closed,
+           (unsigned long long)told);
 }
 
 static int by_value(const void *a_, const void *b_)
@@ -396,7 +425,7 @@ static void read_options(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "s:n:t:b:r:u:pi")) != -1) {
+    while ((c = getopt(argc, argv, "s:n:t:b:r:u:a:pi")) != -1) {
         if (c == 's')
             options.sessions = number(optarg, 1, 20000);
         else if (c == 'n')
@@ -409,6 +438,10 @@ static void read_options(int argc, char **argv)
             options.reuse = number(optarg, 1, 1000000);
         else if (c == 'u')
             options.users = number(optarg, 1, USERS_MAX);
+        else if (c == 'a' && inet_pton(AF_INET, optarg, &options.from) != 1)
+            exit(2);
+        else if (c == 'a')
+            continue;
         else if (c == 'p')
             options.pipelining = true;
         else if (c == 'i')

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client for the benchmarks that speaks TLS, by STARTTLS.
 
-tls_load.py hold N PORT     N sessions after EHLO in TLS; says so as JSON, and waits for the end of input
+tls_load.py hold N PORT     N sessions after EHLO in TLS; says so as JSON, and waits for the end of input;
+                            if that says something, until the server has ended them
 tls_load.py full N PORT     N sessions, one after the other, each with a full handshake
 tls_load.py resumed N PORT  the same, each resuming the one before
 tls_load.py messages N PORT  N messages of 4 KiB over one connection
@@ -58,6 +59,17 @@ def connect(port, context, session=None):
     return sock
 
 
+def end_of(sock):
+    """What the server said at the end; None: it did not end well."""
+    try:
+        said = b""
+        while part := sock.recv(4096):
+            said += part
+        return said
+    except OSError:
+        return None
+
+
 def hold(count, port):
     raise_file_limit(count + 100)
     context, held = context_of(), []
@@ -65,7 +77,10 @@ def hold(count, port):
         while len(held) < count:
             held.append(connect(port, context))
     print(json.dumps({"held": len(held)}), flush=True)
-    sys.stdin.read()
+    if sys.stdin.read(1):
+        ends = [end_of(sock) for sock in held]
+        print(json.dumps({"closed": sum(end is not None for end in ends),
+                          "told": sum(bool(end) for end in ends)}), flush=True)
     for sock in held:
         sock.close()
 
