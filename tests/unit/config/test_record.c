@@ -91,7 +91,8 @@ static const struct row good_and_bad[] = {
     {"{\"to\":\"\\ude00\"}", "no JSON object", true},
     {"{to:\"gw.example:25\"}", "no JSON object", true},
     {"{\"n\":bad}", "no JSON object", true},
-    {"{\"n\":00000000000000000000000000000000000001}", "no JSON object", true},
+    {"{\"n\":01}", "no JSON object", true},
+    {"{\"n\":100000000000000000000}", "no JSON object", true},
     {"{\"names\":[\"a\",]}", "no JSON object", true},
     {"{\"names\":[\"a\"", "no JSON object", true},
     {"{\"names\":[\"a\"}", "no JSON object", true},
@@ -99,7 +100,7 @@ static const struct row good_and_bad[] = {
     {"{\"secret\":\"a\\r\\nb\"}", "control characters", true},
     {"{\"secret\":\"a\\u0000b\"}", "control characters", true},
     {"{\"secret\":\"a\x7f\"}", "control characters", true},
-    {"{\"secret\":\"\xff\"}", "control characters", true},
+    {"{\"secret\":\"\xff\"}", "no JSON object", true},
     {"gw.example:25\r\nx", "control characters", true},
     {"\xc3", "control characters", true},
     /* too much */
