@@ -215,7 +215,7 @@ struct gp__process_raw {
         struct gp_slice pid_file;
     } times;
     struct gp__control_raw {
-        struct gp_slice path, mode, group;
+        struct gp_slice path, mode, group, release_group;
     } control;
     struct gp__metrics_raw {
         struct gp_slice address;

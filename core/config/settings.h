@@ -278,6 +278,7 @@ struct gp__control_settings {
     struct gp_slice path; /* absent: there is none */
     unsigned mode;        /* of its file */
     struct gp_slice group;
+    struct gp_slice release_group; /* may only release held mail, in somebody's name */
 };
 
 /* Processes, their rights, and how operators reach them. */

@@ -31,6 +31,10 @@ const struct gp_option gp__control_rows[] = {
     GP_OPTION_STRING("group", struct gp__control_raw, group, GP_OPTIONAL,
                      "Group that may use it, besides root and the service's own user.",
                      .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_STRING("release_group", struct gp__control_raw, release_group, GP_OPTIONAL,
+                     "Group that may do nothing but `gatepost queue release --as ADDRESS`: for a "
+                     "page on which people look after their held mail.",
+                     .flags = GP_OPTION_NOT_EMPTY),
     GP_OPTIONS_END,
 };
 
@@ -73,6 +77,7 @@ static void set_control(struct gp__load *load, const struct gp__control_raw *raw
         return;
     control->path = raw->path;
     control->group = raw->group;
+    control->release_group = raw->release_group;
     if (gp__mode_parse(raw->mode, &control->mode) < 0)
         gp__diag_add(load->diag, GP__ERROR, gp__load_place(load, "control", "mode"),
                      "\"mode\" is an octal number such as 0660, not \"" GP_FMT "\"",

@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/log.h"
 #include "core/hook/runtime.h"
+#include "core/process/identity.h"
 #include "core/runtime/listener.h"
 #include "core/runtime/watch.h"
 
@@ -26,6 +27,7 @@ struct client {
     struct gp__watch *watch;
     struct gp__buf in, out;
     struct gp__control_call *call; /* not answered yet */
+    bool releases;                 /* that is all it may do */
     bool ending;                   /* when all is written */
     struct gp__timer timer;        /* for one that ends and does not go */
 };
@@ -34,9 +36,17 @@ struct gp__control_call {
     struct client *client; /* NULL: it has left */
 };
 
+struct group {
+    bool named;
+    gid_t id;
+};
+
 struct gp__control {
     struct gp__runtime *runtime;
-    struct gp__control_options options;
+    void (*request)(void *arg, struct gp__control_call *call,
+                    const struct gp__control_request *request);
+    void *arg;
+    struct group group, release_group;
     char *path;
     int fd;
     struct gp__watch *watch;
@@ -46,30 +56,33 @@ struct gp__control {
 
 /* ---- who may ask ---- */
 
-static bool is_in_group(int fd, const struct ucred *peer, gid_t group)
+static bool is_in_group(int fd, const struct ucred *peer, struct group group)
 {
     gid_t groups[GROUPS_MAX];
     socklen_t size = sizeof groups;
 
-    if (peer->gid == group)
-        return true;
+    if (!group.named || peer->gid == group.id)
+        return group.named;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
         return false;
     for (size_t i = 0; i < size / sizeof *groups; i++)
-        if (groups[i] == group)
+        if (groups[i] == group.id)
             return true;
     return false;
 }
 
-static bool may_ask(const struct gp__control *control, int fd, struct ucred *peer)
+enum right { NOTHING, RELEASES, EVERYTHING };
+
+static enum right right_of(const struct gp__control *control, int fd, struct ucred *peer)
 {
     socklen_t size = sizeof *peer;
 
     *peer = (struct ucred){.uid = (uid_t)-1};
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) < 0)
-        return false;
-    return peer->uid == 0 || peer->uid == geteuid() ||
-           (control->options.has_group && is_in_group(fd, peer, control->options.group));
+        return NOTHING;
+    if (peer->uid == 0 || peer->uid == geteuid() || is_in_group(fd, peer, control->group))
+        return EVERYTHING;
+    return is_in_group(fd, peer, control->release_group) ? RELEASES : NOTHING;
 }
 
 /* ---- clients ---- */
@@ -146,8 +159,18 @@ static bool say(struct client *client, bool ok, struct gp_slice text)
 
 /* ---- requests ---- */
 
+/* {"do":"queue","what":"release","as":ADDRESS,…}: whose mail it may release is the queue's to say. */
+static bool is_release(const json_t *root)
+{
+    const char *what = json_string_value(json_object_get(root, "what"));
+
+    return strcmp(json_string_value(json_object_get(root, "do")), "queue") == 0 && what &&
+           strcmp(what, "release") == 0 && json_string_length(json_object_get(root, "as")) > 0;
+}
+
 /* NULL, or what is wrong with it. */
-static const char *parse(struct gp_slice line, struct gp__control_request *request)
+static const char *parse(const struct client *client, struct gp_slice line,
+                         struct gp__control_request *request)
 {
     json_t *root = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES, NULL);
     const char *what = json_string_value(json_object_get(root, "do"));
@@ -164,6 +187,9 @@ static const char *parse(struct gp_slice line, struct gp__control_request *reque
     else if (limit && (!json_is_integer(limit) || json_integer_value(limit) < 0 ||
                        json_integer_value(limit) > LIMIT_MAX))
         problem = "\"limit\" is a number up to 100000";
+    else if (client->releases && !is_release(root))
+        problem = "you may release held mail for somebody (`gatepost queue release --as "
+                  "ADDRESS`), and nothing else";
     if (!problem) {
         snprintf(request->what, sizeof request->what, "%s", what);
         if (limit)
@@ -177,7 +203,7 @@ static void ask(struct client *client, struct gp_slice line)
 {
     struct gp__control *control = client->control;
     struct gp__control_request request;
-    const char *problem = parse(line, &request);
+    const char *problem = parse(client, line, &request);
 
     if (problem) {
         client->ending = true;
@@ -188,7 +214,7 @@ static void ask(struct client *client, struct gp_slice line)
     client->call = gp__alloc(sizeof *client->call);
     client->call->client = client;
     gp__watch_for(client->watch, 0);
-    control->options.request(control->options.arg, client->call, &request);
+    control->request(control->arg, client->call, &request);
 }
 
 /* Takes one line; the next when this is answered. */
@@ -236,7 +262,8 @@ static void welcome(struct gp__control *control, int fd)
 {
     struct client *client;
     struct ucred peer;
-    bool allowed = may_ask(control, fd, &peer);
+    enum right right = right_of(control, fd, &peer);
+    bool allowed = right != NOTHING;
 
     if (control->n_clients >= 2 * GP__CONTROL_CLIENTS_MAX) {
         (void)close(fd); /* nobody is left to talk to it */
@@ -245,6 +272,7 @@ static void welcome(struct gp__control *control, int fd)
     client = gp__alloc(sizeof *client);
     client->control = control;
     client->fd = fd;
+    client->releases = right == RELEASES;
     client->in.limit = 2 * (size_t)GP__CONTROL_REQUEST_MAX;
     client->out.limit = GP__CONTROL_ANSWER_MAX + 4096;
     client->next = control->clients;
@@ -279,35 +307,60 @@ static void on_listening(void *arg, unsigned events)
 
 /* ---- life ---- */
 
+static int find_group(struct gp_slice name, struct group *group_r, struct gp__buf *error_r)
+{
+    group_r->named = name.len > 0;
+    if (!group_r->named || gp__group_find(name, &group_r->id) == 0)
+        return 0;
+    gp__buf_printf(error_r, "control: there is no group \"" GP_FMT "\"", GP_ARG(name));
+    return -1;
+}
+
+/* A file has one group: where there are two, all may connect, and the kernel's word decides alone. */
+static unsigned mode_of(const struct gp__control *control, unsigned mode)
+{
+    return control->release_group.named ? mode | 06 : mode;
+}
+
+static int open_socket(struct gp__control *control, unsigned mode, struct gp__buf *error_r)
+{
+    struct gp__buf address = {.limit = 0};
+    struct gp__listen_options listen = {.backlog = 64, .unix_mode = mode_of(control, mode)};
+    const char *step = "listen";
+
+    gp__buf_printf(&address, "unix:%s", control->path);
+    listen.address = gp__buf_slice(&address);
+    if (gp__listen_socket(&listen, &control->fd, &step) == 0) {
+        step = "give to the group";
+        if (!control->group.named || lchown(control->path, (uid_t)-1, control->group.id) == 0)
+            control->watch = gp__watch_start(control->runtime, control->fd, GP__WATCH_READ,
+                                             on_listening, control);
+    }
+    gp__buf_free(&address);
+    if (control->watch)
+        return 0;
+    gp__buf_printf(error_r, "control socket %s: %s: %s", control->path, step, strerror(errno));
+    if (control->fd >= 0)
+        (void)unlink(control->path); /* it is ours, of just now */
+    return -1;
+}
+
 struct gp__control *gp__control_open(struct gp__runtime *rt,
                                      const struct gp__control_options *options,
                                      struct gp__buf *error_r)
 {
     struct gp__control *control = gp__alloc(sizeof *control);
-    struct gp__buf address = {.limit = 0};
-    struct gp__listen_options listen = {.backlog = 64, .unix_mode = options->mode};
-    const char *step = "listen";
 
     control->runtime = rt;
-    control->options = *options;
+    control->request = options->request;
+    control->arg = options->arg;
     control->path = gp__strdup(options->path);
     control->fd = -1;
-    gp__buf_printf(&address, "unix:%s", options->path);
-    listen.address = gp__buf_slice(&address);
-    if (gp__listen_socket(&listen, &control->fd, &step) == 0) {
-        step = "give to the group";
-        if (!options->has_group || lchown(options->path, (uid_t)-1, options->group) == 0)
-            control->watch = gp__watch_start(rt, control->fd, GP__WATCH_READ, on_listening,
-                                             control);
-    }
-    gp__buf_free(&address);
-    if (control->watch)
-        return control;
-    gp__buf_printf(error_r, "control socket %s: %s: %s", options->path, step, strerror(errno));
-    if (control->fd >= 0)
-        (void)unlink(control->path); /* it is ours, of just now */
-    gp__control_close(&control);
-    return NULL;
+    if (find_group(options->group, &control->group, error_r) < 0 ||
+        find_group(options->release_group, &control->release_group, error_r) < 0 ||
+        open_socket(control, options->mode, error_r) < 0)
+        gp__control_close(&control);
+    return control;
 }
 
 static void answer(struct gp__control_call **call_, bool ok, struct gp_slice text)

@@ -6,7 +6,9 @@
  *     {"v":1,"ok":true,"result":{...}}    or    {"v":1,"ok":false,"error":"..."}
  *
  * Who may ask is decided by the kernel's word about the peer: root, the user that this process runs
- * as, and members of one group. Requests, answers and clients are bounded.
+ * as, and members of one group may everything. Members of another one, such as the page on which
+ * people look after their held mail, may only release it in the name of an address. Requests,
+ * answers and clients are bounded.
  */
 #ifndef GP_PROCESS_CONTROL_H
 #define GP_PROCESS_CONTROL_H
@@ -36,8 +38,8 @@ struct gp__control_request {
 struct gp__control_options {
     const char *path;
     unsigned mode;
-    bool has_group;
-    gid_t group;
+    struct gp_slice group; /* may ask for everything, besides root and our own user; or empty */
+    struct gp_slice release_group; /* may only release held mail for somebody; or empty */
     /* Answers now or later, once. */
     void (*request)(void *arg, struct gp__control_call *call,
                     const struct gp__control_request *request);

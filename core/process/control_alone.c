@@ -158,7 +158,8 @@ int gp__alone_open_control(struct gp__alone *alone)
         &alone->reception.generation->settings->process.control;
     struct gp__control_options options = {.path = settings->path.data,
                                           .mode = settings->mode,
-                                          .has_group = settings->group.len > 0,
+                                          .group = settings->group,
+                                          .release_group = settings->release_group,
                                           .request = on_request,
                                           .arg = alone};
     struct gp__buf error = {.limit = 0};
@@ -166,11 +167,7 @@ int gp__alone_open_control(struct gp__alone *alone)
     alone->began_ms = alone->reception.runtime->ops->now_ms(alone->reception.runtime);
     if (!settings->path.len)
         return 0;
-    if (options.has_group && gp__group_find(settings->group, &options.group) < 0)
-        gp__buf_printf(&error, "control: there is no group \"" GP_FMT "\"",
-                       GP_ARG(settings->group));
-    else
-        alone->control = gp__control_open(alone->reception.runtime, &options, &error);
+    alone->control = gp__control_open(alone->reception.runtime, &options, &error);
     if (!alone->control)
         fprintf(stderr, "gatepost: " GP_FMT "\n", GP_ARG(gp__buf_slice(&error)));
     gp__buf_free(&error);

@@ -376,7 +376,9 @@ static void on_request(void *arg, struct gp__control_call *call,
 static bool same(const struct gp__manifest *a, const struct gp__manifest *b)
 {
     return gp_slice_eq(a->control_path, b->control_path) &&
-           gp_slice_eq(a->control_group, b->control_group) && a->control_mode == b->control_mode;
+           gp_slice_eq(a->control_group, b->control_group) &&
+           gp_slice_eq(a->control_release_group, b->control_release_group) &&
+           a->control_mode == b->control_mode;
 }
 
 int gp__master_open_control(struct gp__master *master, const struct gp__manifest *old,
@@ -385,7 +387,8 @@ int gp__master_open_control(struct gp__master *master, const struct gp__manifest
     const struct gp__manifest *manifest = &master->conf->manifest;
     struct gp__control_options options = {.path = manifest->control_path.data,
                                           .mode = (unsigned)manifest->control_mode,
-                                          .has_group = manifest->control_group.len > 0,
+                                          .group = manifest->control_group,
+                                          .release_group = manifest->control_release_group,
                                           .request = on_request,
                                           .arg = master};
 
@@ -394,11 +397,6 @@ int gp__master_open_control(struct gp__master *master, const struct gp__manifest
     gp__control_close(&master->control);
     if (!manifest->control_path.len)
         return 0;
-    if (options.has_group && gp__group_find(manifest->control_group, &options.group) < 0) {
-        gp__buf_printf(error_r, "control: there is no group \"" GP_FMT "\"",
-                       GP_ARG(manifest->control_group));
-        return -1;
-    }
     master->control = gp__control_open(master->runtime, &options, error_r);
     return master->control ? 0 : -1;
 }

@@ -40,7 +40,7 @@ struct gp__manifest {
     struct gp_slice pid_file;
     struct gp_slice log_to;
     uint64_t log_format, log_level;
-    struct gp_slice control_path, control_group;
+    struct gp_slice control_path, control_group, control_release_group;
     uint64_t control_mode;
     struct gp_slice metrics;
     uint64_t sandbox;

@@ -222,7 +222,7 @@ class CommandsOfOne(Commands):
 class Permission(Asking):
     """Root, the user of the master and one group may ask."""
 
-    def ask_as(self, uid, groups):
+    def ask_as(self, uid, groups, request=b'{"v":1,"do":"status"}'):
         """The answer on the raw socket; the client's process is not ours."""
         reader, writer = os.pipe()
         pid = os.fork()
@@ -232,7 +232,7 @@ class Permission(Asking):
                 os.setgroups(groups)
                 os.setgid(65534)
                 os.setuid(uid)
-                answer = self.raw(b'{"v":1,"do":"status"}\n')
+                answer = self.raw(request + b"\n")
                 os.write(writer, json.dumps(answer)[:4000].encode())
                 code = 0
             except OSError as error:
@@ -269,8 +269,29 @@ class Permission(Asking):
         self.assertFalse(self.ask_as(12345, [])[0])
 
     def test_no_such_group(self):
-        server = self.launch(self.text(control="group: no_such_group"))
-        self.assertIn("no_such_group", server.wait_log("control.failed")[0]["error"])
+        for setting in ("group", "release_group"):
+            server = self.launch(self.text(control=f"{setting}: no_such_group"))
+            self.assertIn("no_such_group", server.wait_log("control.failed")[0]["error"])
+            server.stop()
+
+    def test_release_group(self):
+        """Its members may release held mail in somebody's name, and nothing else."""
+        group = grp.getgrnam("daemon")
+        self.launch(self.text(control="release_group: daemon"))
+        self.ask("status")
+        for request, answer in (
+                (b'"do":"status"', "nothing else"),
+                (b'"do":"stop","what":"release","as":"a@example.test"', "nothing else"),
+                (b'"do":"queue","what":"release","filter":"state=held"', "nothing else"),
+                (b'"do":"queue","what":"release","filter":"state=held","as":""', "nothing else"),
+                (b'"do":"queue","what":"release","filter":"state=held","as":7', "nothing else"),
+                (b'"do":"queue","what":"delete","filter":"state=held","as":"a@b.c"', "nothing else"),
+                (b'"do":"queue","what":"release","filter":"state=held","as":"a@b.c"', "no queue")):
+            with self.subTest(request=request):
+                allowed, text = self.ask_as(12345, [group.gr_gid], b'{"v":1,' + request + b"}")
+                self.assertFalse(allowed)
+                self.assertIn(answer, text)
+        self.assertIn("you may not", self.ask_as(12345, [])[1])
 
 
 if __name__ == "__main__":
