@@ -75,8 +75,8 @@ const struct gp_option gp__bucket_rows[] = {
     GP_OPTION_ENUM("then", struct bucket, then, then_names, "delete",
                    "What becomes of it after that."),
     GP_OPTION_ENUM("release", struct bucket, release, release_names, "admin",
-                   "Who is to let it go, besides operators. Kept for later: only `gatepost queue "
-                   "release` does now."),
+                   "Who may let it go, besides operators: each recipient its own copy, or its "
+                   "sender; by `gatepost queue release --as ADDRESS`."),
     GP_OPTIONS_END,
 };
 

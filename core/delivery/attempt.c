@@ -16,7 +16,8 @@ enum answer_flags {
 enum result_flags {
     HAS_REMOTE = 1 << 0,
     HAS_ROUTE = 1 << 1,
-    RESULT_FLAGS = (1 << 2) - 1,
+    HAS_BUCKET = 1 << 2,
+    RESULT_FLAGS = (1 << 3) - 1,
 };
 
 /* ---- attempts ---- */
@@ -29,6 +30,7 @@ void gp__attempt_pack(struct gp__buf *out, const struct gp__attempt *attempt)
     gp__pack_number(out, attempt->place.offset);
     gp__pack_text(out, attempt->message);
     gp__pack_text(out, attempt->route);
+    gp__pack_text(out, attempt->from);
     gp__pack_number(out, attempt->tries);
     gp__pack_number(out, (uint64_t)attempt->first_ms);
     gp__pack_number(out, attempt->deadline_ms);
@@ -62,6 +64,7 @@ int gp__attempt_unpack(struct gp__attempt *attempt, struct gp__arena *arena, str
     attempt->place.offset = (uint32_t)gp__unpack_upto(&in, UINT32_MAX);
     attempt->message = gp__unpack_text(&in);
     attempt->route = gp__unpack_text(&in);
+    attempt->from = gp__unpack_text(&in);
     attempt->tries = (uint32_t)gp__unpack_upto(&in, UINT32_MAX);
     attempt->first_ms = (int64_t)gp__unpack_upto(&in, INT64_MAX);
     attempt->deadline_ms = gp__unpack_number(&in);
@@ -86,10 +89,12 @@ static struct gp_slice cut(struct gp_slice text, size_t max)
 static void pack_result(struct gp__buf *out, const struct gp__attempt_result *result)
 {
     uint64_t flags = (gp_slice_present(result->remote) ? HAS_REMOTE : 0u) |
-                     (gp_slice_present(result->route) ? HAS_ROUTE : 0u);
+                     (gp_slice_present(result->route) ? HAS_ROUTE : 0u) |
+                     (gp_slice_present(result->bucket) ? HAS_BUCKET : 0u);
 
     gp__pack_number(out, flags);
     gp__pack_number(out, result->outcome);
+    gp__pack_number(out, result->filtered);
     gp__pack_number(out, result->reply.code);
     gp__pack_number(out, result->reply.klass);
     gp__pack_number(out, result->reply.subject);
@@ -99,6 +104,8 @@ static void pack_result(struct gp__buf *out, const struct gp__attempt_result *re
         gp__pack_text(out, cut(result->remote, GP__ANSWER_NAME_MAX));
     if (flags & HAS_ROUTE)
         gp__pack_text(out, cut(result->route, GP__ANSWER_NAME_MAX));
+    if (flags & HAS_BUCKET)
+        gp__pack_text(out, cut(result->bucket, GP__ANSWER_NAME_MAX));
 }
 
 void gp__answer_pack(struct gp__buf *out, const struct gp__attempt_answer *answer)
@@ -132,6 +139,7 @@ static void unpack_result(struct gp__attempt_result *result, struct gp__unpack *
     uint64_t flags = gp__unpack_upto(in, RESULT_FLAGS);
 
     result->outcome = (enum gp_outcome)gp__unpack_upto(in, GP_OUTCOME_FAILED);
+    result->filtered = (enum gp__filtered)gp__unpack_upto(in, GP__FILTERED_COUNT - 1);
     result->reply.code = (uint16_t)gp__unpack_upto(in, 599);
     result->reply.klass = (uint8_t)gp__unpack_upto(in, 5);
     result->reply.subject = (uint16_t)gp__unpack_upto(in, 999);
@@ -142,6 +150,9 @@ static void unpack_result(struct gp__attempt_result *result, struct gp__unpack *
         result->remote = unpack_upto(in, GP__ANSWER_NAME_MAX);
     if (flags & HAS_ROUTE)
         result->route = unpack_upto(in, GP__ANSWER_NAME_MAX);
+    if (flags & HAS_BUCKET)
+        result->bucket = unpack_upto(in, GP__ANSWER_NAME_MAX);
+    in->bad |= (result->filtered == GP__FILTERED_HELD) != (result->bucket.len > 0);
 }
 
 int gp__answer_unpack(struct gp__attempt_answer *answer, struct gp__arena *arena,

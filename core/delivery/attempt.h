@@ -18,7 +18,7 @@ struct gp__arena;
 #define GP__ATTEMPT_RECIPIENTS_MAX 64 /* of one attempt */
 #define GP__ATTEMPTS_MAX 256          /* that a carrier takes on at once */
 #define GP__ANSWER_TEXT_MAX 400       /* of a reply's text, when it is packed */
-#define GP__ANSWER_NAME_MAX 255       /* of a remote, or of a route */
+#define GP__ANSWER_NAME_MAX 255       /* of a remote, a route or a bucket */
 
 enum gp__attempt_kind {
     GP__ATTEMPT_DELIVER = 0,
@@ -33,6 +33,7 @@ struct gp__attempt {
     struct gp__place place;     /* of the entry */
     struct gp_slice message;    /* its id */
     struct gp_slice route;      /* by name: what the carrier's generation means by it */
+    struct gp_slice from;       /* it was let go out of that bucket: filters are asked; or absent */
     const uint32_t *recipients; /* indices in the entry, ascending, all of one copy */
     size_t n;                   /* 1 to GP__ATTEMPT_RECIPIENTS_MAX */
     uint32_t tries;             /* before this one */
@@ -40,12 +41,22 @@ struct gp__attempt {
     uint64_t deadline_ms;       /* from now; the carrier answers by then */
 };
 
+/* What filters decided about a recipient of mail that was let go. */
+enum gp__filtered {
+    GP__FILTERED_NOT = 0,
+    GP__FILTERED_HELD,    /* again, in `bucket` */
+    GP__FILTERED_DROPPED, /* nobody is told */
+    GP__FILTERED_COUNT
+};
+
 /* What became of one recipient. */
 struct gp__attempt_result {
-    enum gp_outcome outcome;
+    enum gp_outcome outcome; /* NONE: it was filtered, or nobody said */
+    enum gp__filtered filtered;
     struct gp__reply reply;
     struct gp_slice remote; /* "mx.example.org [192.0.2.1]"; absent: nobody was reached */
     struct gp_slice route;  /* of ROUTE: the one that owns it now; absent: none does */
+    struct gp_slice bucket; /* HELD: in which */
 };
 
 struct gp__attempt_answer {

@@ -14,6 +14,8 @@ struct carrying {
     struct gp__arena *arena; /* this struct, and what the scheduler said */
     struct gp__attempt attempt;
     struct gp__restored restored; /* session NULL before and after */
+    struct gp_recipient **going;  /* restored ones who are to get it */
+    size_t n_going;
     struct gp__attempt_result *results;
     struct gp__attempt_answer answer;
     bool canceled;
@@ -45,6 +47,18 @@ static void set_all(struct carrying *carrying, enum gp_outcome outcome,
 static void defer_all(struct carrying *carrying, struct gp__reply reply)
 {
     set_all(carrying, GP_OUTCOME_DEFERRED, &reply);
+}
+
+/* Of those who would have got it. */
+static void stop_going(struct carrying *carrying, const struct gp__reply *reply)
+{
+    for (size_t i = 0; i < carrying->n_going; i++) {
+        struct gp__attempt_result *result = &carrying->results[carrying->going[i]->index];
+
+        result->outcome = reply->code < 500 ? GP_OUTCOME_DEFERRED : GP_OUTCOME_FAILED;
+        result->reply = *reply;
+    }
+    carrying->n_going = 0;
 }
 
 /* ---- bringing it to life ---- */
@@ -86,9 +100,14 @@ static int restore(struct carrying *carrying)
     restoring.settings = options->carriage->settings(options->carriage->arg, entry->listener);
     error = gp__restore(&carrying->restored, session, entry, &restoring, attempt->recipients,
                         attempt->n);
-    if (!error)
-        session->policy->reply_by_ms = reply_by(carrying);
-    return error;
+    if (error)
+        return error;
+    session->policy->reply_by_ms = reply_by(carrying);
+    carrying->n_going = carrying->restored.n;
+    carrying->going = GP__ARENA_ARRAY(carrying->arena, struct gp_recipient *, carrying->n_going);
+    memcpy(carrying->going, carrying->restored.recipients,
+           carrying->n_going * sizeof(struct gp_recipient *));
+    return 0;
 }
 
 /* ---- hooks ---- */
@@ -104,26 +123,89 @@ static struct gp__run run_of(struct carrying *carrying, enum gp_hook_point point
         .policy = restored->policy,
         .copy = restored->copy,
         .message = restored->copy->message,
-        .scope = restored->recipients,
-        .n_scope = restored->n,
+        .scope = carrying->going,
+        .n_scope = carrying->n_going,
     };
 }
 
-/* False: somebody objects, and that is the outcome. */
-static bool may_go(struct carrying *carrying)
+/* ---- mail that was let go ---- */
+
+static struct gp__reply said_by(struct carrying *carrying, const char *what,
+                                const struct gp__instance *by)
+{
+    return (struct gp__reply){
+        .text = gp__arena_printf(carrying->arena, "%s by " GP_FMT, what, GP_ARG(by->id))};
+}
+
+/* Whether it goes on to the recipient; else the result says what becomes of it. */
+static bool passes(struct carrying *carrying, const struct gp_recipient *recipient)
+{
+    struct gp__attempt_result *result = &carrying->results[recipient->index];
+    const struct gp__ruling *stop = recipient->stop;
+
+    if (stop && stop->verdict == GP_DISCARD) {
+        result->filtered = GP__FILTERED_DROPPED;
+        result->reply = said_by(carrying, "discarded", stop->by);
+    } else if (stop) {
+        result->outcome = stop->reply.code < 500 ? GP_OUTCOME_DEFERRED : GP_OUTCOME_FAILED;
+        result->reply = stop->reply;
+    } else if (recipient->marked_by) {
+        result->filtered = GP__FILTERED_HELD;
+        result->bucket = recipient->bucket;
+        result->reply = said_by(carrying, "held", recipient->marked_by);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* Recipients know the bucket that they were let out of, and by default go back there. */
+static void begin_filters(struct carrying *carrying, struct gp__run *run)
+{
+    run->scope = GP__ARENA_ARRAY(carrying->arena, struct gp_recipient *, carrying->n_going);
+    memcpy(run->scope, carrying->going, carrying->n_going * sizeof(struct gp_recipient *));
+    for (size_t i = 0; i < carrying->n_going; i++)
+        carrying->going[i]->bucket = carrying->attempt.from;
+}
+
+/*
+ * Asks the filters of mail that was let go, at each attempt: what they change of the message then
+ * need not be kept anywhere, and one who lets it pass today is asked again tomorrow.
+ */
+static void filter(struct carrying *carrying)
+{
+    struct gp__run run = run_of(carrying, GP_HOOK_RELEASE);
+    size_t n = carrying->n_going;
+
+    if (carrying->attempt.from.len == 0 ||
+        !gp__chain_has(carrying->restored.session->policy->settings->chain, GP_HOOK_RELEASE))
+        return;
+    begin_filters(carrying, &run);
+    gp__run_chain(&run);
+    if (run.canceled) {
+        stop_going(carrying, &cut_short);
+        return;
+    }
+    carrying->n_going = 0;
+    for (size_t i = 0; i < n; i++)
+        if (passes(carrying, carrying->going[i]))
+            carrying->going[carrying->n_going++] = carrying->going[i];
+}
+
+/* ---- hooks of an attempt ---- */
+
+/* Unless somebody objects: then that is the outcome. */
+static void ask_for_attempt(struct carrying *carrying)
 {
     struct gp__run run = run_of(carrying, GP_HOOK_ATTEMPT);
 
+    if (carrying->n_going == 0)
+        return;
     gp__run_chain(&run);
-    if (run.canceled) {
-        set_all(carrying, GP_OUTCOME_DEFERRED, &cut_short);
-        return false;
-    }
-    if (!run.stop)
-        return true;
-    set_all(carrying, run.stop->reply.code < 500 ? GP_OUTCOME_DEFERRED : GP_OUTCOME_FAILED,
-            &run.stop->reply);
-    return false;
+    if (run.canceled)
+        stop_going(carrying, &cut_short);
+    else if (run.stop)
+        stop_going(carrying, &run.stop->reply);
 }
 
 static void observe(struct carrying *carrying, enum gp_hook_point point, enum gp_outcome outcome)
@@ -188,7 +270,18 @@ static void count_doubled(const struct carrying *carrying, size_t doubled)
                 GP__F_I("recipients", doubled));
 }
 
-static void deliver(struct carrying *carrying, const struct gp__route *route)
+static void set_route(struct carrying *carrying, const struct gp__route *route)
+{
+    for (size_t i = 0; i < carrying->restored.n; i++) {
+        struct gp_recipient *recipient = carrying->restored.recipients[i];
+
+        recipient->route = route;
+        recipient->route_name = route->name;
+        recipient->class = route->relay ? GP_CLASS_RELAY : GP_CLASS_OURS;
+    }
+}
+
+static void deliver(struct carrying *carrying)
 {
     struct gp__restored *restored = &carrying->restored;
     struct gp__arena *arena = restored->transaction->arena;
@@ -196,16 +289,12 @@ static void deliver(struct carrying *carrying, const struct gp__route *route)
     enum gp__disposal *disposals = GP__ARENA_ARRAY(arena, enum gp__disposal, restored->n);
     enum gp_outcome *outcomes = GP__ARENA_ARRAY(arena, enum gp_outcome, restored->n);
 
-    for (size_t i = 0; i < restored->n; i++) {
-        restored->recipients[i]->route = route;
-        restored->recipients[i]->route_name = route->name;
-        restored->recipients[i]->class = route->relay ? GP_CLASS_RELAY : GP_CLASS_OURS;
-        disposals[i] = GP__DISPOSE_TARGET;
-    }
+    for (size_t i = 0; i < carrying->n_going; i++)
+        disposals[carrying->going[i]->index] = GP__DISPOSE_TARGET;
     gp__deliveries_plan(&all, disposals);
     /* The same at each attempt, and of no other recipients: what targets recognise it by. */
-    all.items[0]->id = gp__delivery_id(arena, restored->copy,
-                                       (size_t)carrying->attempt.recipients[0] + 1);
+    all.items[0]->id = gp__delivery_id(
+        arena, restored->copy, (size_t)carrying->attempt.recipients[carrying->going[0]->index] + 1);
     gp__deliveries_prepare(&all, restored->session, outcomes);
     if (gp__deliveries_publish(&all, restored->session) < 0) {
         gp__deliveries_revoke(&all, restored->session);
@@ -223,8 +312,11 @@ static void do_deliver(struct carrying *carrying)
         defer_all(carrying, GP__REPLY(451, 4, 3, 5, "There is no such route any more"));
         return;
     }
-    if (may_go(carrying))
-        deliver(carrying, route);
+    set_route(carrying, route);
+    filter(carrying);
+    ask_for_attempt(carrying);
+    if (carrying->n_going)
+        deliver(carrying);
     observe_all(carrying);
 }
 
@@ -372,9 +464,11 @@ static struct carrying *create(struct gp__carrier *carrier, const struct gp__att
     carrying->attempt.recipients = recipients;
     carrying->attempt.message = gp__arena_dup(arena, attempt->message);
     carrying->attempt.route = gp__arena_dup(arena, attempt->route);
+    carrying->attempt.from = gp__arena_dup(arena, attempt->from);
     carrying->results = GP__ARENA_ARRAY(arena, struct gp__attempt_result, attempt->n);
     for (size_t i = 0; i < attempt->n; i++)
-        carrying->results[i] = (struct gp__attempt_result){.remote = {NULL, 0}, .route = {NULL, 0}};
+        carrying->results[i] = (struct gp__attempt_result){
+            .remote = {NULL, 0}, .route = {NULL, 0}, .bucket = {NULL, 0}};
     carrying->answer = (struct gp__attempt_answer){
         .number = attempt->number, .results = carrying->results, .n = attempt->n};
     carrying->next = carrier->under_way;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A carrier: makes the attempts that a scheduler asks for. Each runs on a fiber: the entry is read
- * and comes to life, hooks `attempt` may object, the target of the route takes the mail (both of its
- * steps), observers hear of the outcome, and the scheduler gets its answer. What does not answer in
- * time is deferred. A carrier knows one configuration and no other mail than what it is handed.
+ * and comes to life, filters of mail that was let go (`release`) and hooks `attempt` may object, the
+ * target of the route takes the mail (both of its steps), observers hear of the outcome, and the
+ * scheduler gets its answer. What does not answer in time is deferred. A carrier knows one
+ * configuration and no other mail than what it is handed.
  */
 #ifndef GP_DELIVERY_CARRIER_H
 #define GP_DELIVERY_CARRIER_H

@@ -32,6 +32,15 @@ static const unsigned forms[GP__MARK_KINDS] = {
     [GP__MARK_ALL_DONE] = HAS_ENTRY,
     [GP__MARK_PAUSED] = HAS_NAME,
     [GP__MARK_RESUMED] = HAS_NAME,
+    [GP__MARK_LET_GO] = HAS_ENTRY | HAS_SOME | HAS_AT | HAS_NAME,
+};
+
+/* The number of a STATE: flags, and above them the hours that it was held. */
+enum {
+    WARNED = 1 << 0,
+    LET_GO = 1 << 1,
+    HELD_SHIFT = 2,
+    STATE_MAX = (UINT16_MAX << HELD_SHIFT) | WARNED | LET_GO,
 };
 
 uint64_t gp__mark_id(struct gp_slice id)
@@ -63,6 +72,12 @@ static void put_text(struct gp__buf *out, struct gp_slice text)
     text = gp_slice_sub(text, 0, TEXT_MAX);
     put(out, gp_slice_present(text) ? text.len + 1 : 0);
     gp__buf_append(out, text);
+}
+
+static void put_flags(struct gp__buf *out, const struct gp__mark *mark)
+{
+    put(out, (mark->warned ? WARNED : 0u) | (mark->let_go ? LET_GO : 0u) |
+                 (uint64_t)mark->held_h << HELD_SHIFT);
 }
 
 static void put_reply(struct gp__buf *out, const struct gp__mark *mark)
@@ -103,7 +118,7 @@ void gp__mark_pack(struct gp__buf *out, const struct gp__mark *mark)
     if (form & HAS_BUCKET)
         put_text(out, mark->bucket);
     if (form & HAS_FLAGS)
-        put(out, mark->warned);
+        put_flags(out, mark);
 }
 
 /* ---- reading ---- */
@@ -157,6 +172,15 @@ static struct gp__place get_place(struct reader *in)
     return place;
 }
 
+static void get_flags(struct reader *in, struct gp__mark *mark)
+{
+    uint64_t flags = get(in, STATE_MAX);
+
+    mark->warned = flags & WARNED;
+    mark->let_go = flags & LET_GO;
+    mark->held_h = (uint16_t)(flags >> HELD_SHIFT);
+}
+
 static void get_reply(struct reader *in, struct gp__mark *mark)
 {
     mark->tries = (uint32_t)get(in, UINT32_MAX);
@@ -195,6 +219,6 @@ int gp__mark_unpack(struct gp__mark *mark, struct gp_slice bytes)
     if (form & HAS_BUCKET)
         mark->bucket = get_text(&in);
     if (form & HAS_FLAGS)
-        mark->warned = get(&in, 1) != 0;
+        get_flags(&in, mark);
     return form == 0 || in.bad || in.rest.len ? -1 : 0;
 }

@@ -18,7 +18,7 @@ enum gp__mark_kind {
     GP__MARK_DONE = 1, /* delivered, failed, deleted …: these recipients are finished */
     GP__MARK_DEFERRED, /* until `at_ms`, after so many tries, because of the reply */
     GP__MARK_HELD,     /* in the bucket `name`, until `at_ms` (0: for ever) */
-    GP__MARK_RELEASED, /* from a bucket, or to be tried at once */
+    GP__MARK_RELEASED, /* to be tried at once */
     GP__MARK_ROUTED,   /* by the route `name` now */
     GP__MARK_WARNED,   /* their sender was told of the delay */
     GP__MARK_MOVED,    /* the entry lies at `to` now */
@@ -27,6 +27,7 @@ enum gp__mark_kind {
     GP__MARK_ALL_DONE, /* the entry is finished */
     GP__MARK_PAUSED,   /* `name` is the text of a pause; no entry */
     GP__MARK_RESUMED,
+    GP__MARK_LET_GO, /* out of the bucket `name` at `at_ms`: filters are asked at each attempt */
     GP__MARK_KINDS
 };
 
@@ -44,6 +45,8 @@ struct gp__mark {
     struct gp_slice name;   /* STATE: of the route; absent: none */
     struct gp_slice bucket; /* STATE: held there; absent: not held */
     bool warned;
+    bool let_go;     /* STATE: no longer held in the bucket, but let go out of it */
+    uint16_t held_h; /* STATE: hours that it was held until then */
 };
 
 /* The same in every process. */

@@ -51,6 +51,7 @@ static void pack_lists(struct gp__buf *out, const struct gp__plan *plan)
         pack_text(out, plan->buckets[i].name);
         gp__pack_number(out, plan->buckets[i].expire_ms);
         gp__pack_number(out, plan->buckets[i].then);
+        gp__pack_number(out, plan->buckets[i].release);
     }
 }
 
@@ -155,6 +156,7 @@ static void unpack_buckets(struct gp__unpack *in, struct gp__arena *arena, struc
         buckets[i].name = unpack_name(in, arena);
         buckets[i].expire_ms = gp__unpack_upto(in, MS_MAX);
         buckets[i].then = (enum gp__bucket_then)gp__unpack_upto(in, GP__THEN_COUNT - 1);
+        buckets[i].release = (enum gp__bucket_owner)gp__unpack_upto(in, GP__RELEASE_BY_COUNT - 1);
     }
     plan->buckets = buckets;
     plan->n_buckets = n;

@@ -63,10 +63,19 @@ struct gp__plan_route {
 
 enum gp__bucket_then { GP__THEN_DELETE = 0, GP__THEN_BOUNCE, GP__THEN_DELIVER, GP__THEN_COUNT };
 
+/* Who may let its mail go, besides operators. */
+enum gp__bucket_owner {
+    GP__RELEASE_BY_NOBODY = 0,
+    GP__RELEASE_BY_RECIPIENT, /* each their own copy */
+    GP__RELEASE_BY_SENDER,
+    GP__RELEASE_BY_COUNT
+};
+
 struct gp__plan_bucket {
     struct gp_slice name;
     uint64_t expire_ms; /* since it was held; 0: never */
     enum gp__bucket_then then;
+    enum gp__bucket_owner release;
 };
 
 struct gp__plan {

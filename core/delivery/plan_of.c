@@ -106,6 +106,11 @@ static void set_buckets(struct gp__plan *plan, struct gp__arena *arena,
         [GP__HELD_BOUNCE] = GP__THEN_BOUNCE,
         [GP__HELD_DELIVER] = GP__THEN_DELIVER,
     };
+    static const enum gp__bucket_owner owners[] = {
+        [GP__RELEASE_ADMIN] = GP__RELEASE_BY_NOBODY,
+        [GP__RELEASE_RECIPIENT] = GP__RELEASE_BY_RECIPIENT,
+        [GP__RELEASE_SENDER] = GP__RELEASE_BY_SENDER,
+    };
     struct gp__plan_bucket *buckets = GP__ARENA_ARRAY(arena, struct gp__plan_bucket,
                                                       settings->n_buckets);
 
@@ -114,6 +119,7 @@ static void set_buckets(struct gp__plan *plan, struct gp__arena *arena,
             .name = settings->bucket_list[i].name,
             .expire_ms = settings->bucket_list[i].expire_ms,
             .then = thens[settings->bucket_list[i].then],
+            .release = owners[settings->bucket_list[i].release],
         };
     plan->buckets = buckets;
     plan->n_buckets = settings->n_buckets;

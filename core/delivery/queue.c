@@ -404,6 +404,8 @@ void gp__queue_inherit(struct gp__queue *queue, struct gp__group *to, const stru
     to->detail = from->detail;
     to->tries = from->tries;
     to->due_ms = from->due_ms;
+    to->from = from->from;
+    to->held_h = from->held_h;
     to->flags = from->flags;
 }
 

@@ -75,7 +75,9 @@ struct gp__group {
     uint16_t code, subject, detail;
     uint8_t klass, state, flags; /* state: enum gp__group_state */
     gp__name route, bucket;
+    gp__name from; /* let go out of that bucket: filters are asked at each attempt; 0: not */
     uint16_t tries;
+    uint16_t held_h; /* hours that it was held until then, which do not count as its age */
 };
 
 enum gp__queued_flags {
@@ -218,6 +220,13 @@ gp__name gp__queue_target(const struct gp__group *group);
 /* In a bucket, until a time (0: for ever). */
 void gp__queue_hold(struct gp__queue *queue, struct gp__group *group, gp__name bucket,
                     uint64_t until_ms);
+
+/* Out of its bucket: filters are asked before it is delivered, and its time begins now, to the hour.
+ * The caller lets it wait. */
+void gp__queue_let_go(struct gp__group *group, gp__name from, uint64_t at_ms);
+
+/* When its time is over. */
+uint64_t gp__queue_expires_at(const struct gp__queue *queue, const struct gp__group *group);
 
 /* Has another route, and another destination. */
 void gp__queue_reroute(struct gp__queue *queue, struct gp__group *group, gp__name route,

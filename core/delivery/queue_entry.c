@@ -206,7 +206,12 @@ static void set(struct gp__queue *queue, struct gp__group *group, const struct g
         break;
     case GP__MARK_HELD:
         group->bucket = gp__queue_name(queue, mark->name);
+        group->from = 0;
         group->due_ms = mark->at_ms;
+        break;
+    case GP__MARK_LET_GO:
+        gp__queue_let_go(group, gp__queue_name(queue, mark->name), mark->at_ms);
+        group->due_ms = 0;
         break;
     case GP__MARK_RELEASED:
         group->bucket = 0;
@@ -288,7 +293,9 @@ static void restore(struct gp__queue *queue, struct gp__queued *message,
     group = gp__queue_add_group(queue, message, &spec);
     if (mark->tries || mark->reply.code)
         defer(queue, group, mark);
-    group->bucket = spec.bucket;
+    group->bucket = mark->let_go ? 0 : spec.bucket;
+    group->from = mark->let_go ? spec.bucket : 0;
+    group->held_h = mark->held_h;
     group->due_ms = mark->at_ms;
     group->flags = mark->warned ? GP__GROUP_WARNED : 0;
     message->flags |= GP__QUEUED_CHANGED;
@@ -329,6 +336,7 @@ bool gp__queue_apply(struct gp__queue *queue, struct gp__queued *message,
     case GP__MARK_RELEASED:
     case GP__MARK_ROUTED:
     case GP__MARK_WARNED:
+    case GP__MARK_LET_GO:
         return apply_to_groups(queue, message, mark, entry);
     case GP__MARK_STATE:
         restore(queue, message, mark, entry);
@@ -375,8 +383,10 @@ void gp__queue_describe(const struct gp__queue *queue, const struct gp__group *g
                                                                                     : group->due_ms,
         .tries = group->tries,
         .name = gp__queue_name_text(queue, group->route),
-        .bucket = gp__queue_name_text(queue, group->bucket),
+        .bucket = gp__queue_name_text(queue, group->from ? group->from : group->bucket),
         .warned = group->flags & GP__GROUP_WARNED,
+        .let_go = group->from != 0,
+        .held_h = group->held_h,
     };
     mark->reply = gp__queue_reply(queue, group, &mark->remote);
 }

@@ -19,16 +19,24 @@ void gp__queue_set_state(struct gp__queue *queue, struct gp__group *group,
     group->state = (uint8_t)state;
 }
 
-static uint64_t expires_at(const struct gp__queue *queue, const struct gp__group *group)
+#define HOUR_MS ((uint64_t)3600 * 1000)
+
+/* Since when it is to be delivered. */
+static uint64_t began_at(const struct gp__group *group)
 {
-    return group->message->arrived_ms + gp__queue_policy(queue, group)->expire_ms;
+    return group->message->arrived_ms + group->held_h * HOUR_MS;
+}
+
+uint64_t gp__queue_expires_at(const struct gp__queue *queue, const struct gp__group *group)
+{
+    return began_at(group) + gp__queue_policy(queue, group)->expire_ms;
 }
 
 /* UINT64_MAX: never, or it was. One that is just about to be tried is given the time for that. */
 static uint64_t warns_at(const struct gp__queue *queue, const struct gp__group *group)
 {
     uint64_t after = gp__queue_policy(queue, group)->warn_ms;
-    uint64_t at = group->message->arrived_ms + after;
+    uint64_t at = began_at(group) + after;
 
     if (after == 0 || (group->flags & GP__GROUP_WARNED))
         return UINT64_MAX;
@@ -40,7 +48,7 @@ static uint64_t warns_at(const struct gp__queue *queue, const struct gp__group *
 /* When one that is READY has waited for too long. */
 static uint64_t gives_up_at(const struct gp__queue *queue, const struct gp__group *group)
 {
-    uint64_t expires = expires_at(queue, group), grace = group->due_ms + GRACE_MS;
+    uint64_t expires = gp__queue_expires_at(queue, group), grace = group->due_ms + GRACE_MS;
 
     return expires > grace ? expires : grace;
 }
@@ -118,9 +126,20 @@ void gp__queue_hold(struct gp__queue *queue, struct gp__group *group, gp__name b
                     uint64_t until_ms)
 {
     group->bucket = bucket;
+    group->from = 0;
     group->due_ms = until_ms;
     gp__queue_set_state(queue, group, GP__GROUP_HELD);
     gp__queue_arm(queue, group);
+}
+
+void gp__queue_let_go(struct gp__group *group, gp__name from, uint64_t at_ms)
+{
+    uint64_t arrived = group->message->arrived_ms;
+    uint64_t hours = at_ms > arrived ? (at_ms - arrived + HOUR_MS - 1) / HOUR_MS : 0;
+
+    group->bucket = 0;
+    group->from = from;
+    group->held_h = hours < UINT16_MAX ? (uint16_t)hours : UINT16_MAX;
 }
 
 /* ---- after an attempt ---- */
@@ -165,7 +184,7 @@ static uint64_t wait_of(struct gp__queue *queue, const struct gp__group *group,
 uint64_t gp__queue_tried(struct gp__queue *queue, struct gp__group *group,
                          const struct gp__queue_answer *answer, uint64_t now_ms)
 {
-    uint64_t expires = expires_at(queue, group);
+    uint64_t expires = gp__queue_expires_at(queue, group);
 
     note(queue, group, answer);
     if (now_ms >= expires)

@@ -13,6 +13,7 @@
 
 #include "core/delivery/attempt.h"
 #include "core/delivery/queue.h"
+#include "core/smtp/address.h"
 #include "core/spool/spool.h"
 
 struct gp__scheduler;
@@ -87,17 +88,24 @@ enum gp__queue_command {
 struct gp__queue_order {
     enum gp__queue_command command;
     struct gp__queue_filter filter;
-    gp__name route;         /* REROUTE; 0: it is found again */
-    struct gp__place after; /* goes on from there */
-    size_t most;            /* messages to look at */
+    gp__name route;                  /* REROUTE; 0: it is found again */
+    const struct gp__address *owner; /* RELEASE: only what that one may; NULL: an operator asks */
+    struct gp__place after;          /* goes on from there */
+    size_t most;                     /* messages to look at */
 };
 
 struct gp__queue_done {
     uint64_t messages, recipients; /* that it was done to */
     uint64_t busy;                 /* groups of which an attempt is under way: left alone */
+    uint64_t
+        refused; /* recipients: the owner's, in buckets that the owner may let nothing go from */
     struct gp__place after;
     bool more; /* call again */
 };
+
+/* An address that somebody acts as. 0, or -1: it is none. */
+int gp__scheduler_owner_parse(struct gp__arena *arena, struct gp_slice text,
+                              struct gp__address *owner_r);
 
 void gp__scheduler_order(struct gp__scheduler *scheduler, const struct gp__queue_order *order,
                          struct gp__queue_done *done_r);

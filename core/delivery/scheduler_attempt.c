@@ -83,6 +83,7 @@ static void send(struct gp__scheduler *s, struct gp__group *group, enum gp__atte
         .place = gp__queued_place(group->message),
         .message = id,
         .route = gp__queue_name_text(s->queue, group->route),
+        .from = gp__queue_name_text(s->queue, group->from),
         .recipients = list,
         .n = recipients_of(group, list),
         .tries = group->tries,

@@ -85,7 +85,7 @@ static struct gp_slice make_id(struct gp__arena *arena, struct gp_slice parent,
 /* Why what nobody answered to comes back. */
 static struct gp__reply own_reason(struct gp__scheduler *s, const struct gp__group *group)
 {
-    uint64_t end = group->message->arrived_ms + gp__queue_policy(s->queue, group)->expire_ms;
+    uint64_t end = gp__queue_expires_at(s->queue, group);
 
     if (group->bucket)
         return GP__REPLY(554, 5, 7, 1, "It was held for review, and is not delivered");
@@ -112,8 +112,7 @@ static struct gp__dsn_recipient describe(struct gp__scheduler *s, const struct g
     if (action == GP__DSN_FAILED && described.reply.code == 0)
         described.reply = own_reason(s, group);
     if (action == GP__DSN_DELAYED)
-        described.retry_until_ms = (int64_t)(group->message->arrived_ms +
-                                             gp__queue_policy(s->queue, group)->expire_ms);
+        described.retry_until_ms = (int64_t)gp__queue_expires_at(s->queue, group);
     if (result || group->tries)
         described.last_attempt_ms = (int64_t)gp__scheduler_now(s);
     return described;

@@ -186,6 +186,7 @@ void gp__scheduler_replay(void *arg, struct gp_slice bytes)
     case GP__MARK_RELEASED:
     case GP__MARK_ROUTED:
     case GP__MARK_WARNED:
+    case GP__MARK_LET_GO:
     case GP__MARK_STATE:
         say(trail_of(s, mark.place, mark.check), &mark, bytes);
         return;

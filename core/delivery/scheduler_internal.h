@@ -144,6 +144,13 @@ void gp__scheduler_finish(struct gp__scheduler *s, struct gp__group *group);
 /* In a bucket, by its plan's time. */
 void gp__scheduler_hold(struct gp__scheduler *s, struct gp__group *group, struct gp_slice bucket);
 
+/* Out of its bucket, and filters are asked before it is delivered: noted. The caller lets it wait. */
+void gp__scheduler_let_go(struct gp__scheduler *s, struct gp__group *group);
+
+/* What the plan says of a bucket; NULL: nothing. */
+const struct gp__plan_bucket *gp__scheduler_bucket(const struct gp__scheduler *s,
+                                                   struct gp_slice name);
+
 /* When something that is held since then leaves its bucket; 0: never. */
 uint64_t gp__scheduler_bucket_end(const struct gp__scheduler *s, struct gp_slice bucket,
                                   uint64_t since_ms);
@@ -152,6 +159,14 @@ uint64_t gp__scheduler_bucket_end(const struct gp__scheduler *s, struct gp_slice
 void gp__scheduler_log(struct gp__scheduler *s, const struct gp__entry *entry,
                        const struct gp__group *group, const char *outcome,
                        const struct gp__attempt_result *const *results, uint64_t took_ms);
+
+/* ---- scheduler_owner.c ---- */
+
+/* The recipients of a held group whose mail the owner may let go; and those whose is the owner's,
+ * but its bucket does not allow it. */
+uint64_t gp__scheduler_owned(const struct gp__scheduler *s, const struct gp__group *group,
+                             const struct gp__entry *entry, struct gp__arena *arena,
+                             const struct gp__address *owner, uint64_t *refused_r);
 
 /* ---- scheduler_bounce.c ---- */
 

@@ -180,6 +180,20 @@ static uint64_t of_domain(struct ordering *o, const struct gp__group *group)
     return bits;
 }
 
+/* Of a held group: what the owner may let go, if it is not an operator who asks. */
+static uint64_t of_owner(struct ordering *o, const struct gp__group *group, uint64_t bits)
+{
+    uint64_t refused, owned;
+
+    if (!o->order->owner)
+        return bits;
+    if (!read_entry(o))
+        return 0;
+    owned = gp__scheduler_owned(o->s, group, &o->entry, o->arena, o->order->owner, &refused);
+    o->done->refused += (uint64_t)__builtin_popcountll(refused & bits);
+    return owned & bits;
+}
+
 static bool matches(const struct gp__queue_filter *filter, const struct gp__group *group)
 {
     struct gp__queue_filter any = *filter;
@@ -194,7 +208,10 @@ static void at_once(struct gp__scheduler *s, struct gp__group *group)
     struct gp__mark mark = gp__scheduler_mark(GP__MARK_RELEASED, group);
     uint64_t now = gp__scheduler_now(s);
 
-    gp__scheduler_note(s, &mark, NULL, NULL);
+    if (group->bucket)
+        gp__scheduler_let_go(s, group);
+    else
+        gp__scheduler_note(s, &mark, NULL, NULL);
     group->message->flags |= GP__QUEUED_CHANGED;
     gp__queue_wake(s->queue, group, now);
     gp__queue_wait(s->queue, group, now, now);
@@ -206,10 +223,20 @@ static void reroute(struct ordering *o, struct gp__group *group)
     struct gp__mark mark = gp__scheduler_mark(GP__MARK_ROUTED, group);
 
     mark.name = gp__queue_name_text(s->queue, o->order->route);
+    if (group->bucket)
+        gp__scheduler_let_go(s, group);
     gp__scheduler_note(s, &mark, NULL, NULL);
-    group->bucket = 0;
     group->due_ms = 0;
     gp__queue_refile(s->queue, group, o->order->route, &o->entry);
+}
+
+/* Somebody did it who is no operator: that is to be found again. */
+static void log_owner(const struct ordering *o, const struct gp__group *group)
+{
+    gp__log(o->s->log, GP_LOG_NOTICE, "queue.released", GP__F_S("message", o->entry.id),
+            GP__F_S("by", o->order->owner->text),
+            GP__F_S("bucket", gp__queue_name_text(o->s->queue, group->bucket)),
+            GP__F_I("recipients", __builtin_popcountll(group->left)));
 }
 
 /* The group is LOOSE. */
@@ -222,6 +249,10 @@ static void execute(struct ordering *o, struct gp__group *group)
         gp__scheduler_hold(s, group, GP_S(GP__BUCKET_HOLD));
         break;
     case GP__QUEUE_RELEASE:
+        if (o->order->owner)
+            log_owner(o, group);
+        at_once(s, group);
+        break;
     case GP__QUEUE_RETRY:
         at_once(s, group);
         break;
@@ -280,7 +311,7 @@ static bool order_group(struct ordering *o, struct gp__group *group)
     }
     if (needs_entry(o->order->command) && !read_entry(o))
         return true;
-    part = gp__queue_split(o->s->queue, group, of_domain(o, group));
+    part = gp__queue_split(o->s->queue, group, of_owner(o, group, of_domain(o, group)));
     if (!part)
         return true;
     o->done->recipients += (uint64_t)__builtin_popcountll(part->left);

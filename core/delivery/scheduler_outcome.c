@@ -153,28 +153,75 @@ static void defer(struct gp__scheduler *s, struct gp__group *group, const struct
 /* ---- answers ---- */
 
 /* The recipients of that outcome, as a group of their own; NULL: there are none. */
+static struct gp__group *take_part(struct gp__scheduler *s, struct gp__group **rest_, uint64_t some)
+{
+    struct gp__group *part = gp__queue_split(s->queue, *rest_, some);
+
+    if (part == *rest_)
+        *rest_ = NULL;
+    return part;
+}
+
 static struct gp__group *part_of(struct gp__scheduler *s, struct gp__group **rest_,
                                  const struct results *results, enum gp_outcome outcome)
 {
-    struct gp__group *rest = *rest_, *part;
     uint64_t some = 0;
 
-    if (!rest)
+    if (!*rest_)
         return NULL;
-    GP__EACH_RECIPIENT(rest, i)
+    GP__EACH_RECIPIENT(*rest_, i)
     if (results->of[i]->outcome == outcome)
         some |= (uint64_t)1 << i;
-    part = gp__queue_split(s->queue, rest, some);
-    if (part == rest)
-        *rest_ = NULL;
-    return part;
+    return take_part(s, rest_, some);
+}
+
+/* The recipients of the first one that filters did that to, and of all others who go to the same
+ * bucket. */
+static struct gp__group *filtered_part(struct gp__scheduler *s, struct gp__group **rest_,
+                                       const struct results *results, enum gp__filtered filtered)
+{
+    const struct gp__attempt_result *first = NULL;
+    uint64_t some = 0;
+
+    if (!*rest_)
+        return NULL;
+    GP__EACH_RECIPIENT(*rest_, i)
+    {
+        const struct gp__attempt_result *result = results->of[i];
+
+        if (result->filtered != filtered || (first && !gp_slice_eq(first->bucket, result->bucket)))
+            continue;
+        first = first ? first : result;
+        some |= (uint64_t)1 << i;
+    }
+    return take_part(s, rest_, some);
+}
+
+/* What filters decided about mail that was let go: back into a bucket, or dropped. What is left of
+ * the group; NULL: nothing. */
+static struct gp__group *filter(struct gp__scheduler *s, struct gp__group *group,
+                                const struct gp__entry *entry, const struct results *results,
+                                uint64_t took_ms)
+{
+    struct gp__group *rest = group, *dropped, *held;
+
+    while ((held = filtered_part(s, &rest, results, GP__FILTERED_HELD))) {
+        gp__scheduler_log(s, entry, held, "held", results->of, took_ms);
+        gp__scheduler_hold(s, held, results->of[__builtin_ctzll(held->left)]->bucket);
+    }
+    while ((dropped = filtered_part(s, &rest, results, GP__FILTERED_DROPPED))) {
+        gp__scheduler_log(s, entry, dropped, "discarded", results->of, took_ms);
+        gp__scheduler_finish(s, dropped);
+    }
+    return rest;
 }
 
 static void deliver(struct gp__scheduler *s, struct gp__group *group, const struct gp__entry *entry,
                     const struct gp__attempt_answer *answer, const struct results *results,
                     uint64_t took_ms)
 {
-    struct gp__group *rest = group, *delivered = part_of(s, &rest, results, GP_OUTCOME_DELIVERED),
+    struct gp__group *rest = filter(s, group, entry, results, took_ms),
+                     *delivered = part_of(s, &rest, results, GP_OUTCOME_DELIVERED),
                      *failed = part_of(s, &rest, results, GP_OUTCOME_FAILED);
 
     /* What is left goes first: while there is some, the message stays. */
@@ -284,9 +331,12 @@ void gp__scheduler_outcome(struct gp__scheduler *s, struct gp__group *group,
 
     /* A target that said nothing of a recipient has deferred it. */
     memcpy(fixed, answer->results, answer->n * sizeof *fixed);
-    for (size_t i = 0; i < answer->n && kind == GP__ATTEMPT_DELIVER; i++)
+    for (size_t i = 0; i < answer->n && kind == GP__ATTEMPT_DELIVER; i++) {
         if (fixed[i].outcome == GP_OUTCOME_NONE)
             fixed[i].outcome = GP_OUTCOME_DEFERRED;
+        if (!group->from)
+            fixed[i].filtered = GP__FILTERED_NOT; /* nobody was asked to */
+    }
     sane.results = fixed;
     index_results(group, &sane, &results);
     if (gp__scheduler_read(s, group->message, arena, &entry) < 0)
@@ -335,8 +385,8 @@ void gp__scheduler_told(struct gp__scheduler *s, struct gp__group *group)
     gp__arena_free(&arena);
 }
 
-static const struct gp__plan_bucket *find_bucket(const struct gp__scheduler *s,
-                                                 struct gp_slice name)
+const struct gp__plan_bucket *gp__scheduler_bucket(const struct gp__scheduler *s,
+                                                   struct gp_slice name)
 {
     for (size_t i = 0; i < s->plan.n_buckets; i++)
         if (gp_slice_eq(s->plan.buckets[i].name, name))
@@ -347,7 +397,7 @@ static const struct gp__plan_bucket *find_bucket(const struct gp__scheduler *s,
 uint64_t gp__scheduler_bucket_end(const struct gp__scheduler *s, struct gp_slice name,
                                   uint64_t since_ms)
 {
-    const struct gp__plan_bucket *bucket = find_bucket(s, name);
+    const struct gp__plan_bucket *bucket = gp__scheduler_bucket(s, name);
 
     return bucket && bucket->expire_ms ? since_ms + bucket->expire_ms : 0;
 }
@@ -363,20 +413,22 @@ void gp__scheduler_hold(struct gp__scheduler *s, struct gp__group *group, struct
     gp__queue_hold(s->queue, group, gp__queue_name(s->queue, bucket), mark.at_ms);
 }
 
-static void release(struct gp__scheduler *s, struct gp__group *group)
+void gp__scheduler_let_go(struct gp__scheduler *s, struct gp__group *group)
 {
-    struct gp__mark mark = gp__scheduler_mark(GP__MARK_RELEASED, group);
-    uint64_t now = gp__scheduler_now(s);
+    struct gp__mark mark = gp__scheduler_mark(GP__MARK_LET_GO, group);
 
+    mark.name = gp__queue_name_text(s->queue, group->bucket);
+    mark.at_ms = gp__scheduler_now(s);
     gp__scheduler_note(s, &mark, NULL, NULL);
     group->message->flags |= GP__QUEUED_CHANGED;
-    gp__queue_wait(s->queue, group, now, now);
+    gp__queue_let_go(group, group->bucket, mark.at_ms);
 }
 
 void gp__scheduler_unheld(struct gp__scheduler *s, struct gp__group *group)
 {
-    const struct gp__plan_bucket *bucket = find_bucket(
+    const struct gp__plan_bucket *bucket = gp__scheduler_bucket(
         s, gp__queue_name_text(s->queue, group->bucket));
+    uint64_t now = gp__scheduler_now(s);
     static const char *const outcomes[GP__THEN_COUNT] = {"discarded", "failed", "released"};
     struct gp__arena *arena = gp__arena_create();
     struct gp__entry entry;
@@ -393,7 +445,8 @@ void gp__scheduler_unheld(struct gp__scheduler *s, struct gp__group *group)
             gp__scheduler_bounce(s, group, &entry, NULL);
             break;
         case GP__THEN_DELIVER:
-            release(s, group);
+            gp__scheduler_let_go(s, group);
+            gp__queue_wait(s->queue, group, now, now);
             break;
         case GP__THEN_COUNT:
             break;

@@ -166,9 +166,9 @@ static void set_mark(const struct gp__run *run, const struct gp__ruling *kept,
 {
     if (gp_slice_present(kept->bucket))
         *bucket = kept->bucket;
-    else if (gp_slice_present(*bucket))
+    else if (*marked_by)
         return;
-    else
+    else if (!gp_slice_present(*bucket)) /* it was not let out of one just now */
         *bucket = run->session->policy->settings->default_bucket;
     *marked_by = kept->by;
 }

@@ -43,7 +43,6 @@ struct gp__point {
     bool waits;
     bool observer; /* the answer is ignored, and the hook runs even when the client left */
     const char *when;
-    const char *fired_since; /* NULL: now; else what must exist before it can happen */
 };
 
 extern const struct gp__point gp__points[GP_HOOK_COUNT];

@@ -37,9 +37,8 @@ static int check_create(struct gp_call *call)
 
     if (error)
         return error;
-    if (call->point == GP_HOOK_TICK || call->point == GP_HOOK_RELEASE)
-        return gp__call_fault(call, "gp_draft_create() at %s comes with the queue",
-                              gp__points[call->point].name);
+    if (call->point == GP_HOOK_TICK)
+        return gp__call_fault(call, "gp_draft_create() at tick: there is no message to go with");
     error = gp__api_transaction(call, function);
     if (error)
         return error;

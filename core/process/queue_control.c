@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LIST_DEFAULT 100
@@ -29,6 +30,7 @@ struct question {
     struct gp__place after;
     size_t limit, recipients;
     struct gp__buf *out;
+    bool whole;   /* all that is known of each message */
     bool ordered; /* something was changed */
 };
 
@@ -99,6 +101,7 @@ static void write_recipient(const struct question *q, const struct gp__group *gr
     gp__report_text(q->out, "route", gp__queue_name_text(q->queue, group->route));
     gp__report_text(q->out, "target", gp__queue_name_text(q->queue, gp__queue_target(group)));
     gp__report_text(q->out, "bucket", gp__queue_name_text(q->queue, group->bucket));
+    gp__report_text(q->out, "released_from", gp__queue_name_text(q->queue, group->from));
     if (group->bucket)
         gp__report_text(q->out, "reason", recipient->reason);
     gp__report_number(q->out, "tries", group->tries);
@@ -126,6 +129,19 @@ static size_t write_recipients(const struct question *q, const struct gp__queued
     return n;
 }
 
+/* What filters said when it came. Who of its recipients was dropped then is in the log alone: see
+ * docs/queue.md. */
+static void write_verdicts(const struct question *q, const struct gp__entry *entry)
+{
+    json_t *verdicts = json_loadb(entry->verdicts.data, entry->verdicts.len, 0, NULL);
+    char *text = json_object_size(verdicts) ? json_dumps(verdicts, JSON_COMPACT) : NULL;
+
+    if (text)
+        gp__report_raw(q->out, "verdicts", gp_slice_of(text));
+    free(text);
+    json_decref(verdicts);
+}
+
 static void write_message(const struct question *q, const struct gp__queued *message)
 {
     struct gp__arena *arena = gp__arena_create();
@@ -148,6 +164,8 @@ static void write_message(const struct question *q, const struct gp__queued *mes
         gp__report_text(q->out, "listener", entry.listener);
         gp__report_text(q->out, "client", entry.client_ip);
         gp__report_text(q->out, "user", entry.user);
+        if (q->whole)
+            write_verdicts(q, &entry);
         gp__report_number(q->out, "left", write_recipients(q, message, &entry));
     }
     gp__report_end(q->out);
@@ -201,6 +219,7 @@ static void list(struct question *q)
 static void show(struct question *q)
 {
     q->recipients = RECIPIENTS_MAX;
+    q->whole = true;
     list(q);
 }
 
@@ -303,15 +322,53 @@ static void routes(struct question *q)
 
 /* ---- orders ---- */
 
+/* Whom it is done for: nobody in particular, or whose address "as" is. 0, or -1 and the answer says
+ * why. */
+static int take_owner(struct question *q, struct gp__queue_order *order, struct gp__arena *arena,
+                      struct gp__address *owner)
+{
+    const json_t *as = json_object_get(q->root, "as");
+    struct gp_slice text = gp_slice(json_string_value(as), json_string_length(as));
+
+    if (!as)
+        return 0;
+    if (order->command != GP__QUEUE_RELEASE) {
+        gp__buf_append(q->out, GP_S("!only held mail is released for somebody (\"as\")"));
+        return -1;
+    }
+    if (gp__scheduler_owner_parse(arena, text, owner) < 0) {
+        gp__buf_printf(q->out, "!\"" GP_FMT "\" is no address", GP_ARG(text));
+        return -1;
+    }
+    order->owner = owner;
+    return 0;
+}
+
+static void give_order(struct question *q, const struct gp__queue_order *what)
+{
+    struct gp__queue_done done;
+
+    gp__scheduler_order(q->scheduler, what, &done);
+    q->ordered = true;
+    gp__report_begin(q->out);
+    gp__report_number(q->out, "messages", done.messages);
+    gp__report_number(q->out, "recipients", done.recipients);
+    gp__report_number(q->out, "busy", done.busy);
+    gp__report_number(q->out, "refused", done.refused);
+    write_after(q, done.after, done.more);
+    gp__report_end(q->out);
+}
+
 static void order(struct question *q, enum gp__queue_command command)
 {
     const char *route = json_string_value(json_object_get(q->root, "route"));
+    struct gp__arena *arena;
+    struct gp__address owner;
     struct gp__queue_order what = {.command = command,
                                    .filter = q->filter,
                                    .route = gp__queue_name(q->queue, gp_slice_of(route)),
                                    .after = q->after,
                                    .most = LIST_MAX};
-    struct gp__queue_done done;
 
     if (route && !gp__queue_knows_route(q->queue, what.route)) {
         gp__buf_printf(q->out, "!there is no route \"%s\"", route);
@@ -322,14 +379,10 @@ static void order(struct question *q, enum gp__queue_command command)
                                     "(--all does)"));
         return;
     }
-    gp__scheduler_order(q->scheduler, &what, &done);
-    q->ordered = true;
-    gp__report_begin(q->out);
-    gp__report_number(q->out, "messages", done.messages);
-    gp__report_number(q->out, "recipients", done.recipients);
-    gp__report_number(q->out, "busy", done.busy);
-    write_after(q, done.after, done.more);
-    gp__report_end(q->out);
+    arena = gp__arena_create();
+    if (take_owner(q, &what, arena, &owner) == 0)
+        give_order(q, &what);
+    gp__arena_free(&arena);
 }
 
 static void hold(struct question *q)

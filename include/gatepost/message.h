@@ -136,8 +136,7 @@ GP_API struct gp_recipient *gp_copy_rcpt_at(const struct gp_copy *copy, size_t i
  * is routed without filters, becomes durable together with the message it was made for, or not at
  * all, and is dropped with it. Auto-Submitted (never "no"), Date, Message-ID and From are added
  * when it is handed over, unless they were given. Depth at most 3: GP_ELIMIT. Needs GP_NEEDS_DRAFT.
- * From `rcpt` to `seal`; at `tick` and `release` there is no message to go with: GP_ENOTALLOWED
- * until Gatepost has a queue. At most 10 a call.
+ * From `rcpt` to `seal`; at `tick` there is no message to go with: GP_ENOTALLOWED. At most 10 a call.
  */
 GP_API int gp_draft_create(struct gp_call *call, struct gp_draft **draft_r);
 GP_API int gp_draft_sender(struct gp_draft *draft, struct gp_slice address);

@@ -43,6 +43,11 @@ struct gp__kit_ended {
     size_t n_recipients;
 };
 
+/* What was held of it, as a spool has it. */
+struct gp__kit_kept {
+    struct gp_slice head, base; /* of an entry; absent: nothing was held */
+};
+
 /* What an instance had done when the last `when` began. */
 struct gp__kit_mark {
     struct {
@@ -106,7 +111,8 @@ struct gp__kit {
 
     struct gp_slice sent; /* the message that was sent last, as bytes on the wire */
     struct gp__kit_capture *captures, **captures_end;
-    struct gp__kit_ended ended;     /* the last transaction that ended */
+    struct gp__kit_ended ended; /* the last transaction that ended */
+    struct gp__kit_kept kept;
     struct gp__notes session_notes; /* of the session that ended last */
 };
 
@@ -191,6 +197,11 @@ struct gp_slice gp__kit_stuffed(struct gp__arena *arena, struct gp_slice bytes);
 /* Target of the default route, observer at the end of the chain, and the state. */
 extern const struct gp_plugin gp__kit_plugin;
 
+/* ---- held mail (release.c) ---- */
+
+/* The last message is accepted: what is held of it can be let go. */
+void gp__kit_keep(struct gp__kit *kit, struct gp__policy *policy);
+
 /* ---- given, when, expect ---- */
 
 #define GP__KIT_RUN(name) void name(struct gp__kit *kit, const struct gp__kit_step *step)
@@ -219,6 +230,7 @@ GP__KIT_RUN(gp__kit_when_noop);
 GP__KIT_RUN(gp__kit_when_push);
 GP__KIT_RUN(gp__kit_when_quit);
 GP__KIT_RUN(gp__kit_when_rcpt);
+GP__KIT_RUN(gp__kit_when_release);
 GP__KIT_RUN(gp__kit_when_rset);
 GP__KIT_RUN(gp__kit_when_scram);
 GP__KIT_RUN(gp__kit_when_send);

@@ -86,7 +86,7 @@ static void copy_notes(struct gp__kit *kit, struct gp__notes *to, const struct g
 static enum gp_verdict on_end(struct gp_call *call, void *self)
 {
     struct gp__kit *kit = kit_of(call);
-    const struct gp__policy *policy = call->policy;
+    struct gp__policy *policy = call->policy;
     struct gp__kit_ended *ended = &kit->ended;
 
     (void)self;
@@ -105,6 +105,9 @@ static enum gp_verdict on_end(struct gp_call *call, void *self)
         to->bucket = gp__arena_dup(kit->arena, from->bucket);
         copy_notes(kit, &to->notes, from->notes);
     }
+    kit->kept = (struct gp__kit_kept){.head = gp_slice(NULL, 0)};
+    if (call->point == GP_HOOK_ACCEPTED)
+        gp__kit_keep(kit, policy);
     return GP_NEXT;
 }
 

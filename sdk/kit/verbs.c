@@ -80,6 +80,7 @@ const struct gp__kit_verb gp__kit_verbs[] = {
     WHEN(disconnect, "", "", OUTSIDE),
     WHEN(wait, "d", "TIME", OUTSIDE),
     WHEN(tick, "w", "INSTANCE", OUTSIDE),
+    WHEN(release, "w", "ADDRESS", OUTSIDE),
 
     EXPECT(accept, "c?e?r?", "[CODE] [X.Y.Z] [/EXPRESSION/]", REPLY),
     EXPECT(defer, "c?e?r?", "[CODE] [X.Y.Z] [/EXPRESSION/]", REPLY),

@@ -55,8 +55,6 @@ static const char *edit_name(unsigned bit)
 static void print_point(const struct gp__point *point)
 {
     printf("| `%s` | %s", point->name, point->when);
-    if (point->fired_since)
-        printf(" *Not called before Gatepost has %s.*", point->fired_since);
     printf(" | %s | ", contexts[point->context]);
     if (point->observer)
         printf("observes");

@@ -45,6 +45,7 @@ static const struct gp__attempt attempt = {
     .place = {.segment = 12, .offset = 4096},
     .message = {"01J0000000000000", 16},
     .route = {"world", 5},
+    .from = {"spam", 4},
     .recipients = recipients,
     .n = 3,
     .tries = 4,
@@ -66,6 +67,7 @@ static void test_attempt(void **state)
     assert_int_equal(read.place.offset, 4096);
     assert_slice(read.message, attempt.message);
     assert_slice(read.route, attempt.route);
+    assert_slice(read.from, attempt.from);
     assert_int_equal(read.n, 3);
     assert_memory_equal(read.recipients, recipients, sizeof recipients);
     assert_int_equal(read.tries, 4);
@@ -124,10 +126,12 @@ static void test_answer(void **state)
          .remote = GP_S("mx.example.org [192.0.2.1]"),
          .route = GP_S("world")},
         {.outcome = GP_OUTCOME_FAILED},
+        {.filtered = GP__FILTERED_HELD, .bucket = GP_S("spam")},
+        {.filtered = GP__FILTERED_DROPPED, .reply.text = GP_S("discarded by x")},
     };
     struct gp__attempt_answer answer = {.number = 9,
                                         .results = results,
-                                        .n = 3,
+                                        .n = 5,
                                         .retry_after_ms = 5,
                                         .slow_down = true},
                               read;
@@ -137,11 +141,13 @@ static void test_answer(void **state)
     gp__answer_pack(&out, &answer);
     assert_int_equal(gp__answer_unpack(&read, arena, gp__buf_slice(&out)), 0);
     assert_int_equal(read.number, 9);
-    assert_int_equal(read.n, 3);
+    assert_int_equal(read.n, 5);
     assert_int_equal(read.retry_after_ms, 5);
     assert_true(read.slow_down && !read.destination_down && !read.relayed);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 5; i++) {
         assert_int_equal(read.results[i].outcome, results[i].outcome);
+        assert_int_equal(read.results[i].filtered, results[i].filtered);
+        assert_slice(read.results[i].bucket, results[i].bucket);
         assert_int_equal(read.results[i].reply.code, results[i].reply.code);
         assert_int_equal(read.results[i].reply.detail, results[i].reply.detail);
         assert_true(gp_slice_eq(read.results[i].reply.text, results[i].reply.text));
@@ -193,6 +199,9 @@ static void test_bad_answers(void **state)
         {.reply = {.code = 450, .klass = 3}},
         {.reply = {.code = 450, .klass = 4, .subject = 1000}},
         {.reply = {.code = 450, .klass = 4, .text = {"a\nb", 3}}},
+        {.filtered = GP__FILTERED_COUNT},
+        {.filtered = GP__FILTERED_HELD},
+        {.filtered = GP__FILTERED_DROPPED, .bucket = {"spam", 4}},
     };
 
     (void)state;
@@ -231,7 +240,10 @@ static const struct gp__plan_route routes[] = {
     {.name = {"world", 5}, .target = {"internet", 8}, .queue = 1, .per_domain = true},
 };
 static const struct gp__plan_bucket buckets[] = {
-    {.name = {"spam", 4}, .expire_ms = 5, .then = GP__THEN_DELIVER},
+    {.name = {"spam", 4},
+     .expire_ms = 5,
+     .then = GP__THEN_DELIVER,
+     .release = GP__RELEASE_BY_SENDER},
 };
 static const struct gp__plan plan = {
     .hostname = {"mx.example.org", 14},
@@ -265,6 +277,7 @@ static void test_plan(void **state)
     assert_int_equal(gp__plan_waits(&read.queues[0], GP__RETRY_FULL)->ms[1], waits[1]);
     assert_true(read.routes[0].per_domain);
     assert_int_equal(read.buckets[0].then, GP__THEN_DELIVER);
+    assert_int_equal(read.buckets[0].release, GP__RELEASE_BY_SENDER);
     gp__plan_pack(&again, &read);
     assert_true(gp_slice_eq(gp__buf_slice(&out), gp__buf_slice(&again)));
     for (size_t i = 0; i < out.len; i++)

@@ -13,11 +13,12 @@
     "  - {name: new, match: {recipient: c@example.test}, to: box}\n"                               \
     "  - {name: box, match: {recipient: example.test}, valid: users, to: box}\n"                   \
     "  - {name: world, match: {relay: true}, to: box}\n"                                           \
-    "spool: {path: /spool}\n" CONFIG_CHAIN CONFIG_LISTENER
+    "spool: {path: /spool}\n"                                                                      \
+    "buckets: {spam: {}, dlp: {}}\n" CONFIG_LISTENER
 
 #define HOOKS                                                                                      \
-    (1u << GP_HOOK_ATTEMPT | 1u << GP_HOOK_DELIVERED | 1u << GP_HOOK_DEFERRED |                    \
-     1u << GP_HOOK_BOUNCED)
+    (1u << GP_HOOK_RELEASE | 1u << GP_HOOK_ATTEMPT | 1u << GP_HOOK_DELIVERED |                     \
+     1u << GP_HOOK_DEFERRED | 1u << GP_HOOK_BOUNCED)
 
 /* What came back last. */
 static struct heard {
@@ -25,7 +26,8 @@ static struct heard {
     uint64_t number;
     enum gp_outcome outcomes[8];
     unsigned codes[8];
-    char remote[64], route[64];
+    enum gp__filtered filtered[8];
+    char remote[64], route[64], bucket[64], text[64];
     bool down, slow, relayed;
     uint64_t retry_after_ms;
 } heard;
@@ -43,9 +45,12 @@ static void on_answer(void *arg, const struct gp__attempt_answer *answer)
     for (size_t i = 0; i < answer->n && i < 8; i++) {
         heard.outcomes[i] = answer->results[i].outcome;
         heard.codes[i] = answer->results[i].reply.code;
+        heard.filtered[i] = answer->results[i].filtered;
     }
     copy_text(heard.remote, answer->results[0].remote);
     copy_text(heard.route, answer->results[0].route);
+    copy_text(heard.bucket, answer->results[0].bucket);
+    copy_text(heard.text, answer->results[0].reply.text);
     heard.down = answer->destination_down;
     heard.slow = answer->slow_down;
     heard.relayed = answer->relayed;
@@ -108,17 +113,22 @@ static void keep(struct setup *s, const char *first, enum relay relay)
                                       .deadline_ms = 600000};
 }
 
-static void setup(struct setup *s, const char *first)
+static void setup_with(struct setup *s, const char *first, const char *config)
 {
     struct gp__carrier_options options = {.spool = &memory_settings, .answer = on_answer};
 
     memset(&heard, 0, sizeof heard);
-    s->world = world_create(QUEUED, HOOKS);
+    s->world = world_create(config, HOOKS);
     options.runtime = s->world->rt;
     options.carriage = &s->world->generation->carriage;
     s->carrier = gp__carrier_open(&options, NULL);
     assert_non_null(s->carrier);
     keep(s, first, NOBODY);
+}
+
+static void setup(struct setup *s, const char *first)
+{
+    setup_with(s, first, QUEUED CONFIG_CHAIN);
 }
 
 static void teardown(struct setup *s)
@@ -280,6 +290,185 @@ static void hook_sees(void **unused)
     teardown(&s);
 }
 
+/* ---- mail that was let go ---- */
+
+static enum gp_verdict back_to_dlp(struct gp_call *call)
+{
+    return gp_quarantine(call, GP_S("dlp"), "still bad");
+}
+
+static void let_go(void **unused)
+{
+    static const struct {
+        enum gp_verdict verdict;
+        enum gp_verdict (*fn)(struct gp_call *call);
+        enum gp_outcome outcome;
+        unsigned code;
+        enum gp__filtered filtered;
+        const char *bucket, *text;
+    } rows[] = {
+        {GP_NEXT, NULL, GP_OUTCOME_DELIVERED, 0, GP__FILTERED_NOT, "", ""},
+        {GP_ACCEPT, NULL, GP_OUTCOME_DELIVERED, 0, GP__FILTERED_NOT, "", ""},
+        {GP_QUARANTINE, NULL, GP_OUTCOME_NONE, 0, GP__FILTERED_HELD, "spam", "held by probe"},
+        {GP_NEXT, back_to_dlp, GP_OUTCOME_NONE, 0, GP__FILTERED_HELD, "dlp", "held by probe"},
+        {GP_DISCARD, NULL, GP_OUTCOME_NONE, 0, GP__FILTERED_DROPPED, "", "discarded by probe"},
+        {GP_DEFER, NULL, GP_OUTCOME_DEFERRED, 451, GP__FILTERED_NOT, "",
+         "Not now, try again later"},
+        {GP_REJECT, NULL, GP_OUTCOME_FAILED, 550, GP__FILTERED_NOT, "", "Refused by policy"},
+        {GP_DISCONNECT, NULL, GP_OUTCOME_DEFERRED, 451, GP__FILTERED_NOT, "",
+         "Temporary problem here, try again later"}, /* not legal */
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool goes = rows[i].outcome == GP_OUTCOME_DELIVERED;
+        struct setup s;
+
+        setup(&s, "b@example.test");
+        s.attempt.from = GP_S("spam");
+        seen.verdict[GP_HOOK_RELEASE] = rows[i].verdict;
+        seen.fn[GP_HOOK_RELEASE] = rows[i].fn;
+        try_it(&s, 1);
+        assert_int_equal(heard.n, 1);
+        assert_int_equal(heard.outcomes[0], rows[i].outcome);
+        assert_int_equal(heard.codes[0], rows[i].code);
+        assert_int_equal(heard.filtered[0], rows[i].filtered);
+        assert_string_equal(heard.bucket, rows[i].bucket);
+        assert_string_equal(heard.text, rows[i].text);
+        assert_int_equal(seen.calls[GP_HOOK_RELEASE], 1);
+        assert_int_equal(seen.calls[GP_HOOK_ATTEMPT], goes);
+        assert_int_equal(seen.delivers, goes);
+        assert_int_equal(seen.calls[GP_HOOK_BOUNCED], rows[i].outcome == GP_OUTCOME_FAILED);
+        teardown(&s);
+    }
+}
+
+/* Nobody is asked about mail that was not held. */
+static void never_held(void **unused)
+{
+    struct setup s;
+
+    (void)unused;
+    setup(&s, "b@example.test");
+    seen.verdict[GP_HOOK_RELEASE] = GP_REJECT;
+    try_it(&s, 1);
+    assert_int_equal(heard.outcomes[0], GP_OUTCOME_DELIVERED);
+    assert_int_equal(seen.calls[GP_HOOK_RELEASE], 0);
+    teardown(&s);
+}
+
+static enum gp_verdict each_apart(struct gp_call *call)
+{
+    assert_int_equal(gp_rcpt_count(call), 3);
+    assert_true(gp_slice_eq(gp_rcpt_bucket(gp_rcpt_at(call, 0)), GP_S("spam")));
+    gp_judge(call, gp_rcpt_at(call, 0), gp_quarantine(call, GP_S("dlp"), "no"));
+    gp_judge(call, gp_rcpt_at(call, 1), GP_DISCARD);
+    return GP_NEXT;
+}
+
+/* One goes on, and keeps its own name of the delivery; one is held, one dropped. */
+static void let_go_apart(void **unused)
+{
+    struct setup s;
+
+    (void)unused;
+    setup(&s, "b@example.test");
+    s.attempt.n = 3;
+    s.attempt.from = GP_S("spam");
+    seen.fn[GP_HOOK_RELEASE] = each_apart;
+    try_it(&s, 1);
+    assert_int_equal(heard.filtered[0], GP__FILTERED_HELD);
+    assert_string_equal(heard.bucket, "dlp");
+    assert_int_equal(heard.filtered[1], GP__FILTERED_DROPPED);
+    assert_int_equal(heard.filtered[2], GP__FILTERED_NOT);
+    assert_int_equal(heard.outcomes[2], GP_OUTCOME_DELIVERED);
+    assert_int_equal(seen.delivers, 1);
+    assert_int_equal(world_files(s.world, "/box/new/0123456789abcdef.1.a.3"), 1);
+    teardown(&s);
+}
+
+static enum gp_verdict change(struct gp_call *call)
+{
+    struct gp_message *message = gp_message(call);
+
+    gp_header_add(call, message, GP_HEADER_BOTTOM, GP_S("X-Released"), GP_S("yes"));
+    gp_body_splice(call, message, 0, 0, GP_S("> "));
+    return GP_NEXT;
+}
+
+static void changed_when_let_go(void **unused)
+{
+    struct gp_slice bytes;
+    struct setup s;
+
+    (void)unused;
+    setup(&s, "b@example.test");
+    s.attempt.from = GP_S("spam");
+    seen.fn[GP_HOOK_RELEASE] = change;
+    try_it(&s, 1);
+    assert_int_equal(heard.outcomes[0], GP_OUTCOME_DELIVERED);
+    assert_int_equal(gp__sim_file_get(s.world->rt, GP_S("/box/new/0123456789abcdef.1.a.1"), &bytes),
+                     0);
+    assert_true(gp_slice_eq(bytes, GP_S("Subject: x\r\nX-Released: yes\r\n\r\n> body\r\n")));
+    teardown(&s);
+}
+
+/* A filter that misses its deadline, or cannot judge: on_error decides. */
+static void filter_fails(void **unused)
+{
+    static const struct {
+        const char *on_error;
+        enum gp_outcome outcome;
+        unsigned code;
+        enum gp__filtered filtered;
+        const char *bucket;
+    } rows[] = {
+        {"defer", GP_OUTCOME_DEFERRED, 451, GP__FILTERED_NOT, ""},
+        {"continue", GP_OUTCOME_DELIVERED, 0, GP__FILTERED_NOT, ""},
+        {"reject", GP_OUTCOME_FAILED, 554, GP__FILTERED_NOT, ""},
+        {"quarantine", GP_OUTCOME_NONE, 0, GP__FILTERED_HELD, "spam"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        size_t row = i / 2;
+        struct setup s;
+        char config[1024];
+
+        snprintf(config, sizeof config,
+                 QUEUED "chains: {c: [{probe: {}, deadline: 2s, on_error: %s}]}\n",
+                 rows[row].on_error);
+        setup_with(&s, "b@example.test", config);
+        s.attempt.from = GP_S("spam");
+        seen.verdict[GP_HOOK_RELEASE] = i % 2 ? GP_FAIL : GP_NEXT;
+        seen.sleep_ms[GP_HOOK_RELEASE] = i % 2 ? 0 : 5000;
+        try_it(&s, 3000);
+        assert_int_equal(heard.outcomes[0], rows[row].outcome);
+        assert_int_equal(heard.codes[0], rows[row].code);
+        assert_int_equal(heard.filtered[0], rows[row].filtered);
+        assert_string_equal(heard.bucket, rows[row].bucket);
+        teardown(&s);
+    }
+}
+
+static void filter_canceled(void **unused)
+{
+    struct setup s;
+
+    (void)unused;
+    setup(&s, "b@example.test");
+    s.attempt.from = GP_S("spam");
+    seen.sleep_ms[GP_HOOK_RELEASE] = 1000;
+    try_it(&s, 10);
+    gp__carrier_cancel(s.carrier);
+    gp__sim_settle(s.world->rt);
+    gp__sim_advance(s.world->rt, 1);
+    assert_int_equal(heard.n, 1);
+    assert_int_equal(heard.outcomes[0], GP_OUTCOME_DEFERRED);
+    assert_int_equal(seen.delivers, 0);
+    teardown(&s);
+}
+
 static void given_up(void **unused)
 {
     struct setup s;
@@ -425,12 +614,24 @@ static void too_many(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(delivered),          cmocka_unit_test(each_its_own),
-        cmocka_unit_test(named_by_recipient), cmocka_unit_test(publish_fails),
-        cmocka_unit_test(hook_objects),       cmocka_unit_test(hook_sees),
-        cmocka_unit_test(given_up),           cmocka_unit_test(routed_again),
-        cmocka_unit_test(route_gone),         cmocka_unit_test(unreadable),
-        cmocka_unit_test(too_slow),           cmocka_unit_test(canceled),
+        cmocka_unit_test(let_go),
+        cmocka_unit_test(never_held),
+        cmocka_unit_test(let_go_apart),
+        cmocka_unit_test(changed_when_let_go),
+        cmocka_unit_test(filter_fails),
+        cmocka_unit_test(filter_canceled),
+        cmocka_unit_test(delivered),
+        cmocka_unit_test(each_its_own),
+        cmocka_unit_test(named_by_recipient),
+        cmocka_unit_test(publish_fails),
+        cmocka_unit_test(hook_objects),
+        cmocka_unit_test(hook_sees),
+        cmocka_unit_test(given_up),
+        cmocka_unit_test(routed_again),
+        cmocka_unit_test(route_gone),
+        cmocka_unit_test(unreadable),
+        cmocka_unit_test(too_slow),
+        cmocka_unit_test(canceled),
         cmocka_unit_test(too_many),
     };
 

@@ -30,6 +30,13 @@ static const struct gp__mark marks[] = {
     {.kind = GP__MARK_MOVED, ENTRY, .to = {.segment = UINT64_MAX, .offset = 1}},
     {.kind = GP__MARK_ONLY, ENTRY},
     {.kind = GP__MARK_STATE, ENTRY, SOME, .at_ms = 5, .bucket = {"spam", 4}, .warned = true},
+    {.kind = GP__MARK_STATE,
+     ENTRY,
+     SOME,
+     .bucket = {"spam", 4},
+     .let_go = true,
+     .held_h = UINT16_MAX},
+    {.kind = GP__MARK_LET_GO, ENTRY, SOME, .at_ms = 1700000000000, .name = {"spam", 4}},
     {.kind = GP__MARK_ALL_DONE, ENTRY},
     {.kind = GP__MARK_PAUSED, .name = {"sender=a@example.org", 20}},
     {.kind = GP__MARK_RESUMED, .name = {"", 0}},
@@ -60,6 +67,8 @@ static void assert_same(const struct gp__mark *a, const struct gp__mark *b)
     assert_slice(a->name, b->name);
     assert_slice(a->bucket, b->bucket);
     assert_int_equal(a->warned, b->warned);
+    assert_int_equal(a->let_go, b->let_go);
+    assert_int_equal(a->held_h, b->held_h);
 }
 
 static void test_marks(void **state)

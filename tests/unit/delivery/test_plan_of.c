@@ -32,7 +32,7 @@ static const char *const config =
     "queue:\n"
     "  bulk: {retry: [1h, 2h], expire: 2d, per_destination: {rate: 600/m}, fair_by: by.tenant}\n"
     "  default: {retry: [10s], warn: 0, fair_by: tenant}\n"
-    "buckets: {spam: {expire: 14d, then: bounce}}\n"
+    "buckets: {spam: {expire: 14d, then: bounce, release: sender}}\n"
     "bounces: {bucket: review}\n";
 
 static void assert_text(struct gp_slice s, const char *expected)
@@ -69,6 +69,8 @@ static void check(const struct gp__plan *plan)
     assert_int_equal(plan->n_buckets, 2);
     assert_text(plan->buckets[0].name, "spam");
     assert_int_equal(plan->buckets[0].then, GP__THEN_BOUNCE);
+    assert_int_equal(plan->buckets[0].release, GP__RELEASE_BY_SENDER);
+    assert_int_equal(plan->buckets[1].release, GP__RELEASE_BY_NOBODY);
     assert_int_equal(plan->buckets[1].expire_ms, 30ll * 86400000);
 }
 

@@ -33,9 +33,11 @@ static const struct gp__plan_route routes[] = {
     {.name = {"inside", 6}, .target = {"exchange", 8}},
 };
 static const struct gp__plan_bucket buckets[] = {
-    {.name = {"spam", 4}, .expire_ms = 24 * HOUR},
+    {.name = {"spam", 4}, .expire_ms = 24 * HOUR, .release = GP__RELEASE_BY_RECIPIENT},
     {.name = {"back", 4}, .expire_ms = 24 * HOUR, .then = GP__THEN_BOUNCE},
     {.name = {"on", 2}, .expire_ms = 24 * HOUR, .then = GP__THEN_DELIVER},
+    {.name = {"dlp", 3}, .release = GP__RELEASE_BY_SENDER},
+    {.name = {"long", 4}, .expire_ms = 2400 * HOUR, .then = GP__THEN_DELIVER},
 };
 static const struct gp__plan plan = {.hostname = {"mx.example.org", 14},
                                      .daemon = {"MAILER-DAEMON@mx.example.org", 28},
@@ -45,7 +47,7 @@ static const struct gp__plan plan = {.hostname = {"mx.example.org", 14},
                                      .routes = routes,
                                      .n_routes = 2,
                                      .buckets = buckets,
-                                     .n_buckets = 3};
+                                     .n_buckets = 5};
 
 /* ---- a carrier that remembers what it was asked ---- */
 
@@ -55,7 +57,7 @@ struct asked {
     uint64_t number;
     enum gp__attempt_kind kind;
     struct gp__place place;
-    char message[65], route[32];
+    char message[65], route[32], from[32];
     uint32_t recipients[GP__ATTEMPT_RECIPIENTS_MAX];
     size_t n;
     uint32_t tries;
@@ -77,6 +79,7 @@ static void on_send(void *arg, const struct gp__attempt *attempt)
                           .tries = attempt->tries};
     snprintf(one->message, sizeof one->message, GP_FMT, GP_ARG(attempt->message));
     snprintf(one->route, sizeof one->route, GP_FMT, GP_ARG(attempt->route));
+    snprintf(one->from, sizeof one->from, GP_FMT, GP_ARG(attempt->from));
     memcpy(one->recipients, attempt->recipients, attempt->n * sizeof *attempt->recipients);
 }
 
@@ -172,7 +175,7 @@ static void put(const struct mail *mail)
 }
 
 /* Answers an attempt; outcomes by recipient: 'd'elivered, 't'emporary, 'f'ailed, 'w'orld, 'i'nside,
- * 'n'owhere. */
+ * 'n'owhere; by filters: in's'ide the bucket "spam" again, or 'x': dropped. */
 static void answer(size_t i, const char *outcomes)
 {
     static const struct {
@@ -180,13 +183,17 @@ static void answer(size_t i, const char *outcomes)
         enum gp_outcome outcome;
         struct gp__reply reply;
         const char *route;
+        enum gp__filtered filtered;
+        const char *bucket;
     } kinds[] = {
-        {'d', GP_OUTCOME_DELIVERED, {250, 2, 0, 0, {"ok", 2}}, NULL},
-        {'t', GP_OUTCOME_DEFERRED, {450, 4, 2, 0, {"busy", 4}}, NULL},
-        {'f', GP_OUTCOME_FAILED, {550, 5, 1, 1, {"nobody", 6}}, NULL},
-        {'w', GP_OUTCOME_NONE, {0}, "world"},
-        {'i', GP_OUTCOME_NONE, {0}, "inside"},
-        {'n', GP_OUTCOME_NONE, {0}, NULL},
+        {'d', GP_OUTCOME_DELIVERED, {250, 2, 0, 0, {"ok", 2}}, NULL, GP__FILTERED_NOT, NULL},
+        {'t', GP_OUTCOME_DEFERRED, {450, 4, 2, 0, {"busy", 4}}, NULL, GP__FILTERED_NOT, NULL},
+        {'f', GP_OUTCOME_FAILED, {550, 5, 1, 1, {"nobody", 6}}, NULL, GP__FILTERED_NOT, NULL},
+        {'w', GP_OUTCOME_NONE, {0}, "world", GP__FILTERED_NOT, NULL},
+        {'i', GP_OUTCOME_NONE, {0}, "inside", GP__FILTERED_NOT, NULL},
+        {'n', GP_OUTCOME_NONE, {0}, NULL, GP__FILTERED_NOT, NULL},
+        {'s', GP_OUTCOME_NONE, {0}, NULL, GP__FILTERED_HELD, "spam"},
+        {'x', GP_OUTCOME_NONE, {0}, NULL, GP__FILTERED_DROPPED, NULL},
     };
     struct gp__attempt_result results[4] = {{.outcome = GP_OUTCOME_NONE}};
     struct gp__attempt_answer said = {
@@ -200,6 +207,8 @@ static void answer(size_t i, const char *outcomes)
         results[r].outcome = kinds[k].outcome;
         results[r].reply = kinds[k].reply;
         results[r].route = gp_slice_of(kinds[k].route);
+        results[r].filtered = kinds[k].filtered;
+        results[r].bucket = gp_slice_of(kinds[k].bucket);
         if (kinds[k].reply.code)
             results[r].remote = GP_S("mx.example.net [192.0.2.1]");
     }
@@ -809,6 +818,202 @@ static void test_orders(void **state)
     assert_empty();
 }
 
+/* ---- held mail that is let go ---- */
+
+static uint64_t held(void)
+{
+    return stats().by_state[GP__GROUP_HELD];
+}
+
+/* Filters are asked until it is delivered: also after restarts, deferrals and a compaction. */
+static void test_let_go(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .bucket = "spam", .to = {"a@one.example"}});
+    put(&(struct mail){.id = "m2", .to = {"b@one.example"}});
+    assert_string_equal(asked[0].from, ""); /* it was not held */
+    answer(0, "d");
+    assert_int_equal(order(GP__QUEUE_RELEASE, "message=m1", NULL).recipients, 1);
+    assert_string_equal(asked[1].from, "spam");
+    restart();
+    assert_string_equal(asked[0].from, "spam");
+    answer(0, "t");
+    restart();
+    assert_int_equal(n_asked, 0);
+    assert_int_equal(order(GP__QUEUE_RETRY, "message=m1", NULL).recipients, 1);
+    assert_string_equal(asked[0].from, "spam");
+    memory.journal_bytes = (uint64_t)8 << 20; /* as if it had gone on for long */
+    gp__sim_advance(rt, 3000);
+    assert_in_range(memory.journal_bytes, 1, 1000);
+    restart();
+    assert_string_equal(asked[0].from, "spam");
+    answer(0, "d");
+    assert_empty();
+}
+
+/* Each verdict of filters is done, and known after a restart. */
+static void test_filtered(void **state)
+{
+    static const struct {
+        const char *outcome;
+        uint64_t messages, held, waiting;
+    } rows[] = {
+        {"d", 0, 0, 0}, {"s", 1, 1, 0}, {"x", 0, 0, 0}, {"t", 1, 0, 1}, {"f", 1, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char id[8], filter[16];
+
+        snprintf(id, sizeof id, "m%zu", i);
+        snprintf(filter, sizeof filter, "message=%s", id);
+        put(&(struct mail){.id = id, .bucket = "back", .to = {"a@one.example"}});
+        assert_int_equal(order(GP__QUEUE_RELEASE, filter, NULL).recipients, 1);
+        answer(n_asked - 1, rows[i].outcome);
+        for (unsigned twice = 0; twice < 2; twice++) {
+            assert_int_equal(stats().messages, rows[i].messages);
+            assert_int_equal(held(), rows[i].held);
+            assert_int_equal(stats().by_state[GP__GROUP_WAITING], rows[i].waiting);
+            restart();
+        }
+        (void)order(GP__QUEUE_DELETE, "before=99999999999999", NULL);
+        if (n_asked) { /* the news of a failure is to be routed, and delivered */
+            answer(0, "w");
+            answer(1, "d");
+        }
+        assert_empty();
+    }
+}
+
+/* Of several recipients each its own; the bucket is the one that the filter named. */
+static void test_filtered_apart(void **state)
+{
+    (void)state;
+    put(&(struct mail){
+        .id = "m1", .bucket = "back", .to = {"a@one.example", "b@one.example", "c@one.example"}});
+    assert_int_equal(order(GP__QUEUE_RELEASE, "bucket=back", NULL).recipients, 3);
+    answer(0, "sxd");
+    assert_int_equal(held(), 1);
+    restart();
+    assert_int_equal(stats().groups, 1);
+    assert_int_equal(order(GP__QUEUE_RELEASE, "bucket=spam", NULL).recipients, 1);
+    assert_string_equal(asked[0].from, "spam");
+    assert_int_equal(asked[0].recipients[0], 0);
+    answer(0, "d");
+    assert_empty();
+}
+
+/* A carrier that answers so where nobody was to be asked is not believed. */
+static void test_filtered_for_nothing(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .to = {"a@one.example", "b@one.example"}});
+    answer(0, "sx");
+    assert_int_equal(held(), 0);
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+}
+
+/* The time in a bucket is none in which it could have been delivered. */
+static void test_time_begins_when_let_go(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .bucket = "long", .to = {"a@one.example"}});
+    gp__sim_advance(rt, 2400 * HOUR);
+    assert_string_equal(asked[0].from, "long");
+    answer(0, "t");
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    restart();
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    assert_int_equal(memory.commits, 0); /* nobody is told of a delay of months */
+    gp__sim_advance(rt, 10 * MINUTE + 2 * MINUTE);
+    assert_int_equal(n_asked, 1);
+    answer(0, "t");
+    defer_for(49);
+    tell_bounced(n_asked - 1);
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 0);
+}
+
+/* What is sent another way leaves its bucket, for good. */
+static void test_reroute_lets_go(void **state)
+{
+    (void)state;
+    put(&(struct mail){.id = "m1", .bucket = "spam", .to = {"a@one.example"}});
+    assert_int_equal(order(GP__QUEUE_REROUTE, "bucket=spam", "inside").recipients, 1);
+    restart();
+    assert_int_equal(held(), 0);
+    assert_string_equal(asked[0].route, "inside");
+    assert_string_equal(asked[0].from, "spam");
+    answer(0, "d");
+    assert_empty();
+}
+
+static struct gp__queue_done release_as(const char *filter, const char *as)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__queue_order what = {.command = GP__QUEUE_RELEASE, .most = 100};
+    struct gp__buf error = {.limit = 0};
+    struct gp__address owner;
+    struct gp__queue_done done;
+
+    assert_int_equal(gp__queue_filter_parse(gp__scheduler_queue(scheduler), gp_slice_of(filter),
+                                            &what.filter, &error),
+                     0);
+    assert_int_equal(gp__scheduler_owner_parse(arena, gp_slice_of(as), &owner), 0);
+    what.owner = &owner;
+    gp__scheduler_order(scheduler, &what, &done);
+    gp__sim_settle(rt);
+    gp__arena_free(&arena);
+    return done;
+}
+
+/* What a bucket lets whom let go. */
+static void test_release_as(void **state)
+{
+    static const struct {
+        const char *bucket, *as;
+        uint64_t recipients, refused;
+    } rows[] = {
+        {"spam", "a@one.example", 1, 0},
+        {"spam", "A@One.Example", 1, 0}, /* one mailbox */
+        {"spam", "u@xn--bcher-kva.example", 1, 0},
+        {"spam",
+         "u@b\xc3\xbc"
+         "cher.example",
+         1, 0},
+        {"spam", "c@one.example", 0, 0},
+        {"spam", "s@example.com", 0, 2}, /* the sender's, in a bucket of recipients */
+        {"dlp", "s@example.com", 2, 0},
+        {"dlp", "S@EXAMPLE.com", 2, 0},
+        {"dlp", "a@one.example", 0, 1},
+        {"back", "a@one.example", 0, 1}, /* of operators */
+        {"back", "s@example.com", 0, 2},
+        {"unheard of", "a@one.example", 0, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gp__queue_done done;
+
+        put(&(struct mail){.id = "m1",
+                           .bucket = rows[i].bucket,
+                           .route = "inside",
+                           .to = {"a@one.example", "u@b\xc3\xbc"
+                                                   "cher.example"}});
+        done = release_as("message=m1", rows[i].as);
+        assert_int_equal(done.recipients, rows[i].recipients);
+        assert_int_equal(done.refused, rows[i].refused);
+        assert_int_equal(done.messages, rows[i].recipients > 0);
+        assert_int_equal(n_asked, rows[i].recipients > 0);
+        assert_int_equal(held(), rows[i].recipients < 2); /* the others are where they were */
+        restart();
+        assert_int_equal(held(), rows[i].recipients < 2);
+        (void)order(GP__QUEUE_DELETE, "message=m1", NULL);
+        for (size_t k = 0; k < n_asked; k++)
+            answer(k, asked[k].n == 2 ? "dd" : "d");
+        assert_empty();
+    }
+}
+
 static void assert_last_says(const char *text)
 {
     struct gp__arena *arena = gp__arena_create();
@@ -943,6 +1148,13 @@ int main(void)
         TEST(test_large_content_goes),
         TEST(test_journal_fails),
         TEST(test_orders),
+        TEST(test_let_go),
+        TEST(test_filtered),
+        TEST(test_filtered_apart),
+        TEST(test_filtered_for_nothing),
+        TEST(test_time_begins_when_let_go),
+        TEST(test_reroute_lets_go),
+        TEST(test_release_as),
         TEST(test_reasons_of_our_own),
         TEST(test_filters),
         TEST(test_many_orders),

@@ -10,7 +10,7 @@ struct gate {
     struct gp_slice zone, judge, peer, file;
     struct gp_table *table;
     uint64_t wait;
-    int answer;
+    int answer, release;
 };
 
 static const char *const gate_answers[] = {"next",  "accept", "quarantine", "discard",
@@ -26,6 +26,7 @@ static const struct gp_option gate_options[] = {
     GP_OPTION_DURATION("wait", struct gate, wait, "0", 0, 3600000,
                        "Before the greeting, and at RCPT."),
     GP_OPTION_ENUM("answer", struct gate, answer, gate_answers, "next", "To messages."),
+    GP_OPTION_ENUM("release", struct gate, release, gate_answers, "next", "To held ones let go."),
     GP_OPTIONS_END,
 };
 
@@ -120,6 +121,17 @@ static enum gp_verdict gate_message(struct gp_call *call, void *self)
     }
 }
 
+static enum gp_verdict gate_release(struct gp_call *call, void *self)
+{
+    struct gate *gate = self;
+
+    gp_header_add(call, gp_message(call), GP_HEADER_BOTTOM, GP_S("X-Was-In"),
+                  gp_rcpt_bucket(gp_rcpt_at(call, 0)));
+    if (gate->release == 4)
+        return gp_defer(call, "451 4.7.1", "Ask me tomorrow");
+    return (enum gp_verdict)gate->release;
+}
+
 static enum gp_verdict gate_tick(struct gp_call *call, void *self)
 {
     (void)self;
@@ -137,13 +149,10 @@ static enum gp_verdict gate_command(struct gp_call *call, void *self)
 }
 
 static const struct gp_hook gate_hooks[] = {
-    {GP_HOOK_CONNECT, gate_connect},
-    {GP_HOOK_MAIL, gate_mail},
-    {GP_HOOK_RCPT, gate_rcpt},
-    {GP_HOOK_MESSAGE, gate_message},
-    {GP_HOOK_TICK, gate_tick},
-    {GP_HOOK_COMMAND, gate_command},
-    {.fn = NULL},
+    {GP_HOOK_CONNECT, gate_connect}, {GP_HOOK_MAIL, gate_mail},
+    {GP_HOOK_RCPT, gate_rcpt},       {GP_HOOK_MESSAGE, gate_message},
+    {GP_HOOK_TICK, gate_tick},       {GP_HOOK_RELEASE, gate_release},
+    {GP_HOOK_COMMAND, gate_command}, {.fn = NULL},
 };
 
 static const struct gp_plugin gate_plugin = {

@@ -190,6 +190,42 @@ static const char *const holding[] = {
     "expect files /kit/held/spam/ 2\n"
     "expect no file /kit/held/nothing\n",
 
+    "chain:\n  - gate: {answer: quarantine}\n"
+    "config:\n  buckets: {spam: {}}\n"
+    "scenario \"let go\"\n" MAIL DATA "when release b@example.test\n"
+    "expect accept 250\nexpect delivered b@example.test\nexpect not held spam b@example.test\n"
+    "expect held spam c@example.test\nexpect verdict gate next at release\n"
+    "expect header X-Gate: yes for b@example.test\n"
+    "expect header X-Was-In: spam for b@example.test\n"
+    "expect no header X-Was-In for c@example.test\n",
+
+    "chain:\n  - gate: {answer: quarantine, release: quarantine}\n"
+    "config:\n  buckets: {spam: {}}\n"
+    "scenario \"held again\"\n" MAIL DATA "when release b@example.test\n"
+    "expect held spam b@example.test\nexpect not delivered b@example.test\n"
+    "when release b@example.test\nexpect held spam b@example.test\n",
+
+    "chain:\n  - gate: {answer: quarantine, release: defer}\n"
+    "config:\n  buckets: {spam: {}}\n"
+    "scenario \"put off\"\n" MAIL DATA "when release b@example.test\n"
+    "expect defer 451 4.7.1 /tomorrow/\nexpect not delivered b@example.test\n"
+    "when release b@example.test\nexpect verdict gate defer at release\n",
+
+    "chain:\n  - gate: {answer: quarantine, release: reject}\n"
+    "config:\n  buckets: {spam: {}}\n"
+    "scenario \"returned\"\n" MAIL DATA "when release b@example.test\n"
+    "expect reject 550 5.7.1\nexpect not held spam b@example.test\n",
+
+    "chain:\n  - gate: {answer: quarantine, release: discard}\n"
+    "config:\n  buckets: {spam: {}}\n"
+    "scenario \"dropped later\"\n" MAIL DATA "when release b@example.test\n"
+    "expect dropped b@example.test\nexpect not held spam b@example.test\n",
+
+    "chain:\n  - gate: {answer: quarantine, release: fail}\n    on_error: quarantine\n"
+    "config:\n  buckets: {spam: {}}\n"
+    "scenario \"failed when let go\"\n" MAIL DATA "when release b@example.test\n"
+    "expect fault gate\nexpect held spam b@example.test\n",
+
     "scenario \"dropped\"\nchain:\n  - gate: {answer: discard}\n" MAIL DATA
     "expect accept\nexpect dropped b@example.test\nexpect not delivered b@example.test\n",
 
@@ -274,6 +310,8 @@ static const struct planted planted[] = {
     {"expect took 1s\n", "it took 0"},
     {"expect took under 0s\n", "it took 0"},
     {"expect not delivered b@example.test\n", "its fate: delivered"},
+    {"when release b@example.test\n", "nothing of the last message is held for b@example.test"},
+    {"when release x@example.test\n", "nothing of the last message is held for x@example.test"},
     {"expect delivered d@example.test\n", "no transaction that ended had this recipient"},
     {"expect held spam b@example.test\n", "its fate: delivered"},
     {"expect dropped b@example.test\n", "its fate: delivered"},

@@ -338,7 +338,7 @@ static void draft_at_tick(struct kit *kit, struct gp_call *call)
 
     (void)kit;
     assert_int_equal(gp_draft_create(call, &draft), GP_ENOTALLOWED);
-    assert_fault(call, "gp_draft_create() at tick comes with the queue");
+    assert_fault(call, "gp_draft_create() at tick: there is no message to go with");
 }
 
 static void draft_in_shadow(struct kit *kit, struct gp_call *call)

@@ -22,12 +22,16 @@ static const struct gp__plan_queue policy = {.name = {"default", 7},
                                              .connections = 20};
 static const struct gp__plan_route route = {
     .name = {"world", 5}, .target = {"internet", 8}, .per_domain = true};
+static const struct gp__plan_bucket bucket = {.name = {"mine", 4},
+                                              .release = GP__RELEASE_BY_RECIPIENT};
 static const struct gp__plan plan = {.hostname = {"mx.example.org", 14},
                                      .daemon = {"d@mx.example.org", 16},
                                      .queues = &policy,
                                      .n_queues = 1,
                                      .routes = &route,
-                                     .n_routes = 1};
+                                     .n_routes = 1,
+                                     .buckets = &bucket,
+                                     .n_buckets = 1};
 
 static struct gp__runtime *rt;
 static struct gp__scheduler *scheduler;
@@ -59,13 +63,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static void put(unsigned first, unsigned n)
+static void put_held(unsigned first, unsigned n, const char *held)
 {
     struct gp__entry_copy copy = {.id = GP_S("c"), .sender = GP_S("s@example.com")};
     struct gp__entry_recipient recipients[2] = {
-        {.address = GP_S("a@one.example"), .route = GP_S("world")},
-        {.address = GP_S("b@two.example"), .route = GP_S("world")}};
-    struct gp__entry entry = {.received_ms = rt->ops->wall_ms(rt),
+        {.address = GP_S("a@one.example"), .route = GP_S("world"), .bucket = gp_slice_of(held)},
+        {.address = GP_S("b@two.example"), .route = GP_S("world"), .bucket = gp_slice_of(held)}};
+    struct gp__entry entry = {.verdicts = GP_S("{\"scan\":\"quarantine 12us\"}"),
+                              .received_ms = rt->ops->wall_ms(rt),
                               .copies = &copy,
                               .n_copies = 1,
                               .recipients = recipients,
@@ -78,6 +83,11 @@ static void put(unsigned first, unsigned n)
     }
     gp__scheduler_look(scheduler);
     gp__sim_settle(rt);
+}
+
+static void put(unsigned first, unsigned n)
+{
+    put_held(first, n, NULL);
 }
 
 static void said(void *arg, struct gp_slice text)
@@ -248,6 +258,54 @@ static void test_routes(void **state)
     json_decref(answer);
 }
 
+/* In whose name: what that one may not is left alone, and said. */
+static void test_release_as(void **state)
+{
+    static const struct {
+        const char *bucket, *as;
+        int recipients, refused;
+    } cases[] = {
+        {"mine", "B@two.example", 1, 0},
+        {"mine", "c@two.example", 0, 0},
+        {"hold", "b@two.example", 0, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char request[160];
+        json_t *answer;
+
+        put_held((unsigned)i, 1, cases[i].bucket);
+        snprintf(request, sizeof request,
+                 "{\"what\":\"release\",\"filter\":\"message=m%zu\",\"as\":\"%s\"}", i,
+                 cases[i].as);
+        answer = ask(request, NULL);
+        assert_int_equal(number(answer, "recipients"), cases[i].recipients);
+        assert_int_equal(number(answer, "refused"), cases[i].refused);
+        json_decref(answer);
+    }
+}
+
+/* What filters said is told of a message that is shown, and only then. */
+static void test_verdicts(void **state)
+{
+    (void)state;
+    put(0, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        json_t *answer = ask(i ? "{\"what\":\"show\",\"filter\":\"message=m0\"}"
+                               : "{\"what\":\"list\",\"filter\":\"message=m0\"}",
+                             NULL);
+        const json_t *one = json_array_get(json_object_get(answer, "list"), 0);
+        const char *said_ = json_string_value(
+            json_object_get(json_object_get(one, "verdicts"), "scan"));
+
+        assert_int_equal(said_ != NULL, i);
+        if (said_)
+            assert_string_equal(said_, "quarantine 12us");
+        json_decref(answer);
+    }
+}
+
 static void test_refusals(void **state)
 {
     static const struct {
@@ -261,6 +319,11 @@ static void test_refusals(void **state)
         {"{\"what\":\"delete\"}", "which mail"},
         {"{\"what\":\"reroute\",\"route\":\"nowhere\",\"filter\":\"message=m0\"}", "nowhere"},
         {"{\"what\":\"pause\"}", "which mail"},
+        {"{\"what\":\"release\",\"as\":\"a@b.example\"}", "which mail"},
+        {"{\"what\":\"release\",\"filter\":\"message=m0\",\"as\":\"nobody\"}", "is no address"},
+        {"{\"what\":\"release\",\"filter\":\"message=m0\",\"as\":7}", "is no address"},
+        {"{\"what\":\"release\",\"filter\":\"message=m0\",\"as\":\"\"}", "is no address"},
+        {"{\"what\":\"delete\",\"filter\":\"message=m0\",\"as\":\"a@b.example\"}", "released"},
         {"{\"what\":\"resume\",\"filter\":\"domain=one.example\"}", "no such pause"},
     };
 
@@ -274,8 +337,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_list),   TEST(test_filtered), TEST(test_orders),
-        TEST(test_routes), TEST(test_refusals), TEST(test_durable),
+        TEST(test_list),     TEST(test_filtered), TEST(test_orders),     TEST(test_routes),
+        TEST(test_refusals), TEST(test_durable),  TEST(test_release_as), TEST(test_verdicts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

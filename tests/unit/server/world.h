@@ -208,7 +208,8 @@ static const struct gp_table_role list_role = {sizeof list_role, list_lookup};
 
 static const struct gp_plugin plugins[] = {
     DESCRIPTOR("probe", .hooks = probe_hooks, .deadline_ms = 600000, .tick_ms = 3600000,
-               .needs = GP_NEEDS_EDIT_ENVELOPE | GP_NEEDS_DRAFT | GP_NEEDS_EDIT_HEADERS),
+               .needs = GP_NEEDS_EDIT_ENVELOPE | GP_NEEDS_DRAFT | GP_NEEDS_EDIT_HEADERS |
+                        GP_NEEDS_EDIT_BODY),
     DESCRIPTOR("box", .target = &box_role, .needs = GP_NEEDS_FILES, .deadline_ms = 600000),
     DESCRIPTOR("who", .auth = &who_role, .deadline_ms = 5000),
     DESCRIPTOR("list", .table = &list_role, .deadline_ms = 600000),
