@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The process of a carrier: targets and delivery hooks, with the rights of a worker. Is asked by the
- * scheduler over a line that the master made, and answers there. When it is to end it takes nothing
- * new, and ends once all that it has is answered.
+ * The process of a carrier: targets, delivery hooks and ticks, with the rights of a worker. Is asked
+ * by the scheduler over a line that the master made, and answers there. When it is to end it takes
+ * nothing new, and ends once all that it has is answered.
  */
 #include "core/delivery/carrier.h"
 
@@ -158,7 +158,10 @@ static int open_carrier(struct gp__servant *servant, struct gp__buf *error_r)
     if (gp__spool_prepare(&spool, error_r) < 0)
         return -1;
     line->carrier = gp__carrier_open(&options, error_r);
-    return line->carrier ? 0 : -1;
+    if (!line->carrier)
+        return -1;
+    gp__generation_start(servant->reception.generation);
+    return 0;
 }
 
 static void on_message(struct gp__servant *servant, struct gp__message *message)
