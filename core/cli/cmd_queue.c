@@ -28,12 +28,28 @@ static void print_recipient(const json_t *recipient, json_int_t now)
     printf("    %s  %s", gp__ask_text(recipient, "address"), gp__ask_text(recipient, "state"));
     if (json_object_get(recipient, "bucket"))
         printf(" in %s", gp__ask_text(recipient, "bucket"));
+    if (json_object_get(recipient, "released_from"))
+        printf(", released from %s", gp__ask_text(recipient, "released_from"));
     if (next)
         printf(" for %s", gp__ask_age(next > now ? (next - now) / 1000 : 0, age));
     printf(", route %s, %lld tries", gp__ask_text(recipient, "route"),
            (long long)gp__ask_number(recipient, "tries"));
     print_reason(recipient);
     printf("\n");
+}
+
+static void print_verdicts(const json_t *message)
+{
+    json_t *verdicts = json_object_get(message, "verdicts"), *said;
+    const char *name, *before = "    filters: ";
+
+    json_object_foreach(verdicts, name, said)
+    {
+        printf("%s%s %s", before, name, json_string_value(said));
+        before = ", ";
+    }
+    if (json_object_size(verdicts))
+        printf("\n");
 }
 
 static void print_message(const json_t *message)
@@ -52,6 +68,7 @@ static void print_message(const json_t *message)
                : "",
            json_object_get(message, "error") ? "  unreadable: " : "",
            json_object_get(message, "error") ? gp__ask_text(message, "error") : "");
+    print_verdicts(message);
     json_array_foreach(list, i, one) print_recipient(one, now);
     if (gp__ask_number(message, "left") > (json_int_t)json_array_size(list))
         printf("    and %lld more\n",
@@ -118,12 +135,13 @@ static int show(const struct gp__queue_options *options)
     return code;
 }
 
-static int run(int argc, char **argv, int (*command)(const struct gp__queue_options *options))
+static int run(int argc, char **argv, unsigned takes,
+               int (*command)(const struct gp__queue_options *options))
 {
     struct gp__queue_options options;
     int code = GP__EXIT_OK;
 
-    if (gp__queue_read_options(&options, argc, argv, &code) == 0)
+    if (gp__queue_read_options(&options, argc, argv, takes, &code) == 0)
         code = command(&options);
     gp__queue_options_free(&options);
     return code;
@@ -131,12 +149,12 @@ static int run(int argc, char **argv, int (*command)(const struct gp__queue_opti
 
 int gp__cmd_queue_list(int argc, char **argv)
 {
-    return run(argc, argv, list);
+    return run(argc, argv, GP__TAKES_MAIL | GP__TAKES_LIMIT, list);
 }
 
 int gp__cmd_queue_show(int argc, char **argv)
 {
-    return run(argc, argv, show);
+    return run(argc, argv, GP__TAKES_IDS, show);
 }
 
 /* ---- stats ---- */
@@ -201,7 +219,7 @@ static int show_stats(const struct gp__queue_options *options)
 
 int gp__cmd_queue_stats(int argc, char **argv)
 {
-    return run(argc, argv, show_stats);
+    return run(argc, argv, 0, show_stats);
 }
 
 static int watch(const struct gp__queue_options *options)
@@ -222,5 +240,5 @@ static int watch(const struct gp__queue_options *options)
 
 int gp__cmd_queue_watch(int argc, char **argv)
 {
-    return run(argc, argv, watch);
+    return run(argc, argv, GP__TAKES_LIMIT, watch);
 }

@@ -119,7 +119,8 @@ static int run(const struct gp__queue_options *options, const struct gp__setting
     struct gp__runtime *rt = gp__live_create(NULL, NULL);
     struct gp__buf error = {.limit = 0};
 
-    job.directory = open(options->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (gp__command_folder(options->into) == 0)
+        job.directory = open(options->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (job.directory < 0)
         complain(&job, options->into, strerror(errno));
     job.spool = rt ? gp__spool_open(rt, &spool, GP__SPOOL_READ, &error) : NULL;
@@ -164,7 +165,7 @@ int gp__cmd_queue_export(int argc, char **argv)
     struct gp__queue_options options;
     int code = GP__EXIT_OK;
 
-    if (gp__queue_read_options(&options, argc, argv, &code) == 0)
+    if (gp__queue_read_options(&options, argc, argv, GP__TAKES_MAIL | GP__TAKES_INTO, &code) == 0)
         code = load_and_run(&options);
     gp__queue_options_free(&options);
     return code;

@@ -318,7 +318,7 @@ static void export_one(void *arg, struct gp__place place, const struct gp__entry
 
 static void export(struct job *job)
 {
-    if (mkdir(job->to, 0700) < 0 && errno != EEXIST) {
+    if (gp__command_folder(job->to) < 0) {
         complain(job, "%s: %s", job->to, strerror(errno));
         return;
     }
@@ -465,7 +465,8 @@ static void import(struct job *job)
 struct how {
     const char *name;
     void (*run)(struct job *job);
-    size_t least; /* arguments */
+    const char *takes;  /* options, by letter */
+    size_t least, most; /* arguments */
     bool reads;
 };
 
@@ -474,8 +475,11 @@ static const struct option own[] = {
     {"message", no_argument, NULL, 'm'},    {"copy", required_argument, NULL, 'C'},
     {"to", required_argument, NULL, 't'},   {NULL, 0, NULL, 0}};
 
-static void take_option(struct job *job, int option)
+/* 0, or -1: it is not one of this command's. */
+static int take_option(struct job *job, const struct how *how, int option)
 {
+    if (!strchr(how->takes, option))
+        return -1;
     switch (option) {
     case 'p':
         job->path = optarg;
@@ -492,6 +496,29 @@ static void take_option(struct job *job, int option)
     default:
         job->to = optarg;
     }
+    return 0;
+}
+
+static const char *option_name(int option)
+{
+    size_t i = 0;
+
+    while (own[i].val != option)
+        i++;
+    return own[i].name;
+}
+
+/* 0, or the exit code. */
+static int check_arguments(const struct job *job, const struct how *how)
+{
+    if (how->run == export && !job->to)
+        return gp__command_usage("%s takes --to DIR", how->name);
+    if (job->n_ids < how->least)
+        return gp__command_usage("%s takes an argument", how->name);
+    if (job->n_ids > how->most)
+        return gp__command_usage("%s takes %s, and \"%s\" is one too many", how->name,
+                                 how->most ? "one argument" : "no arguments", job->ids[how->most]);
+    return 0;
 }
 
 static int run(struct job *job, const struct how *how, const char *config)
@@ -523,37 +550,36 @@ static int command(int argc, char **argv, const struct how *how)
     while ((option = gp__command_option(argc, argv, own, &config, &code)) != -1) {
         if (option == GP__OPTION_EXIT)
             return code;
-        take_option(&job, option);
+        if (take_option(&job, how, option) < 0)
+            return gp__command_usage("%s takes no --%s", how->name, option_name(option));
     }
     job.ids = argv + optind;
     job.n_ids = (size_t)(argc - optind);
-    if (job.n_ids < how->least || (how->run == export && !job.to))
-        return gp__command_usage("%s takes %s", how->name,
-                                 how->run == export ? "--to DIR" : "an argument");
-    return run(&job, how, config);
+    code = check_arguments(&job, how);
+    return code ? code : run(&job, how, config);
 }
 
 int gp__cmd_spool_verify(int argc, char **argv)
 {
-    return command(argc, argv, &(struct how){"spool verify", verify, 0, true});
+    return command(argc, argv, &(struct how){"spool verify", verify, "p", 0, 0, true});
 }
 
 int gp__cmd_spool_list(int argc, char **argv)
 {
-    return command(argc, argv, &(struct how){"spool list", list, 0, true});
+    return command(argc, argv, &(struct how){"spool list", list, "pj", 0, SIZE_MAX, true});
 }
 
 int gp__cmd_spool_show(int argc, char **argv)
 {
-    return command(argc, argv, &(struct how){"spool show", show, 1, true});
+    return command(argc, argv, &(struct how){"spool show", show, "pmC", 1, 1, true});
 }
 
 int gp__cmd_spool_export(int argc, char **argv)
 {
-    return command(argc, argv, &(struct how){"spool export", export, 0, true});
+    return command(argc, argv, &(struct how){"spool export", export, "pt", 0, SIZE_MAX, true});
 }
 
 int gp__cmd_spool_import(int argc, char **argv)
 {
-    return command(argc, argv, &(struct how){"spool import", import, 1, false});
+    return command(argc, argv, &(struct how){"spool import", import, "p", 1, SIZE_MAX, false});
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/cli/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #ifndef GP_CONFIG_DIR
 #define GP_CONFIG_DIR "/etc/gatepost"
@@ -66,6 +68,18 @@ int gp__command_option(int argc, char **argv, const struct option *own, const ch
         }
     }
     return -1;
+}
+
+int gp__command_folder(const char *path)
+{
+    struct stat st;
+
+    if (mkdir(path, 0700) == 0)
+        return 0;
+    if (errno != EEXIST || stat(path, &st) < 0)
+        return -1;
+    errno = ENOTDIR;
+    return S_ISDIR(st.st_mode) ? 0 : -1;
 }
 
 struct gp__settings *gp__command_load(struct gp__config_source *source, const char *config,

@@ -47,6 +47,9 @@ int gp__command_option(int argc, char **argv, const struct option *own, const ch
 /* The name by which the program was called, without its folder. */
 const char *gp__command_called(void);
 
+/* A folder to write files into: it is there afterwards. 0, or -1 and errno. */
+int gp__command_folder(const char *path);
+
 /* "gatepost COMMAND: text" on standard error; returns GP__EXIT_USAGE. */
 int gp__command_usage(const char *format, ...) GP_PRINTF(1, 2);
 

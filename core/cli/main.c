@@ -108,7 +108,8 @@ const struct gp__command gp__commands[] = {
          ASKS,
      gp__cmd_queue_list},
     {"queue show", "ID... [--json]", "all about a message in the queue",
-     "As `queue list`, with all of its recipients." ASKS, gp__cmd_queue_show},
+     "As `queue list`, with all of its recipients, and what filters said when it came." ASKS,
+     gp__cmd_queue_show},
     {"queue stats", "[--json]", "how long the queue is, and for whom",
      "Messages by state, pauses, and a line for each destination: what waits, how many attempts are\n"
      "made at once, and until when it is left alone." ASKS,
@@ -116,14 +117,17 @@ const struct gp__command gp__commands[] = {
     {"queue watch", "[--limit N] [--json]", "`queue stats` every two seconds",
      "N times, or until it is interrupted." ASKS, gp__cmd_queue_watch},
     {"queue export", "--into DIRECTORY " FILTERS, "copy mail out of the queue",
-     "ID.eml is the message as its first copy has it, ID.json its envelope and how it stands. Files\n"
-     "that are there already are not replaced. Reads the spool, which is the server's user's." WHICH
-         ASKS,
+     "ID.eml is the message as its first copy has it, ID.json its envelope and how it stands. The\n"
+     "directory is made; files that are there already are not replaced. Reads the spool, which is the\n"
+     "server's user's." WHICH ASKS,
      gp__cmd_queue_export},
     {"queue hold", FILTERS, "put mail aside until it is released",
      "Into the bucket \"hold\", where it stays without end." WHICH ASKS, gp__cmd_queue_hold},
-    {"queue release", FILTERS, "let held mail go",
-     "Out of any bucket; it is tried at once." WHICH ASKS, gp__cmd_queue_release},
+    {"queue release", "[--as ADDRESS] " FILTERS, "let held mail go",
+     "Out of any bucket; filters with a hook `release` are asked, and it is tried at once. --as: in\n"
+     "the name of a recipient or sender, as far as `buckets: {NAME: {release: …}}` lets that one: its\n"
+     "own copies, or its mail. Exit code 1 when nothing was let go." WHICH ASKS,
+     gp__cmd_queue_release},
     {"queue retry", FILTERS, "try mail now",
      "Does not wait for its time, nor for that of its destination." WHICH ASKS,
      gp__cmd_queue_retry},

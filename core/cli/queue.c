@@ -10,21 +10,44 @@
 
 #define PAGE 500u
 
-static const struct option own[] = {{"socket", required_argument, NULL, 'S'},
-                                    {"json", no_argument, NULL, 'j'},
-                                    {"limit", required_argument, NULL, 'n'},
-                                    {"all", no_argument, NULL, 'a'},
-                                    {"message", required_argument, NULL, 'm'},
-                                    {"sender", required_argument, NULL, 's'},
-                                    {"domain", required_argument, NULL, 'd'},
-                                    {"destination", required_argument, NULL, 'D'},
-                                    {"route", required_argument, NULL, 'r'},
-                                    {"bucket", required_argument, NULL, 'b'},
-                                    {"state", required_argument, NULL, 't'},
-                                    {"older", required_argument, NULL, 'o'},
-                                    {"to", required_argument, NULL, 'T'},
-                                    {"into", required_argument, NULL, 'i'},
-                                    {NULL, 0, NULL, 0}};
+static const struct option own[] = {
+    {"socket", required_argument, NULL, 'S'},  {"json", no_argument, NULL, 'j'},
+    {"limit", required_argument, NULL, 'n'},   {"all", no_argument, NULL, 'a'},
+    {"message", required_argument, NULL, 'm'}, {"sender", required_argument, NULL, 's'},
+    {"domain", required_argument, NULL, 'd'},  {"destination", required_argument, NULL, 'D'},
+    {"route", required_argument, NULL, 'r'},   {"bucket", required_argument, NULL, 'b'},
+    {"state", required_argument, NULL, 't'},   {"older", required_argument, NULL, 'o'},
+    {"to", required_argument, NULL, 'T'},      {"into", required_argument, NULL, 'i'},
+    {"as", required_argument, NULL, 'A'},      {NULL, 0, NULL, 0}};
+
+/* What a command must take to have the option: enum gp__queue_takes. */
+static unsigned needed(int option)
+{
+    switch (option) {
+    case 'n':
+        return GP__TAKES_LIMIT;
+    case 'T':
+        return GP__TAKES_TO;
+    case 'i':
+        return GP__TAKES_INTO;
+    case 'A':
+        return GP__TAKES_AS;
+    case 'S':
+    case 'j':
+        return 0;
+    default:
+        return GP__TAKES_FILTERS;
+    }
+}
+
+static const char *option_name(int option)
+{
+    size_t i = 0;
+
+    while (own[i].val != option)
+        i++;
+    return own[i].name;
+}
 
 /* A filter is words with spaces between. */
 static bool is_value(const char *key, const char *value, int *exit_r)
@@ -66,12 +89,14 @@ static int take(struct gp__queue_options *options, int option, int *exit_r)
 {
     int64_t number;
 
-    for (size_t i = 0; own[i].name; i++)
-        if (own[i].val == option && strchr("msdDrbt", option))
-            return add(options, own[i].name, optarg, exit_r);
+    if (strchr("msdDrbt", option))
+        return add(options, option_name(option), optarg, exit_r);
     switch (option) {
     case 'S':
         options->ask.socket = optarg;
+        break;
+    case 'A':
+        options->as = optarg;
         break;
     case 'j':
         options->ask.as_json = 1;
@@ -99,16 +124,37 @@ static int take(struct gp__queue_options *options, int option, int *exit_r)
     return 0;
 }
 
-int gp__queue_read_options(struct gp__queue_options *options, int argc, char **argv, int *exit_r)
+static int read_flags(struct gp__queue_options *options, int argc, char **argv, unsigned takes,
+                      int *exit_r)
 {
     int option;
 
-    *options = (struct gp__queue_options){.ask.config = gp__default_config()};
-    while ((option = gp__command_option(argc, argv, own, &options->ask.config, exit_r)) != -1)
-        if (option == GP__OPTION_EXIT || take(options, option, exit_r) < 0)
+    while ((option = gp__command_option(argc, argv, own, &options->ask.config, exit_r)) != -1) {
+        if (option == GP__OPTION_EXIT)
             return -1;
+        if (needed(option) & ~takes) {
+            *exit_r = gp__command_usage("it takes no --%s", option_name(option));
+            return -1;
+        }
+        if (take(options, option, exit_r) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int gp__queue_read_options(struct gp__queue_options *options, int argc, char **argv, unsigned takes,
+                           int *exit_r)
+{
+    *options = (struct gp__queue_options){.ask.config = gp__default_config()};
+    if (read_flags(options, argc, argv, takes, exit_r) < 0)
+        return -1;
     options->messages = argv + optind;
     options->n_messages = (size_t)(argc - optind);
+    if (options->n_messages && !(takes & GP__TAKES_IDS)) {
+        *exit_r = gp__command_usage("it takes no arguments, and \"%s\" is one",
+                                    options->messages[0]);
+        return -1;
+    }
     for (size_t i = 0; i < options->n_messages; i++)
         if (!is_value("message", options->messages[i], exit_r))
             return -1;
@@ -145,6 +191,8 @@ json_t *gp__queue_ask(const struct gp__queue_options *options, const char *what,
         json_object_set_new(request, "after", json_string(after));
     if (options->route)
         json_object_set_new(request, "route", json_string(options->route));
+    if (options->as)
+        json_object_set_new(request, "as", json_string(options->as));
     if (limit)
         json_object_set_new(request, "limit", json_integer((json_int_t)limit));
     line = json_dumps(request, JSON_COMPACT);

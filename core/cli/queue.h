@@ -6,9 +6,21 @@
 #include "core/base/buf.h"
 #include "core/cli/ask.h"
 
+/* What a command takes besides --socket, --config, --json and --help. */
+enum gp__queue_takes {
+    GP__TAKES_IDS = 1 << 0, /* arguments */
+    GP__TAKES_FILTERS = 1 << 1,
+    GP__TAKES_LIMIT = 1 << 2,
+    GP__TAKES_TO = 1 << 3,
+    GP__TAKES_INTO = 1 << 4,
+    GP__TAKES_AS = 1 << 5,
+    GP__TAKES_MAIL = GP__TAKES_IDS | GP__TAKES_FILTERS,
+};
+
 struct gp__queue_options {
     struct gp__ask_options ask;
     struct gp__buf filter; /* "sender=a@b state=held" */
+    const char *as;        /* release: --as */
     const char *route;     /* reroute: --to */
     const char *into;      /* export: --into */
     uint64_t limit;        /* 0: no end */
@@ -16,10 +28,11 @@ struct gp__queue_options {
     size_t n_messages;
 };
 
-/* Reads --message, --sender, --domain, --destination, --route, --bucket, --state, --older, --all and
- * those of gp__ask_read_options(). An argument that is no option is a message. 0, or -1 with the exit
- * code in *exit_r. */
-int gp__queue_read_options(struct gp__queue_options *options, int argc, char **argv, int *exit_r);
+/* Reads the options that the command takes (enum gp__queue_takes). Filters are --message, --sender,
+ * --domain, --destination, --route, --bucket, --state, --older and --all. An argument that is no
+ * option is a message. 0, or -1 with the exit code in *exit_r. */
+int gp__queue_read_options(struct gp__queue_options *options, int argc, char **argv, unsigned takes,
+                           int *exit_r);
 void gp__queue_options_free(struct gp__queue_options *options);
 
 /* The same question about the i-th message alone, if any were named. What it points to stays that of

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -265,14 +266,60 @@ class Mail(queueing.TestCase):
         self.gatepost("queue", "delete", "--sender", "t@example.test")
         self.wait_states(paused=1)
         self.assertEqual([one["outcome"] for one in server.log("delivery")], ["deleted"])
-        into = self.directory / "out"
-        into.mkdir()
+        into = self.directory / "out"  # it is made
         self.assertIn("1 exported", self.gatepost("queue", "export", "--all", "--into", str(into),
                                                   "--config", str(server.config)))
         self.assertEqual((into / f"{held['message']}.eml").read_bytes()[-len(self.MESSAGE):],
                          self.MESSAGE)
         self.gatepost("queue", "resume", "--route", "down")
         server.wait_log("delivery", 2)
+
+    HELD_RULES = ("control: {path: control.sock}\ncarriers: 1\n"
+                  "buckets: {spam: {release: recipient}, dlp: {}}\nchains: {c: [{t_held: {}}]}\n")
+
+    def launch_held(self):
+        """A server with a filter that holds mail, and says of each what is done when it is let go."""
+        text = queueing.config(1, retry="1h", rest=self.HELD_RULES).replace(
+            "sessions_per_client", "chain: c, sessions_per_client")
+        server = harness.Server(self.directory, text)
+        server.copy_program()
+        shutil.copy2(harness.BUILD / "tests" / "modules" / "t_held.so",
+                     server.program.parent / "plugins")
+        self.addCleanup(self._finish, server)
+        server.start()
+        server.wait_log("queue.ready")
+        return server
+
+    def test_let_go(self):
+        """Filters are asked about what is let go; what they say is done, and outlives a crash."""
+        server = self.launch_held()
+        for wish, bucket in (("go", "spam"), ("back", "spam"), ("drop", "spam"), ("later", "spam"),
+                             ("go", "dlp")):
+            self.MESSAGE = f"X-Bucket: {bucket}\r\nX-Release: {wish}\r\n\r\nbody\r\n".encode()
+            self.submit(server, "r@example.test", *(["o@example.test"] if wish == "later" else []))
+        self.wait_states(held=5)
+        # Somebody else's mail, and a bucket of operators.
+        self.assertIn("nothing of it is held for", self.gatepost(
+            "queue", "release", "--all", "--as", "x@example.test", code=1))
+        self.assertIn("does not let", self.gatepost(
+            "queue", "release", "--bucket", "dlp", "--as", "r@example.test", code=1))
+        self.assertIn("is no address", self.gatepost(
+            "queue", "release", "--all", "--as", "nobody", code=1))
+        self.wait_states(held=5)
+        # Each in that bucket, but not the copy of another recipient.
+        self.assertIn("4 messages, 4 recipients", self.gatepost(
+            "queue", "release", "--bucket", "spam", "--as", "R@EXAMPLE.test"))
+        (one,) = self.wait_stored(server, 1)
+        self.assertIn(b"X-Let-Go-From: spam\r\n\r\nSeen by somebody:\r\nbody", one.content)
+        for _ in range(2):
+            self.wait_states(held=3, waiting=1, trying=0)  # back, the other's, dlp
+            self.kill(server)
+        self.assertEqual(len(server.wait_log("queue.released", 4)), 4)
+        outcomes = sorted(one["outcome"] for one in server.log("delivery"))
+        self.assertEqual(outcomes, ["deferred", "delivered", "discarded", "held"])
+        # An instance in a carrier has its ticks, too.
+        (carrier,) = queueing.children(server.process.pid)["carrier"]
+        harness.wait_until(lambda: f"ticked in {carrier}" in server.stderr(), "a tick of the carrier")
 
     def test_which_mail_is_meant(self):
         """Of several messages each; of two values for one thing none; a pause by its words in any order."""
