@@ -5,6 +5,7 @@
  - every fact of conditions, and every section that a configuration may have, in
    docs/configuration.md
  - every command, with its options, in the manual page
+ - what docs/tuning.md names of settings, limits, metrics and log events is there
 
 and the tests that docs/threats.md names exist."""
 
@@ -125,11 +126,30 @@ def check_threats():
             problems.append(f"docs/threats.md: there is no {test} in {path}")
 
 
+# ---- tuning ----
+
+def check_tuning():
+    """Names with a dot or of metrics, and those in the first cell of a row, but for the kernel's."""
+    page = read("docs/tuning.md")
+    names = set(re.findall(r"`((?:[a-z_]+\.)+[a-z_]+|gatepost_[a-z_]+)`", page))
+    for row in re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE):
+        names.update(re.findall(r"`(\w+)`", row))
+    known = set()
+    for path in ("configuration", "operations", "protocol"):
+        for row in re.findall(r"^\| `.*", read(f"docs/{path}.md"), re.MULTILINE):
+            known.update(re.findall(r"`([\w.]+)`", row))
+    names = {name for name in names if not name.startswith(("net.", "vm.", "fs."))}
+    need(len(names) > 30, "no longer finds the names in docs/tuning.md")
+    for name in sorted(names - known):
+        problems.append(f"docs/tuning.md: nothing is called {name}")
+
+
 def main():
     check_events()
     check_configuration()
     check_manual()
     check_threats()
+    check_tuning()
     print("\n".join(problems) or "complete")
     sys.exit(1 if problems else 0)
 
