@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/ascii.h"
 #include "core/base/log.h"
+#include "core/hook/http.h"
 #include "core/hook/state.h"
 
 #include <gatepost/http.h>
@@ -296,9 +297,9 @@ static bool is_plain_text(const struct gp_http *http)
     return gp_slice_caseeq(gp_slice_trim(gp_slice_split(&type, ';')), GP_S("text/plain"));
 }
 
-/* The policy's text; absent after a failure, *why_r says which. */
+/* The policy's text; absent after a failure, which is told. */
 static struct gp_slice fetch(struct gp_call *call, struct gp_slice domain, struct gp_slice ca_file,
-                             const char **why_r)
+                             enum gp__sts_failure *failure_r, const char **why_r)
 {
     struct gp_slice url = gp__arena_printf(
         gp__call_arena(call), "https://mta-sts." GP_FMT "/.well-known/mta-sts.txt", GP_ARG(domain));
@@ -313,6 +314,7 @@ static struct gp_slice fetch(struct gp_call *call, struct gp_slice domain, struc
     ops[1] = gp_sleep_start(call, FETCH_MS);
     first = gp_wait_any(call, ops, 2);
     gp_op_cancel(ops[1]);
+    *failure_r = first == 0 && http->untrusted ? GP__STS_UNTRUSTED : GP__STS_FETCH;
     if (first != 0) {
         gp_op_cancel(ops[0]);
         *why_r = "the web server does not answer";
@@ -351,7 +353,8 @@ static struct entry *renew(struct gp_call *call, struct gp__sts_cache *cache,
                            struct gp_slice domain, struct gp_slice id, struct gp_slice ca_file)
 {
     const char *why = NULL;
-    struct gp_slice text = fetch(call, domain, ca_file, &why);
+    enum gp__sts_failure failure;
+    struct gp_slice text = fetch(call, domain, ca_file, &failure, &why);
     int64_t now = gp_wall_clock(call);
     struct entry *old = gp__map_get(&cache->domains, domain), *entry; /* after the wait */
 
@@ -359,7 +362,7 @@ static struct entry *renew(struct gp_call *call, struct gp__sts_cache *cache,
         return old;
     if (!gp_slice_present(text)) {
         complain(call, domain, why);
-        return failed(cache, old, domain, GP__STS_FETCH, now);
+        return failed(cache, old, domain, failure, now);
     }
     entry = entry_create(domain);
     why = gp__sts_policy_read(entry->arena, text, &entry->policy);

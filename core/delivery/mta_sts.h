@@ -53,8 +53,9 @@ void gp__sts_cache_free(struct gp__sts_cache *cache);
 
 enum gp__sts_failure {
     GP__STS_FINE = 0,
-    GP__STS_FETCH,   /* the web server, or its certificate */
-    GP__STS_INVALID, /* what it gave is no policy */
+    GP__STS_FETCH,     /* the web server */
+    GP__STS_UNTRUSTED, /* its certificate */
+    GP__STS_INVALID,   /* what it gave is no policy */
 };
 
 /*

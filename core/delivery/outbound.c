@@ -190,35 +190,35 @@ static enum sent send_all(struct gp__outbound_job *job, struct gp__outbound_sess
 
 /* ---- reports ---- */
 
-/* How the session came to be protected, in the words of RFC 8460 4.3; NULL: that never began. */
-static const char *tls_result(const struct gp__outbound_job *job,
-                              const struct gp__outbound_session *session, int opened)
+static struct gp__report_facts facts_of(const struct gp__outbound_job *job,
+                                        const struct gp__tls_policy *policy,
+                                        const struct gp__outbound_session *session, int opened)
 {
-    if (opened == 0)
-        return session->stream->tls ? "success" : "starttls-not-supported";
-    if (!session->tls_failed)
-        return job->failure.tls ? "starttls-not-supported" : NULL;
-    switch (session->tls_failure) {
-    case GP__TLS_EXPIRED:
-        return "certificate-expired";
-    case GP__TLS_MISNAMED:
-        return "certificate-host-mismatch";
-    case GP__TLS_UNTRUSTED:
-        return "certificate-not-trusted";
-    case GP__TLS_FINE:
-    case GP__TLS_BROKEN:
-        break;
-    }
-    return "validation-failure";
+    const struct gp__stream_tls *tls = session->stream ? session->stream->tls : NULL;
+
+    return (struct gp__report_facts){
+        .trouble = policy->trouble,
+        .opened = opened == 0,
+        .secure = tls != NULL,
+        .refused = opened != 0 && !session->tls_failed && job->failure.tls,
+        .tls_lost = session->tls_failed,
+        .failure = session->tls_failure,
+        .observed = opened == 0 && tls ? tls->observed : GP__TLS_FINE,
+    };
 }
 
 static void report(struct gp__outbound_job *job, const struct gp__outbound_hosts *hosts,
                    const struct gp__outbound_host *host, const struct gp__tls_policy *policy,
                    const struct gp__outbound_session *session, int opened)
 {
-    const char *result = session ? tls_result(job, session, opened) : NULL;
+    struct gp__report_facts facts;
+    const char *result;
 
-    if (result && !session->reused && hosts->by_domain && !host->literal)
+    if (!session || session->reused || !hosts->by_domain || host->literal)
+        return;
+    facts = facts_of(job, policy, session, opened);
+    result = gp__report_result(&facts);
+    if (result)
         gp__report_count(job->call, hosts->domain, policy->reported, result, host->name);
 }
 

@@ -108,6 +108,7 @@ static int secure(struct gp__outbound_job *job, struct gp__outbound_session *ses
         .names = session->policy.names,
         .n_names = session->policy.n_names,
         .trust = trust_of(&session->policy),
+        .observe = session->policy.observe,
         .tlsa = session->policy.tlsa,
         .n_tlsa = session->policy.n_tlsa,
         .ca_file = session->pool->settings.ca_file,

@@ -61,12 +61,13 @@ static int no_use(struct gp__outbound_job *job, uint16_t code, uint16_t detail, 
     return 1;
 }
 
+/* There will be no session that could tell it. */
 static void report(struct gp__outbound_job *job, const struct gp__outbound_hosts *hosts,
                    const struct gp__outbound_host *host, enum gp__report_policy policy,
-                   const char *result)
+                   enum gp__report_trouble trouble)
 {
     if (hosts->by_domain && !host->literal)
-        gp__report_count(job->call, hosts->domain, policy, result, host->name);
+        gp__report_count(job->call, hosts->domain, policy, gp__report_trouble(trouble), host->name);
 }
 
 /* ---- DANE ---- */
@@ -106,6 +107,7 @@ static void take_tlsa(struct gp__outbound_job *job, const struct gp_dns_answer *
             records[policy->n_tlsa++] = gp_dns_text(answer, i);
     /* There are some, but for a newer client: encrypted, with anybody (RFC 7672 2.2). */
     policy->level = policy->n_tlsa ? GP__TLS_LEVEL_DANE : GP__TLS_LEVEL_ENCRYPTED;
+    policy->trouble = policy->n_tlsa ? GP__TROUBLE_NONE : GP__TROUBLE_TLSA;
 }
 
 /* 0: there are none, or DNSSEC does not vouch for that; 1: there are; or an error. */
@@ -169,7 +171,7 @@ static int try_dane(struct gp__outbound_job *job, const struct gp__outbound_host
     if (found)
         policy->reported = GP__REPORT_TLSA;
     if (found < 0) { /* bogus, or nobody answers: it may be an attack (RFC 7672 2.1.2) */
-        report(job, hosts, host, GP__REPORT_TLSA, "dnssec-invalid");
+        report(job, hosts, host, GP__REPORT_TLSA, GP__TROUBLE_DNSSEC);
         return no_use(job, 451, 5, "DNS gives no answer about its TLSA records", host->name);
     }
     return 0;
@@ -177,6 +179,22 @@ static int try_dane(struct gp__outbound_job *job, const struct gp__outbound_host
 
 /* ---- MTA-STS ---- */
 
+static enum gp__report_trouble trouble_of(enum gp__sts_failure failure, bool fits)
+{
+    switch (failure) {
+    case GP__STS_FINE:
+        break;
+    case GP__STS_FETCH:
+        return GP__TROUBLE_STS_FETCH;
+    case GP__STS_UNTRUSTED:
+        return GP__TROUBLE_STS_UNTRUSTED;
+    case GP__STS_INVALID:
+        return GP__TROUBLE_STS_INVALID;
+    }
+    return fits ? GP__TROUBLE_NONE : GP__TROUBLE_STS_HOST;
+}
+
+/* `testing` changes nothing but the report (RFC 8461 5): certificates are looked at for it. */
 static int try_sts(struct gp__outbound_job *job, const struct gp__outbound_hosts *hosts,
                    const struct gp__outbound_host *host, struct gp__tls_policy *policy,
                    bool *done_r)
@@ -184,7 +202,7 @@ static int try_sts(struct gp__outbound_job *job, const struct gp__outbound_hosts
     struct gp__outbound *outbound = job->call->instance ? job->call->instance->outbound : NULL;
     const struct gp__sts_policy *sts;
     enum gp__sts_failure failure;
-    bool enforce, fits;
+    bool fits;
 
     *done_r = false;
     if (!outbound || !hosts->by_domain || host->literal)
@@ -193,23 +211,19 @@ static int try_sts(struct gp__outbound_job *job, const struct gp__outbound_hosts
                        &failure);
     if (job->call->root->sticky)
         return job->call->root->sticky;
-    enforce = sts && sts->mode == GP__STS_ENFORCE;
-    fits = sts && gp__sts_matches(sts, host->name);
-    if (sts)
+    fits = !sts || gp__sts_matches(sts, host->name);
+    if (sts || failure)
         policy->reported = GP__REPORT_STS;
-    if (failure) /* from here on the policy may have been replaced */
-        report(job, hosts, host, GP__REPORT_STS,
-               failure == GP__STS_FETCH ? "sts-policy-fetch-error" : "sts-policy-invalid");
-    if (sts && !fits)
-        report(job, hosts, host, GP__REPORT_STS, "validation-failure");
-    if (!enforce)
-        return job->call->root->sticky;
+    policy->trouble = trouble_of(failure, fits);
+    policy->observe = sts && sts->mode == GP__STS_TESTING;
+    if (!sts || policy->observe)
+        return 0;
     *done_r = true;
     policy->level = GP__TLS_LEVEL_VERIFIED;
-    if (!fits)
-        return no_use(job, 451, 5, "it is not a mail host of the domain's MTA-STS policy",
-                      host->name);
-    return 0;
+    if (fits)
+        return 0;
+    report(job, hosts, host, GP__REPORT_STS, GP__TROUBLE_STS_HOST);
+    return no_use(job, 451, 5, "it is not a mail host of the domain's MTA-STS policy", host->name);
 }
 
 /* ---- all together ---- */
@@ -226,9 +240,12 @@ static int by_methods(struct gp__outbound_job *job, const struct gp__outbound_ho
         result = try_dane(job, hosts, host, policy, &done);
     if (result == 0 && !done && methods & 1u << GP__METHOD_MTA_STS)
         result = try_sts(job, hosts, host, policy, &done);
-    if (!done)
-        policy->level = methods & 1u << GP__METHOD_OPPORTUNISTIC ? GP__TLS_LEVEL_OPPORTUNISTIC
-                                                                 : GP__TLS_LEVEL_NONE;
+    if (done)
+        return result;
+    policy->level = methods & 1u << GP__METHOD_OPPORTUNISTIC ? GP__TLS_LEVEL_OPPORTUNISTIC
+                                                             : GP__TLS_LEVEL_NONE;
+    if (policy->level == GP__TLS_LEVEL_NONE) /* that TLS was not tried says nothing about them */
+        policy->reported = GP__REPORT_NOTHING;
     return result;
 }
 
@@ -240,6 +257,8 @@ static int require_dane(struct gp__outbound_job *job, const struct gp__outbound_
 
     if (result || policy->level == GP__TLS_LEVEL_DANE)
         return result;
+    report(job, hosts, host, GP__REPORT_TLSA,
+           policy->trouble ? policy->trouble : GP__TROUBLE_DANE_REQUIRED);
     return no_use(job, 451, 5,
                   "DANE is required, and it has no TLSA records that DNSSEC vouches for",
                   host->name);

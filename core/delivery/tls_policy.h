@@ -27,6 +27,8 @@ struct gp__tls_policy {
     const struct gp_slice *tlsa;
     size_t n_tlsa;
     enum gp__report_policy reported;
+    enum gp__report_trouble trouble; /* told with the session */
+    bool observe; /* what CAs say of the certificate counts in the report alone */
 };
 
 /* What a generation knows of how to reach others. */

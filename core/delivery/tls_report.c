@@ -20,6 +20,60 @@
 
 static const char *const policy_names[] = {"", "no-policy-found", "tlsa", "sts"};
 
+/* ---- results ---- */
+
+const char *gp__report_trouble(enum gp__report_trouble trouble)
+{
+    switch (trouble) {
+    case GP__TROUBLE_NONE:
+        break;
+    case GP__TROUBLE_DNSSEC:
+        return "dnssec-invalid";
+    case GP__TROUBLE_TLSA:
+        return "tlsa-invalid";
+    case GP__TROUBLE_DANE_REQUIRED:
+        return "dane-required";
+    case GP__TROUBLE_STS_FETCH:
+        return "sts-policy-fetch-error";
+    case GP__TROUBLE_STS_UNTRUSTED:
+        return "sts-webpki-invalid";
+    case GP__TROUBLE_STS_INVALID:
+        return "sts-policy-invalid";
+    case GP__TROUBLE_STS_HOST:
+        return "validation-failure";
+    }
+    return NULL;
+}
+
+static const char *certificate_result(enum gp__tls_failure failure)
+{
+    switch (failure) {
+    case GP__TLS_EXPIRED:
+        return "certificate-expired";
+    case GP__TLS_MISNAMED:
+        return "certificate-host-mismatch";
+    case GP__TLS_UNTRUSTED:
+        return "certificate-not-trusted";
+    case GP__TLS_FINE:
+    case GP__TLS_BROKEN:
+        break;
+    }
+    return "validation-failure";
+}
+
+const char *gp__report_result(const struct gp__report_facts *facts)
+{
+    if (facts->tls_lost)
+        return certificate_result(facts->failure);
+    if (facts->refused || (facts->opened && !facts->secure))
+        return "starttls-not-supported";
+    if (!facts->opened)
+        return NULL;
+    if (facts->observed)
+        return certificate_result(facts->observed);
+    return facts->trouble ? gp__report_trouble(facts->trouble) : "success";
+}
+
 /* ---- the report ---- */
 
 static void member(struct gp__buf *out, const char *before, struct gp_slice value)

@@ -8,6 +8,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/buf.h"
+#include "core/hook/runtime.h"
 
 #include <gatepost/types.h>
 
@@ -21,6 +22,36 @@ enum gp__report_policy {
     GP__REPORT_TLSA,
     GP__REPORT_STS,
 };
+
+/* What was wrong with the policy itself; sessions may go well all the same. */
+enum gp__report_trouble {
+    GP__TROUBLE_NONE = 0,
+    GP__TROUBLE_DNSSEC,        /* DNS gives no answer about TLSA records that could be trusted */
+    GP__TROUBLE_TLSA,          /* none of them can be used */
+    GP__TROUBLE_DANE_REQUIRED, /* our configuration wants some, and there are none */
+    GP__TROUBLE_STS_FETCH,
+    GP__TROUBLE_STS_UNTRUSTED,
+    GP__TROUBLE_STS_INVALID,
+    GP__TROUBLE_STS_HOST, /* the mail host is none of the policy's */
+};
+
+/* One session, or why there was none. */
+struct gp__report_facts {
+    enum gp__report_trouble trouble;
+    bool opened;                   /* it became ready for mail */
+    bool secure;                   /* over TLS */
+    bool refused;                  /* TLS was required, and not to be had */
+    bool tls_lost;                 /* the handshake failed, */
+    enum gp__tls_failure failure;  /* by this */
+    enum gp__tls_failure observed; /* of a certificate that nobody insists on */
+};
+
+/* The result type (RFC 8460 4.3), "success"; or NULL: it says nothing about TLS. What went wrong in the
+ * session comes before what was wrong with the policy: each session has one result. */
+const char *gp__report_result(const struct gp__report_facts *facts);
+
+/* The same of what kept a session from being made. */
+const char *gp__report_trouble(enum gp__report_trouble trouble);
 
 struct gp__report_line {
     struct gp_slice policy; /* "tlsa", "sts", "no-policy-found" */

@@ -33,6 +33,7 @@ struct gp_http {
     struct gp__http_field *answer_fields;
     struct gp_slice answer;
     struct gp_slice failure; /* NUL-terminated; absent: none */
+    bool untrusted;          /* it failed by the server's certificate */
 };
 
 #endif

@@ -151,6 +151,7 @@ struct gp__tls_wish {
     const struct gp_slice *names; /* the certificate may also be of these */
     size_t n_names;
     enum gp__tls_trust trust;
+    bool observe; /* of ANYBODY: what authorities say of the certificate is noted, and no more */
     const struct gp_slice *tlsa; /* octets of records */
     size_t n_tlsa;
     struct gp_slice ca_file; /* absent: the system's CAs */
@@ -166,10 +167,11 @@ enum gp__tls_failure {
 
 struct gp__stream_tls {
     enum gp__tls_failure failure;
-    bool verified;        /* as was wished, and not by ANYBODY */
-    char text[200];       /* why not; or "TLSv1.3, TLS_AES_256_GCM_SHA384" */
-    uint8_t exporter[64]; /* channel binding (RFC 9266) */
-    size_t exporter_len;  /* 0: there is none */
+    bool verified;                 /* as was wished, and not by ANYBODY */
+    enum gp__tls_failure observed; /* what it would have failed by, if that was to be observed */
+    char text[200];                /* why not; or "TLSv1.3, TLS_AES_256_GCM_SHA384" */
+    uint8_t exporter[64];          /* channel binding (RFC 9266) */
+    size_t exporter_len;           /* 0: there is none */
 };
 
 /* ---- wakers ---- */

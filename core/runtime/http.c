@@ -132,6 +132,7 @@ static void on_done(void *arg, CURLcode code)
         transfer->easy = NULL; /* drop() is on its way */
         return;
     }
+    transfer->http->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
     if (result == 0)
         take_answer(transfer);
     finish(transfer, result, result == GP_ELIMIT ? "the answer is too large" : why);

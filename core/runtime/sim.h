@@ -123,6 +123,7 @@ void gp__sim_command(struct gp__runtime *rt, struct gp_slice path,
 
 struct gp__sim_answer {
     unsigned status; /* 0: nobody listens there */
+    bool untrusted;  /* with status 0: the certificate is not good */
     uint64_t delay_ms;
     struct gp_slice fields; /* "Name: value" lines, ended by LF */
     struct gp_slice body;

@@ -80,7 +80,8 @@ static int answer(struct request *request)
     struct gp_http *http = request->http;
 
     if (!from->status) {
-        http->failure = GP_S("connection refused");
+        http->failure = from->untrusted ? GP_S("bad certificate") : GP_S("connection refused");
+        http->untrusted = from->untrusted;
         return GP_ETEMP;
     }
     if (from->body.len > http->limit) {

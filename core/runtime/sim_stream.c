@@ -361,7 +361,8 @@ static enum gp__tls_failure failure_of(struct gp_slice word)
 }
 
 /* Bad certificates trouble only those who look at them. */
-static enum gp__tls_failure shake_hands(struct sim_stream *stream, enum gp__tls_trust trust)
+static enum gp__tls_failure shake_hands(struct sim_stream *stream, const struct gp__tls_wish *wish,
+                                        enum gp__tls_failure *observed_r)
 {
     const struct gp__sim_step *step = stream->step < stream->script->n
                                           ? &stream->script->steps[stream->step]
@@ -372,7 +373,10 @@ static enum gp__tls_failure shake_hands(struct sim_stream *stream, enum gp__tls_
         return GP__TLS_BROKEN;
     stream->step++;
     failure = failure_of(step->bytes);
-    return failure > GP__TLS_BROKEN && trust == GP__TLS_TRUST_ANYBODY ? GP__TLS_FINE : failure;
+    if (failure <= GP__TLS_BROKEN || wish->trust != GP__TLS_TRUST_ANYBODY)
+        return failure;
+    *observed_r = wish->observe ? failure : GP__TLS_FINE;
+    return GP__TLS_FINE;
 }
 
 void gp__sim_op_secure(struct gp__runtime *rt, struct gp_op *op, struct gp_stream *base,
@@ -387,7 +391,7 @@ void gp__sim_op_secure(struct gp__runtime *rt, struct gp_op *op, struct gp_strea
                  GP_ARG(wish->name), trusts[wish->trust]);
     on_move(&stream->timer); /* what was written is looked at */
     base->tls = tls;
-    tls->failure = shake_hands(stream, wish->trust);
+    tls->failure = shake_hands(stream, wish, &tls->observed);
     tls->verified = !tls->failure && wish->trust != GP__TLS_TRUST_ANYBODY;
     (void)snprintf(tls->text, sizeof tls->text, "%s",
                    tls->failure ? "the script says so" : "TLSv1.3, simulated");

@@ -42,6 +42,7 @@ static void succeed(struct gp__live_stream *stream)
     }
     tls->done = true;
     tls->facts.verified = tls->wish.trust != GP__TLS_TRUST_ANYBODY;
+    tls->facts.observed = gp__tls_dial_observed(tls->dial);
     (void)snprintf(tls->facts.text, sizeof tls->facts.text, "%s", gp__tls_dial_text(tls->dial));
     finish(tls, 0);
 }
@@ -91,6 +92,7 @@ static const char *create(struct gp__live_stream *stream)
     struct gp__tls_dial_settings settings = {
         .name = wish->name,
         .verify = wish->trust != GP__TLS_TRUST_ANYBODY,
+        .observe = wish->trust == GP__TLS_TRUST_ANYBODY && wish->observe,
         .ca_file = text_of(wish->ca_file),
         .names = wish->names,
         .n_names = wish->n_names,

@@ -18,6 +18,7 @@ struct gp__tls_dial {
     SSL *ssl;
     BIO *in, *out; /* the SSL's */
     enum gp__tls_failure failure;
+    bool observe;
     unsigned char exporter[GP__TLS_EXPORTER];
     char text[200];
 };
@@ -75,7 +76,7 @@ void gp__tls_stores_free(struct gp__tls_stores *stores)
 
 static bool trusts_nobody_else(const struct gp__tls_dial_settings *settings)
 {
-    return !settings->verify || settings->n_tlsa > 0;
+    return (!settings->verify && !settings->observe) || settings->n_tlsa > 0;
 }
 
 static int set_trust(SSL_CTX *context, const struct gp__tls_dial_settings *settings)
@@ -174,6 +175,7 @@ static const char *make_ssl(struct gp__tls_dial *tls, const struct gp__tls_dial_
 
 static const char *set_up(struct gp__tls_dial *tls, const struct gp__tls_dial_settings *settings)
 {
+    tls->observe = settings->observe;
     tls->context = SSL_CTX_new(TLS_client_method());
     if (!tls->context || SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1 ||
         (settings->n_tlsa > 0 && SSL_CTX_dane_enable(tls->context) <= 0))
@@ -183,8 +185,11 @@ static const char *set_up(struct gp__tls_dial *tls, const struct gp__tls_dial_se
     /* A short key of somebody whom nobody verifies is better than plaintext (RFC 7435). */
     if (!settings->verify)
         SSL_CTX_set_security_level(tls->context, 1);
-    if (set_trust(tls->context, settings) < 0)
-        return "the CA certificates cannot be read";
+    if (set_trust(tls->context, settings) < 0) {
+        if (settings->verify)
+            return "the CA certificates cannot be read";
+        tls->observe = false; /* nobody is accused for what is missing here */
+    }
     return make_ssl(tls, settings);
 }
 
@@ -325,6 +330,13 @@ int gp__tls_dial_write(struct gp__tls_dial *tls, struct gp_slice bytes)
 enum gp__tls_failure gp__tls_dial_failure(const struct gp__tls_dial *tls)
 {
     return tls->failure;
+}
+
+enum gp__tls_failure gp__tls_dial_observed(const struct gp__tls_dial *tls)
+{
+    long verified = SSL_get_verify_result(tls->ssl);
+
+    return tls->observe && verified != X509_V_OK ? failure_of(verified) : GP__TLS_FINE;
 }
 
 struct gp_slice gp__tls_dial_exporter(struct gp__tls_dial *tls)

@@ -29,6 +29,7 @@ void gp__tls_stores_free(struct gp__tls_stores *stores);
 struct gp__tls_dial_settings {
     struct gp_slice name; /* of the server, for SNI and its certificate; or its IP address */
     bool verify;          /* the certificate must be of that name, by a CA that we trust */
+    bool observe;         /* without verify: what is wrong with it is only noted */
     const char *ca_file;  /* NULL: the system's CAs */
     const struct gp_slice *names; /* it may also be of these */
     size_t n_names;
@@ -66,6 +67,9 @@ int gp__tls_dial_output(struct gp__tls_dial *tls, struct gp__buf *out);
 
 /* After FAILED of a handshake: in which way. */
 enum gp__tls_failure gp__tls_dial_failure(const struct gp__tls_dial *tls);
+
+/* After READY, with `observe`: what verifying the certificate would have failed by. */
+enum gp__tls_failure gp__tls_dial_observed(const struct gp__tls_dial *tls);
 
 /* After READY: the channel's tls-exporter (RFC 9266), as long as the connection; absent: it has none. */
 struct gp_slice gp__tls_dial_exporter(struct gp__tls_dial *tls);

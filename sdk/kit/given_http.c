@@ -3,13 +3,14 @@
 #include "core/base/units.h"
 #include "sdk/kit/kit.h"
 
-/* The first line: "refuse", or a status and, if wanted, how long it takes: "200 after 2s". */
+/* The first line: "refuse", "untrusted" (the server's certificate), or a status and, if wanted, how long it takes: "200 after 2s". */
 static int read_status(struct gp_slice line, struct gp__sim_answer *answer)
 {
     struct gp_slice word = gp_slice_split(&line, ' ');
     int64_t status;
 
-    if (gp_slice_eq(word, GP_S("refuse")))
+    answer->untrusted = gp_slice_eq(word, GP_S("untrusted"));
+    if (answer->untrusted || gp_slice_eq(word, GP_S("refuse")))
         return line.len ? -1 : 0;
     if (gp_slice_to_int(word, 100, 599, &status) < 0)
         return -1;
@@ -29,7 +30,9 @@ void gp__kit_given_http(struct gp__kit *kit, const struct gp__kit_step *step)
     size_t empty;
 
     if (read_status(gp_slice_split(&rest, '\n'), &answer) < 0) {
-        gp__kit_fail(kit, step, "the first line is \"refuse\", or a status: 200, or 200 after 2s");
+        gp__kit_fail(kit, step,
+                     "the first line is \"refuse\", \"untrusted\", or a status: 200, or 200 after "
+                     "2s");
         return;
     }
     empty = gp_slice_starts(rest, GP_S("\n")) ? 0 : gp_slice_search(rest, GP_S("\n\n"));

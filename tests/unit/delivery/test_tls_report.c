@@ -151,13 +151,66 @@ static void keys(void **state)
     gp__arena_free(&arena);
 }
 
+/* RFC 8460 4.3: each result type, and that a session has one. */
+static void results(void **state)
+{
+    static const struct {
+        struct gp__report_facts facts;
+        const char *result;
+    } rows[] = {
+        {{.opened = true, .secure = true}, "success"},
+        {{.opened = true}, "starttls-not-supported"},
+        {{.refused = true}, "starttls-not-supported"},
+        {{.opened = false}, NULL},
+        {{.opened = false, .secure = true}, NULL}, /* refused after it was secure */
+        {{.tls_lost = true, .failure = GP__TLS_EXPIRED}, "certificate-expired"},
+        {{.tls_lost = true, .failure = GP__TLS_MISNAMED}, "certificate-host-mismatch"},
+        {{.tls_lost = true, .failure = GP__TLS_UNTRUSTED}, "certificate-not-trusted"},
+        {{.tls_lost = true, .failure = GP__TLS_BROKEN}, "validation-failure"},
+        /* testing: delivered, and told */
+        {{.opened = true, .secure = true, .observed = GP__TLS_EXPIRED}, "certificate-expired"},
+        {{.opened = true, .secure = true, .observed = GP__TLS_MISNAMED},
+         "certificate-host-mismatch"},
+        {{.opened = true, .secure = true, .observed = GP__TLS_UNTRUSTED},
+         "certificate-not-trusted"},
+        {{.opened = true, .secure = true, .trouble = GP__TROUBLE_STS_HOST}, "validation-failure"},
+        {{.opened = true, .secure = true, .trouble = GP__TROUBLE_STS_FETCH},
+         "sts-policy-fetch-error"},
+        {{.opened = true, .secure = true, .trouble = GP__TROUBLE_STS_UNTRUSTED},
+         "sts-webpki-invalid"},
+        {{.opened = true, .secure = true, .trouble = GP__TROUBLE_STS_INVALID},
+         "sts-policy-invalid"},
+        {{.opened = true, .secure = true, .trouble = GP__TROUBLE_TLSA}, "tlsa-invalid"},
+        {{.opened = true, .secure = true, .trouble = GP__TROUBLE_DNSSEC}, "dnssec-invalid"},
+        {{.opened = true, .secure = true, .trouble = GP__TROUBLE_DANE_REQUIRED}, "dane-required"},
+        /* what went wrong in the session comes first */
+        {{.opened = true,
+          .secure = true,
+          .observed = GP__TLS_EXPIRED,
+          .trouble = GP__TROUBLE_STS_HOST},
+         "certificate-expired"},
+        {{.opened = true, .trouble = GP__TROUBLE_STS_FETCH}, "starttls-not-supported"},
+        {{.tls_lost = true, .failure = GP__TLS_UNTRUSTED, .trouble = GP__TROUBLE_TLSA},
+         "certificate-not-trusted"},
+        {{.opened = false, .trouble = GP__TROUBLE_STS_FETCH}, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *result = gp__report_result(&rows[i].facts);
+
+        if (result ? !rows[i].result || strcmp(result, rows[i].result) != 0
+                   : rows[i].result != NULL)
+            fail_msg("row %zu: %s", i, result ? result : "(none)");
+    }
+    assert_null(gp__report_trouble(GP__TROUBLE_NONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),
-        cmocka_unit_test(empty),
-        cmocka_unit_test(where_to),
-        cmocka_unit_test(keys),
+        cmocka_unit_test(results),  cmocka_unit_test(whole), cmocka_unit_test(empty),
+        cmocka_unit_test(where_to), cmocka_unit_test(keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,6 +249,38 @@ static void test_trust(void **state)
     }
 }
 
+/* Nobody insists on the certificate; what verifying it would have said is noted. */
+static void test_observed(void **state)
+{
+    static const struct {
+        const struct identity *server;
+        const char *host, *cas;
+        enum gp__tls_failure observed;
+    } cases[] = {
+        {&good, "mx.example", ca_file, GP__TLS_FINE},
+        {&other, "mx.example", ca_file, GP__TLS_MISNAMED},
+        {&expired, "mx.example", ca_file, GP__TLS_EXPIRED},
+        {&stranger, "mx.example", ca_file, GP__TLS_UNTRUSTED},
+        {&stranger, "mx.example", "/nonexistent", GP__TLS_FINE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct gp__tls_wish wish = {.name = gp_slice_of(cases[i].host),
+                                    .ca_file = gp_slice_of(cases[i].cas),
+                                    .observe = true};
+        struct side side;
+
+        side_open(&side, cases[i].server, NULL);
+        assert_int_equal(secure(&side, &wish), 0);
+        assert_int_equal(side.stream->tls->failure, GP__TLS_FINE);
+        assert_int_equal(side.stream->tls->observed, cases[i].observed);
+        assert_false(side.stream->tls->verified);
+        talk(&side);
+        side_close(&side);
+    }
+}
+
 /* CAs are read once, and kept. */
 static void test_stores(void **state)
 {
@@ -311,9 +343,8 @@ static void test_given_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_trust),
-        cmocka_unit_test(test_stores),
-        cmocka_unit_test(test_injected),
+        cmocka_unit_test(test_trust),    cmocka_unit_test(test_observed),
+        cmocka_unit_test(test_stores),   cmocka_unit_test(test_injected),
         cmocka_unit_test(test_given_up),
     };
 
