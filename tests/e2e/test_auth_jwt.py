@@ -87,6 +87,20 @@ class Jwt(logins.Case):
         self.assertEqual(len(harness.stored(server)), 1)
         self.assertEqual(server.wait_log("auth.login")[0]["mechanism"], "OAUTHBEARER")
 
+    @unittest.skipUnless(harness.has("msmtp"), "msmtp is not installed")
+    def test_msmtp(self):
+        server = self.jwt_server()
+        for mechanism in ("oauthbearer", "xoauth2"):
+            (self.directory / "token").write_text(self.issuers[0].sign(self.claims()))
+            result = harness.run(
+                "msmtp", "--host=127.0.0.1", f"--port={server.port}", "--tls=off",
+                f"--auth={mechanism}", "--user=anna", f"--passwordeval=cat {self.directory}/token",
+                "--from=anna@example.test", "r@example.test", stdin=b"Subject: hello\r\n\r\nbody\r\n")
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(len(harness.stored(server)), 2)
+        self.assertEqual([each["mechanism"] for each in server.wait_log("auth.login", 2)],
+                         ["OAUTHBEARER", "XOAUTH2"])
+
 
 @unittest.skipUnless(harness.has("openssl"), "openssl is not installed")
 class Introspection(logins.Case):

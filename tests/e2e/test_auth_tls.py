@@ -7,6 +7,7 @@ import hmac
 import smtplib
 import socket
 import ssl
+import subprocess
 import unittest
 
 import harness
@@ -105,6 +106,56 @@ class Tls(harness.TestCase):
             client.login("anna", "se cret")
             client.sendmail("anna@example.test", ["r@example.test"], b"Subject: x\r\n\r\nx\r\n")
         self.assertIn("with ESMTPSA ", harness.stored(self.started)[0].field("Received"))
+
+    @unittest.skipUnless(harness.has("openssl"), "openssl is not installed")
+    def test_openssl(self):
+        """As somebody at a terminal does."""
+        for name, how in (("starttls", ("-starttls", "smtp")), ("smtps", ())):
+            port = self.started.address_of(name)[1]
+            with subprocess.Popen(
+                    ["openssl", "s_client", "-quiet", "-connect", f"localhost:{port}", "-CAfile",
+                     self.ca.certificate, *how], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL) as client:
+                for line, code in (("EHLO client.example", b"250 "), ("AUTH LOGIN", b"334 "),
+                                   (base64.b64encode(b"anna").decode(), b"334 "),
+                                   (base64.b64encode(b"se cret").decode(), b"235 "), ("QUIT", b"221 ")):
+                    client.stdin.write(line.encode() + b"\r\n")
+                    client.stdin.flush()
+                    said = client.stdout.readline()
+                    while said and not said.startswith(code):
+                        self.assertIn(said[:3], (b"220", b"250"))
+                        said = client.stdout.readline()
+                    self.assertTrue(said.startswith(code))
+
+    @unittest.skipUnless(harness.has("msmtp"), "msmtp is not installed")
+    def test_msmtp(self):
+        cert, key = self.ca.issue("berta", "DNS:berta.example.test")
+        for name, words, mechanism in (
+                ("starttls", ("--auth=plain", "--user=anna"), "PLAIN"),
+                ("smtps", ("--auth=scram-sha-256", "--user=anna", "--tls-starttls=off"),
+                 "SCRAM-SHA-256"),
+                ("certified", ("--auth=external", "--user=berta", "--tls-starttls=off",
+                               f"--tls-cert-file={cert}", f"--tls-key-file={key}"), "EXTERNAL")):
+            result = harness.run(
+                "msmtp", "--host=localhost", f"--port={self.started.address_of(name)[1]}", "--tls=on",
+                f"--tls-trust-file={self.ca.certificate}", "--passwordeval=echo 'se cret'", *words,
+                "--from=anna@example.test", "r@example.test", stdin=b"Subject: x\r\n\r\nx\r\n")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            login = self.started.wait_log("auth.login")[-1]
+            self.assertEqual((login["result"], login["mechanism"]), ("accepted", mechanism))
+
+    @unittest.skipUnless(harness.has("curl"), "curl is not installed")
+    def test_curl_with_a_certificate(self):
+        cert, key = self.ca.issue("berta", "DNS:berta.example.test")
+        (self.directory / "message").write_bytes(b"Subject: x\r\n\r\nx\r\n")
+        result = harness.run(
+            "curl", "-sS", f"smtps://localhost:{self.started.address_of('certified')[1]}/client.example",
+            "--cacert", self.ca.certificate, "--cert", cert, "--key", key, "--user", "berta:",
+            "--login-options", "AUTH=EXTERNAL", "--mail-from", "anna@example.test", "--mail-rcpt",
+            "r@example.test", "--upload-file", self.directory / "message")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        login = self.started.wait_log("auth.login")[-1]
+        self.assertEqual((login["result"], login["mechanism"]), ("accepted", "EXTERNAL"))
 
     def test_gatepost_send(self):
         """Our own client: bound to the channel unless it's told otherwise."""

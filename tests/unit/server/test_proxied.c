@@ -183,6 +183,49 @@ static void test_not_trusted(void **state)
     world_free(&world);
 }
 
+/* ---- UNIX sockets ---- */
+
+static enum gp_verdict note_process(struct gp_call *call)
+{
+    snprintf(noted, sizeof noted, "%lld %lld %lld", (long long)gp_client_uid(call),
+             (long long)gp_client_gid(call), (long long)gp_client_pid(call));
+    return GP_NEXT;
+}
+
+static void connect_process(struct world *world)
+{
+    struct gp__endpoint none = {.port = 0};
+    struct gp__conn *conn;
+
+    world->client = gp__sim_connect(world->rt, &none, &none);
+    conn = gp__sim_client_conn(world->client);
+    conn->credentials = (struct gp__credentials){.known = true, .uid = 1001, .gid = 12, .pid = 77};
+    gp__client_start(&world->server, &world->entrance, conn);
+    gp__sim_settle(world->rt);
+}
+
+/* Hooks see which process it is; one that passes others on is not the client. */
+static void test_process(void **state)
+{
+    struct world *world = world_create(CONFIG, ON(CONNECT) | OBSERVERS);
+
+    (void)state;
+    seen.fn[GP_HOOK_CONNECT] = note_process;
+    connect_process(world);
+    assert_replies(world, 0, "220");
+    assert_string_equal(noted, "1001 12 77");
+    world_connect(world);
+    assert_string_equal(noted, "-1 -1 -1");
+    world_free(&world);
+    world = trusting();
+    seen.fn[GP_HOOK_CONNECT] = note_process;
+    connect_process(world);
+    say(world, V1);
+    assert_replies(world, 0, "220");
+    assert_string_equal(noted, "-1 -1 -1");
+    world_free(&world);
+}
+
 /* Limits count the clients, not the proxy; of a LOCAL connection it is the client. */
 static void test_admission(void **state)
 {
@@ -215,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_goes),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_not_trusted),
+        cmocka_unit_test(test_process),
         cmocka_unit_test(test_admission),
     };
 
