@@ -106,7 +106,7 @@ static uint64_t total(const struct window *window)
 {
     double before = (double)window->before * (double)window->left_ms / (double)window->period_ms;
 
-    return window->now + (uint64_t)before;
+    return window->now + (uint64_t)(before + 0.5);
 }
 
 static void turn(struct gp__pace_slot *slot, const struct window *window)

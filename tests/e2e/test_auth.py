@@ -2,6 +2,8 @@
 """Logging in: real clients with each mechanism that they speak, and `gatepost user`, which makes the file of users."""
 
 import base64
+import hashlib
+import hmac
 import os
 import pathlib
 import pty
@@ -29,6 +31,16 @@ def user(*arguments, path, password=None, cwd=None):
     return subprocess.run([str(harness.GATEPOST), "user", arguments[0], "--file", str(path),
                            *arguments[1:]],
                           input=text, capture_output=True, text=True, timeout=60, cwd=cwd)
+
+
+def scram_sha_1(name, password):
+    """A line of the file, with a secret that `gatepost user` does not make (RFC 5803)."""
+    salt = b"0123456789abcdef"
+    salted = hashlib.pbkdf2_hmac("sha1", password.encode(), salt, 4096)
+    stored = hashlib.sha1(hmac.digest(salted, b"Client Key", "sha1")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha1")
+    salt, stored, server = (base64.b64encode(each).decode() for each in (salt, stored, server))
+    return f"{name}:SCRAM-SHA-1$4096:{salt}${stored}:{server}\n"
 
 
 def plain(name, password):
@@ -117,11 +129,7 @@ class Logins(harness.TestCase):
         server = self.start()
 
         def msmtp(mechanism, password):
-            return subprocess.run(
-                ["msmtp", "--host=127.0.0.1", f"--port={server.port}", "--tls=off",
-                 f"--auth={mechanism}", "--user=anna", f"--passwordeval=echo '{password}'",
-                 "--from=anna@example.test", "r@example.test"],
-                input=MESSAGE, capture_output=True, timeout=60)
+            return self.msmtp(server, mechanism, password)
 
         mechanisms = ("scram-sha-256", "plain", "login")
         for mechanism in mechanisms:
@@ -130,6 +138,24 @@ class Logins(harness.TestCase):
         self.assert_arrived(server, len(mechanisms))
         self.assertIn("SCRAM-SHA-256", {each["mechanism"] for each in server.log("auth.login")})
         self.assertNotEqual(msmtp("scram-sha-256", "wrong").returncode, 0)
+
+    @unittest.skipUnless(harness.has("msmtp"), "msmtp is not installed")
+    def test_msmtp_with_sha_1(self):
+        """Where every user has such a secret."""
+        (self.directory / "users").write_text(scram_sha_1("anna", "se cret"))
+        server = self.server(harness.config(listener=LISTENER, rest=REST))
+        self.assertEqual(self.msmtp(server, "scram-sha-1", "se cret").returncode, 0)
+        self.assertNotEqual(self.msmtp(server, "scram-sha-1", "wrong").returncode, 0)
+        self.assertEqual([each["mechanism"] for each in server.wait_log("auth.login", 2)],
+                         ["SCRAM-SHA-1"] * 2)
+
+    @staticmethod
+    def msmtp(server, mechanism, password):
+        return subprocess.run(
+            ["msmtp", "--host=127.0.0.1", f"--port={server.port}", "--tls=off",
+             f"--auth={mechanism}", "--user=anna", f"--passwordeval=echo '{password}'",
+             "--from=anna@example.test", "r@example.test"],
+            input=MESSAGE, capture_output=True, timeout=60)
 
     def test_users_come_and_go(self):
         """The file is read again while the server runs."""
