@@ -127,6 +127,8 @@
             "Recipients of queued mail by what an attempt came to")                                \
     GP__ROW(queue_expired, "queue_recipients", "outcome=\"expired\"",                              \
             "Recipients of queued mail by what an attempt came to")                                \
+    GP__ROW(queue_put_off, "queue_put_off", "",                                                    \
+            "Attempts that waited because all source addresses were at their limits")              \
     GP__ROW(bounces, "notifications", "", "Delivery status notifications that were made")          \
     GP__ROW(doubled, "deliveries_doubled", "", "Recipients that get a message twice")              \
     GP__ROW(doubts, "message_doubts", "", "Messages of which the client may not have got the 250") \

@@ -174,6 +174,20 @@ static void print_destination(const json_t *one, json_int_t now)
     printf("\n");
 }
 
+/* A target whose source addresses have met their limits. */
+static void print_limited(const json_t *one, json_int_t now)
+{
+    json_int_t not_before = gp__ask_number(one, "not_before");
+    char age[32];
+
+    printf("source addresses of %s were at their limits: %lld attempts put off, %lld trying",
+           gp__ask_text(one, "target"), (long long)gp__ask_number(one, "put_off"),
+           (long long)gp__ask_number(one, "trying"));
+    if (not_before > now)
+        printf(", nothing for %s", gp__ask_age((not_before - now) / 1000, age));
+    printf("\n");
+}
+
 static void print_stats(const json_t *result)
 {
     const json_t *states = json_object_get(result, "states"), *one, *list;
@@ -196,6 +210,8 @@ static void print_stats(const json_t *result)
            (long long)gp__ask_number(result, "group_bytes"));
     list = json_object_get(result, "pauses");
     json_array_foreach(list, i, one) printf("paused: %s\n", json_string_value(one));
+    list = json_object_get(result, "limited");
+    json_array_foreach(list, i, one) print_limited(one, now);
     list = json_object_get(result, "destinations");
     if (json_array_size(list))
         printf("\n%-16s %-32s %9s %9s %7s %8s\n", "target", "domain", "waiting", "ready", "trying",

@@ -17,7 +17,8 @@ enum result_flags {
     HAS_REMOTE = 1 << 0,
     HAS_ROUTE = 1 << 1,
     HAS_BUCKET = 1 << 2,
-    RESULT_FLAGS = (1 << 3) - 1,
+    UNTRIED = 1 << 3,
+    RESULT_FLAGS = (1 << 4) - 1,
 };
 
 /* ---- attempts ---- */
@@ -90,7 +91,8 @@ static void pack_result(struct gp__buf *out, const struct gp__attempt_result *re
 {
     uint64_t flags = (gp_slice_present(result->remote) ? HAS_REMOTE : 0u) |
                      (gp_slice_present(result->route) ? HAS_ROUTE : 0u) |
-                     (gp_slice_present(result->bucket) ? HAS_BUCKET : 0u);
+                     (gp_slice_present(result->bucket) ? HAS_BUCKET : 0u) |
+                     (result->untried ? UNTRIED : 0u);
 
     gp__pack_number(out, flags);
     gp__pack_number(out, result->outcome);
@@ -112,6 +114,7 @@ void gp__answer_pack(struct gp__buf *out, const struct gp__attempt_answer *answe
 {
     gp__pack_number(out, answer->number);
     gp__pack_number(out, answer->retry_after_ms);
+    gp__pack_number(out, answer->untried_ms);
     gp__pack_number(out, (answer->destination_down ? DESTINATION_DOWN : 0u) |
                              (answer->slow_down ? SLOW_DOWN : 0u) |
                              (answer->relayed ? RELAYED : 0u));
@@ -140,6 +143,7 @@ static void unpack_result(struct gp__attempt_result *result, struct gp__unpack *
 
     result->outcome = (enum gp_outcome)gp__unpack_upto(in, GP_OUTCOME_FAILED);
     result->filtered = (enum gp__filtered)gp__unpack_upto(in, GP__FILTERED_COUNT - 1);
+    result->untried = (flags & UNTRIED) && result->outcome == GP_OUTCOME_DEFERRED;
     result->reply.code = (uint16_t)gp__unpack_upto(in, 599);
     result->reply.klass = (uint8_t)gp__unpack_upto(in, 5);
     result->reply.subject = (uint16_t)gp__unpack_upto(in, 999);
@@ -164,6 +168,7 @@ int gp__answer_unpack(struct gp__attempt_answer *answer, struct gp__arena *arena
 
     *answer = (struct gp__attempt_answer){.number = gp__unpack_number(&in)};
     answer->retry_after_ms = gp__unpack_number(&in);
+    answer->untried_ms = gp__unpack_number(&in);
     flags = gp__unpack_upto(&in, ANSWER_FLAGS);
     answer->destination_down = flags & DESTINATION_DOWN;
     answer->slow_down = flags & SLOW_DOWN;

@@ -57,6 +57,7 @@ struct gp__attempt_result {
     struct gp_slice remote; /* "mx.example.org [192.0.2.1]"; absent: nobody was reached */
     struct gp_slice route;  /* of ROUTE: the one that owns it now; absent: none does */
     struct gp_slice bucket; /* HELD: in which */
+    bool untried;           /* DEFERRED by a limit of ours, on all that the target sends */
 };
 
 struct gp__attempt_answer {
@@ -64,6 +65,7 @@ struct gp__attempt_answer {
     const struct gp__attempt_result *results; /* in the order of the attempt's recipients */
     size_t n;
     uint64_t retry_after_ms; /* the destination said when; 0: it did not */
+    uint64_t untried_ms;     /* for so long that limit holds at least; 0: until others have ended */
     bool destination_down;   /* no connection could be had: about the destination, not this mail */
     bool slow_down;          /* it wants less at a time: 421, 4.7.x at the greeting */
     bool relayed; /* delivered to a next hop that promises no DSN of success (RFC 3461 6.2.3) */

@@ -217,7 +217,7 @@ static void observe(struct carrying *carrying, enum gp_hook_point point, enum gp
     for (size_t i = 0; i < carrying->attempt.n; i++) {
         struct gp_recipient *recipient = carrying->restored.recipients[i];
 
-        if (carrying->results[i].outcome != outcome)
+        if (carrying->results[i].outcome != outcome || carrying->results[i].untried)
             continue;
         recipient->reply = carrying->results[i].reply;
         run.scope[run.n_scope++] = recipient;
@@ -253,8 +253,10 @@ static void take_results(struct carrying *carrying, const struct gp_delivery *de
         result->outcome = delivery->outcomes[i];
         result->reply = delivery->replies[i];
         result->remote = delivery->peers[i].remote;
+        result->untried = delivery->peers[i].untried;
         answer->relayed = answer->relayed || delivery->peers[i].relayed;
     }
+    answer->untried_ms = delivery->untried_ms;
     answer->retry_after_ms = delivery->retry_after_ms;
     answer->destination_down = delivery->advice & GP_ADVICE_DOWN;
     answer->slow_down = delivery->advice & GP_ADVICE_SLOWDOWN;

@@ -16,6 +16,7 @@
 struct gp__delivery_peer {
     struct gp_slice remote; /* absent: nobody else was asked */
     bool relayed;           /* delivered to a host without DSN */
+    bool untried;           /* deferred: nobody was asked, by a limit of ours */
 };
 
 struct gp_delivery {
@@ -31,6 +32,7 @@ struct gp_delivery {
     size_t count, cap, outcomes_cap, replies_cap, peers_cap;
     unsigned advice;         /* enum gp_advice */
     uint64_t retry_after_ms; /* 0: not said */
+    uint64_t untried_ms;     /* for so long that limit holds; 0: not known */
     struct gp_slice hostname;
     void *data; /* the target's, between the steps */
     bool asked, prepared, published;

@@ -35,14 +35,19 @@ static void settle(struct gp__outbound_job *job, size_t index, const struct gp__
         delivery->replies[index].klass = (uint8_t)(reply->code / 100);
     delivery->replies[index].text = gp__arena_dup(arena, reply->text);
     gp_delivery_remote(delivery, index, remote);
+    delivery->peers[index].untried = false;
     if (reply->code == 421 || (reply->code / 100 == 4 && reply->subject == 7))
         gp_delivery_advise(delivery, GP_ADVICE_SLOWDOWN, 0);
 }
 
 static void settle_pending(struct gp__outbound_job *job)
 {
-    for (size_t i = 0; i < job->n_pending; i++)
+    for (size_t i = 0; i < job->n_pending; i++) {
         settle(job, job->pending[i], &job->failure.reply, job->failure.remote);
+        job->delivery->peers[job->pending[i]].untried = job->failure.limited;
+    }
+    if (job->failure.wait_ms > job->delivery->untried_ms)
+        job->delivery->untried_ms = job->failure.wait_ms;
     gp_delivery_advise(job->delivery, job->failure.advice, 0);
     job->n_pending = 0;
 }
@@ -171,12 +176,19 @@ static enum sent send_all(struct gp__outbound_job *job, struct gp__outbound_sess
 {
     while (job->n_pending > 0) {
         size_t n = batch_of(job, session), before = job->n_pending, again;
-        struct gp__smtp_client_mail *mail = gp__outbound_mail(job, job->pending, n);
+        uint64_t wait_ms = gp__outbound_pay(session);
 
-        if (gp__outbound_send(job, session, mail) != 0)
+        if (wait_ms) {
+            gp__outbound_limited(job, wait_ms);
             return SENT_ALL;
-        if (was_stale(session))
+        }
+        session->paid = false;
+        if (gp__outbound_send(job, session, gp__outbound_mail(job, job->pending, n)) != 0)
+            return SENT_ALL;
+        if (was_stale(session)) {
+            session->paid = session->source != NULL; /* for the next, or given back */
             return SENT_NOTHING;
+        }
         session->reused = false;
         again = take_outcomes(job, session, n);
         if (session->lost || (job->n_pending == before && n == before) ||
@@ -239,7 +251,7 @@ static bool try_session(struct gp__outbound_job *job, const struct gp__outbound_
     } else if (result == 0) {
         gp__outbound_worked(job->pool, host);
         *fresh = again = send_all(job, session) == SENT_NOTHING;
-    } else if (result == 1) {
+    } else if (result == 1 && session) {
         gp__outbound_failed(job->pool, host);
         /* Plaintext is what it would have been without TLS (RFC 7435). */
         again = session->tls_failed && policy->level == GP__TLS_LEVEL_OPPORTUNISTIC;
@@ -285,7 +297,7 @@ static void deliver_to(struct gp__outbound_job *job, struct gp_slice domain)
     if (result == 1)
         fail(job, &reply);
     for (size_t i = 0; result == 0 && i < hosts.count && i < GP__OUTBOUND_TRIED_MAX; i++) {
-        if (job->n_pending == 0 || job->call->root->sticky)
+        if (job->n_pending == 0 || job->failure.limited || job->call->root->sticky)
             break;
         try_host(job, &hosts, &hosts.items[i]);
     }
@@ -427,14 +439,24 @@ static int read_sources(struct gp_call *call, struct gp_smtp *smtp)
     size_t n = gp_list_count(list);
     int result = 0;
 
-    smtp->sources = GP__ARENA_ARRAY(smtp->arena, struct gp__ip, n);
+    smtp->sources = GP__ARENA_ARRAY(smtp->arena, struct gp__origin *, n);
     for (size_t i = 0; i < n; i++) {
         struct gp_slice text = *(const struct gp_slice *)gp_list_at(list, i);
+        struct gp__ip ip;
 
-        if (gp__ip_parse(text, &smtp->sources[smtp->n_sources++]) < 0)
+        if (gp__ip_parse(text, &ip) < 0)
             result = complain(call, "IP address to connect from", text);
+        else
+            smtp->sources[smtp->n_sources++] = gp__origin_ref(smtp->runtime, &ip);
     }
-    return result;
+    smtp->limits.rate = smtp->settings.source_rate;
+    smtp->limits.sessions = (uint64_t)smtp->settings.source_connections;
+    if (n > 0 || (smtp->limits.rate.count == 0 && smtp->limits.sessions == 0))
+        return result;
+    gp_log(call, GP_LOG_ERROR,
+           "source_rate and source_connections are limits of each of `sources`: "
+           "there are none");
+    return -1;
 }
 
 static int check_helo(struct gp_call *call, const struct gp_smtp *smtp)
@@ -496,6 +518,8 @@ void gp_smtp_destroy(struct gp_smtp **smtp_)
         smtp->idle = session->next;
         gp__outbound_close(&session);
     }
+    for (size_t i = 0; i < smtp->n_sources; i++)
+        gp__origin_unref(smtp->runtime, &smtp->sources[i]);
     gp__outbound_peers_free(&smtp->peers);
     arena = smtp->arena;
     gp__arena_free(&arena);

@@ -7,6 +7,7 @@
  *     outbound_hop.c      the target's own hosts, or those that a record names for a recipient
  *     outbound_hosts.c    which hosts: those given, or by MX; their addresses
  *     outbound_pool.c     sessions that are idle, how many there may be, hosts that are down
+ *     outbound_source.c   from which address, and how much it may send
  *     outbound_session.c  one session: connecting, TLS, a mail
  *     outbound_mail.c     what a message asks of a server
  *     tls_policy.c        how a connection to a host must be protected; mta_sts.c, tls_report.c
@@ -15,6 +16,7 @@
 #define GP_DELIVERY_OUTBOUND_H
 
 #include "core/delivery/delivery.h"
+#include "core/delivery/origin.h"
 #include "core/delivery/tls_policy.h"
 #include "core/smtp/attributes.h"
 #include "core/smtp/client.h"
@@ -71,7 +73,16 @@ struct gp__outbound_failure {
     struct gp__reply reply;
     struct gp_slice remote; /* who said so; absent: we do */
     unsigned advice;
-    bool tls; /* the handshake failed, or its result is not good enough */
+    bool tls;     /* the handshake failed, or its result is not good enough */
+    bool limited; /* nobody was asked: by a limit of ours, which holds for wait_ms (0: not known) */
+    uint64_t wait_ms;
+};
+
+/* What a session may be made from: by family, IPv4 and IPv6. */
+struct gp__outbound_from {
+    struct gp__origin *by_family[2];
+    uint64_t wait_ms; /* until one of those at their limits may send more; 0: not known */
+    bool limited;
 };
 
 struct gp__outbound_session {
@@ -92,6 +103,8 @@ struct gp__outbound_session {
     struct gp_slice rest;       /* of its current piece */
     uint64_t idle_since_ms;
     int64_t mails;
+    struct gp__origin *source; /* where it counts; NULL: nowhere */
+    bool paid;                 /* its next message is counted already */
     bool reused, tls_failed, lost;
 };
 
@@ -114,9 +127,10 @@ struct gp_smtp {
     struct gp_smtp_settings settings;
     struct gp__runtime *runtime;
     struct gp__arena *arena; /* of peers and settings */
-    struct gp__ip *sources;
+    struct gp__origin **sources;
     size_t n_sources, next_source;
-    struct gp__outbound_hop own; /* of recipients that no record is about */
+    struct gp__origin_limits limits; /* of each */
+    struct gp__outbound_hop own;     /* of recipients that no record is about */
     size_t next_host;
     struct gp__outbound_session *idle; /* the last used first */
     struct gp__timer timer;
@@ -186,11 +200,31 @@ void gp__outbound_message(struct gp__outbound_job *job);
 struct gp__smtp_client_mail *gp__outbound_mail(const struct gp__outbound_job *job,
                                                const size_t *indexes, size_t n);
 
+/* ---- outbound_source.c ---- */
+
+/* 0, with what is counted for a session already; 1: all are at their limits. Addresses of a host that
+ * could only be reached from such are dropped. */
+int gp__outbound_choose_source(struct gp_smtp *pool, struct gp__outbound_host *host,
+                               struct gp__outbound_from *from_r);
+
+/* The session is of that family (0: of none, there is no connection): the others are given back. */
+void gp__outbound_keep_source(struct gp__outbound_session *session, struct gp__outbound_from *from,
+                              uint8_t family);
+
+/* Counts the next message: 0, or how many ms there may be none. */
+uint64_t gp__outbound_pay(struct gp__outbound_session *session);
+
+/* It was counted and not sent. */
+void gp__outbound_pay_back(struct gp__outbound_session *session);
+
+/* Makes that the failure of the job. */
+void gp__outbound_limited(struct gp__outbound_job *job, uint64_t wait_ms);
+
 /* ---- outbound_session.c ---- */
 
 /* Connects, and goes on until it is ready for a mail. 0; 1: the failure says why; or a sticky error. */
 int gp__outbound_open(struct gp__outbound_job *job, struct gp__outbound_session *session,
-                      const struct gp__outbound_host *host);
+                      const struct gp__outbound_host *host, struct gp__outbound_from *from);
 
 /* Sends one mail: outcomes are the client's. 0, or a sticky error. */
 int gp__outbound_send(struct gp__outbound_job *job, struct gp__outbound_session *session,
@@ -205,13 +239,16 @@ void gp__outbound_close(struct gp__outbound_session **session_);
 /* ---- outbound_pool.c ---- */
 
 /* One for this host and policy, idle or new: 0, 1 or an error as of gp__outbound_open(); what is given
- * is to be released, also then. */
+ * is to be released, also then. 1 without a session: nothing may be sent now, the failure says so. */
 int gp__outbound_acquire(struct gp__outbound_job *job, const struct gp__outbound_host *host,
                          const struct gp__tls_policy *policy, bool fresh,
                          struct gp__outbound_session **session_r);
 
 /* Keeps it for others, if it is of use. */
 void gp__outbound_release(struct gp__outbound_session **session_);
+
+/* One that is not in use, and counts there; whether there was one. */
+bool gp__outbound_end_idle_of(struct gp_smtp *pool, const struct gp__origin *source);
 
 /* The key is followed by a NUL. */
 struct gp__outbound_peer *gp__outbound_peer(struct gp_smtp *pool, struct gp_slice key);

@@ -139,6 +139,18 @@ static void end_idle(struct gp__outbound_session **link)
     gp__outbound_close(&session);
 }
 
+bool gp__outbound_end_idle_of(struct gp_smtp *pool, const struct gp__origin *source)
+{
+    struct gp__outbound_session **link = &pool->idle, **last = NULL;
+
+    for (; *link; link = &(*link)->next)
+        if ((*link)->source == source)
+            last = link; /* the one that was used longest ago */
+    if (last)
+        end_idle(last);
+    return last != NULL;
+}
+
 /* Closes those whose time is over, and sees to it that it is called when the next one's is. */
 static void on_idle(struct gp__timer *timer)
 {
@@ -189,6 +201,7 @@ void gp__outbound_release(struct gp__outbound_session **session_)
     struct gp__outbound_peer *peer = gp__outbound_peer(pool, session->host_key);
 
     *session_ = NULL;
+    gp__outbound_pay_back(session);
     if (session->client && is_of_use(session) && pool->settings.idle_ms) {
         make_room(pool);
         session->idle_since_ms = rt->ops->now_ms(rt);
@@ -204,13 +217,14 @@ void gp__outbound_release(struct gp__outbound_session **session_)
     gp__outbound_close(&session);
 }
 
-/* The last one that was used: the others' time may run out. */
+/* The last one that was used: the others' time may run out. One whose source may send nothing now is
+ * passed over. */
 static struct gp__outbound_session *take_idle(struct gp_smtp *pool, struct gp_slice key)
 {
     for (struct gp__outbound_session **link = &pool->idle; *link; link = &(*link)->next) {
         struct gp__outbound_session *session = *link;
 
-        if (!gp_slice_eq(session->key, key))
+        if (!gp_slice_eq(session->key, key) || gp__outbound_pay(session) != 0)
             continue;
         *link = session->next;
         session->next = NULL;
@@ -291,6 +305,8 @@ int gp__outbound_acquire(struct gp__outbound_job *job, const struct gp__outbound
     struct gp_smtp *pool = job->pool;
     struct gp_slice key = key_of(job, host, policy);
     struct gp__outbound_peer *peer = gp__outbound_peer(pool, host->key);
+    struct gp__outbound_host reachable = *host;
+    struct gp__outbound_from from;
     struct gp__outbound_session *session;
     int result = take_turn(job, peer);
 
@@ -302,9 +318,14 @@ int gp__outbound_acquire(struct gp__outbound_job *job, const struct gp__outbound
         *session_r = session;
         return 0;
     }
+    if (gp__outbound_choose_source(pool, &reachable, &from) != 0) {
+        gp__outbound_limited(job, from.wait_ms);
+        give_turn(pool, peer);
+        return 1;
+    }
     leave_room(pool, peer);
     session = session_create(pool, key, host, policy);
-    result = gp__outbound_open(job, session, host);
+    result = gp__outbound_open(job, session, &reachable, &from);
     *session_r = session;
     return result;
 }

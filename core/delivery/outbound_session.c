@@ -195,34 +195,32 @@ static int pump(struct gp__outbound_job *job, struct gp__outbound_session *sessi
 
 /* ---- connecting ---- */
 
-static struct gp__ip source_of(struct gp_smtp *pool, uint8_t family)
+static struct gp__ip ip_of(const struct gp__origin *source)
 {
-    for (size_t i = 0; i < pool->n_sources; i++) {
-        size_t n = (pool->next_source + i) % pool->n_sources;
-
-        if (pool->sources[n].family == family)
-            return pool->sources[n];
-    }
-    return (struct gp__ip){.family = 0};
+    return source ? source->ip : (struct gp__ip){.family = 0};
 }
 
 static void start_dial(struct gp__outbound_job *job, struct gp_op *op,
-                       const struct gp__outbound_host *host)
+                       const struct gp__outbound_host *host, const struct gp__outbound_from *from)
 {
-    struct gp_smtp *pool = job->pool;
     struct gp__runtime *rt = job->call->runtime;
     struct gp__dialling dialling = {
         .ips = host->ips,
         .n_ips = host->n_ips,
         .port = host->port,
-        .from4 = source_of(pool, 4),
-        .from6 = source_of(pool, 6),
+        .from4 = ip_of(from->by_family[0]),
+        .from6 = ip_of(from->by_family[1]),
         .stagger_ms = STAGGER_MS,
-        .attempt_ms = pool->settings.connect_ms,
+        .attempt_ms = job->pool->settings.connect_ms,
     };
 
-    pool->next_source++;
     rt->ops->dial(rt, op, &dialling);
+}
+
+/* The address that answered. */
+static const struct gp__ip *reached(const struct gp__outbound_host *host, const struct gp_op *op)
+{
+    return &host->ips[op->number < host->n_ips ? op->number : 0];
 }
 
 static struct gp_slice remote_of(struct gp__arena *arena, const struct gp__outbound_host *host,
@@ -233,14 +231,14 @@ static struct gp_slice remote_of(struct gp__arena *arena, const struct gp__outbo
 
     if (host->is_unix)
         return gp__arena_dup(arena, host->name);
-    ip = gp__ip_format(&host->ips[op->number < host->n_ips ? op->number : 0], text);
+    ip = gp__ip_format(reached(host, op), text);
     if (host->literal)
         return gp__arena_printf(arena, "[" GP_FMT "]", GP_ARG(ip));
     return gp__arena_printf(arena, GP_FMT " [" GP_FMT "]", GP_ARG(host->name), GP_ARG(ip));
 }
 
 static int dial(struct gp__outbound_job *job, struct gp__outbound_session *session,
-                const struct gp__outbound_host *host)
+                const struct gp__outbound_host *host, struct gp__outbound_from *from)
 {
     struct gp__runtime *rt = job->call->runtime;
     struct gp_op *op = gp__op_create(job->call);
@@ -249,10 +247,12 @@ static int dial(struct gp__outbound_job *job, struct gp__outbound_session *sessi
     if (op && host->is_unix)
         rt->ops->connect(rt, op, gp__arena_dup(job->arena, host->key));
     else if (op)
-        start_dial(job, op, host);
+        start_dial(job, op, host, from);
     error = wait_within(job->call, op, job->pool->settings.connect_ms);
     if (op && op->stream) /* also when the deadline came with it: it is ours to close */
         session->stream = op->stream;
+    gp__outbound_keep_source(session, from,
+                             session->stream && !host->is_unix ? reached(host, op)->family : 0);
     if (is_sticky(job))
         return job->call->root->sticky;
     if (error || !session->stream) {
@@ -350,10 +350,10 @@ static void note_tls(struct gp__outbound_job *job, struct gp__outbound_session *
 /* ---- the steps ---- */
 
 int gp__outbound_open(struct gp__outbound_job *job, struct gp__outbound_session *session,
-                      const struct gp__outbound_host *host)
+                      const struct gp__outbound_host *host, struct gp__outbound_from *from)
 {
     struct gp__runtime *rt = job->call->runtime;
-    int result = dial(job, session, host), event;
+    int result = dial(job, session, host, from), event;
 
     if (result)
         return result;
@@ -415,6 +415,8 @@ void gp__outbound_close(struct gp__outbound_session **session_)
     gp__smtp_client_free(&session->client);
     if (session->stream)
         rt->ops->stream_close(rt, session->stream);
+    if (session->source)
+        gp__origin_leave(rt, session->source);
     gp__buf_free(&session->in);
     gp__arena_free(&session->arena);
     gp__free(session);

@@ -59,6 +59,7 @@ void gp__queue_free(struct gp__queue **queue_)
         gp__free(queue->segments[i]);
     }
     gp__queue_destinations_free(queue);
+    gp__queue_targets_free(queue);
     gp__queue_texts_free(queue);
     gp__queue_pauses_free(queue);
     gp__links_free(&queue->messages);

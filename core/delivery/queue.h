@@ -261,6 +261,14 @@ enum gp__feedback {
 void gp__queue_give_back(struct gp__queue *queue, struct gp__group *group,
                          enum gp__feedback feedback, uint64_t pause_ms, uint64_t now_ms);
 
+/* The target of the group's destination can take no more for now, for none of its destinations: a
+ * limit of ours. wait_ms: for so long nothing at all; 0: until something of it has ended. The
+ * group was given back before. Whether that is new. */
+bool gp__queue_limit(const struct gp__group *group, uint64_t wait_ms, uint64_t now_ms);
+
+/* A LOOSE group that was not tried after all: it is the next of its lane. */
+void gp__queue_put_off(struct gp__queue *queue, struct gp__group *group, uint64_t now_ms);
+
 /* ---- time ---- */
 
 enum gp__queue_event {
@@ -330,6 +338,19 @@ struct gp__queue_destination_stats {
     uint64_t waiting, ready, taken, window, failures;
     uint64_t ready_at_ms; /* 0: now */
 };
+
+struct gp__queue_target_stats {
+    struct gp_slice target;
+    uint64_t taken;
+    uint64_t window;      /* attempts at a time; 0: no limit is known just now */
+    uint64_t put_off;     /* attempts, since the start */
+    uint64_t ready_at_ms; /* 0: now */
+};
+
+/* Each target that has met its limit since the start. */
+void gp__queue_each_limited(const struct gp__queue *queue, uint64_t now_ms,
+                            void (*each)(void *arg, const struct gp__queue_target_stats *stats),
+                            void *arg);
 
 /* Each destination that has groups. Walks them. */
 void gp__queue_each_destination(const struct gp__queue *queue,

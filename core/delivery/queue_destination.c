@@ -14,33 +14,6 @@
 #define DESTINATION(link_) ((struct gp__queue_destination *)(void *)(link_))
 #define LANE(link_) ((struct gp__queue_lane *)(void *)(link_))
 
-/* ---- rings ---- */
-
-#define RING_ADD(head, item)                                                                       \
-    do {                                                                                           \
-        if (head) {                                                                                \
-            (item)->next = (head);                                                                 \
-            (item)->prev = (head)->prev;                                                           \
-            (head)->prev->next = (item);                                                           \
-            (head)->prev = (item);                                                                 \
-        } else {                                                                                   \
-            (head) = (item)->next = (item)->prev = (item);                                         \
-        }                                                                                          \
-    } while (0)
-
-#define RING_REMOVE(head, item)                                                                    \
-    do {                                                                                           \
-        if ((item)->next == (item)) {                                                              \
-            (head) = NULL;                                                                         \
-        } else {                                                                                   \
-            (item)->next->prev = (item)->prev;                                                     \
-            (item)->prev->next = (item)->next;                                                     \
-            if ((head) == (item))                                                                  \
-                (head) = (item)->next;                                                             \
-        }                                                                                          \
-        (item)->next = (item)->prev = NULL;                                                        \
-    } while (0)
-
 /* ---- destinations ---- */
 
 static uint64_t hash_of(gp__name target, struct gp_slice domain)
@@ -60,6 +33,7 @@ static struct gp__queue_destination *create(struct gp__queue *queue, uint64_t ha
 
     destination->link.hash = hash;
     destination->target = target;
+    destination->limits = gp__queue_target_of(queue, target);
     destination->window = INITIAL_WINDOW;
     destination->carrier = UINT16_MAX;
     destination->policy = &queue->plan->queues[0];
@@ -102,7 +76,7 @@ static void forget(struct gp__queue *queue, struct gp__queue_destination *destin
 
 static void leave_idle(struct gp__queue *queue, struct gp__queue_destination *destination)
 {
-    RING_REMOVE(queue->idle, destination);
+    GP__RING_REMOVE(queue->idle, destination);
     destination->idle = false;
     queue->n_idle--;
 }
@@ -118,7 +92,7 @@ void gp__queue_destination_unref(struct gp__queue *queue, struct gp__queue_desti
     if (--destination->n_groups > 0)
         return;
     gp__heap_remove(&queue->waiting, destination); /* nothing waits for its time */
-    RING_ADD(queue->idle, destination);
+    GP__RING_ADD(queue->idle, destination);
     destination->idle = true;
     if (++queue->n_idle > IDLE_MAX) {
         struct gp__queue_destination *oldest = queue->idle;
@@ -150,10 +124,16 @@ static void leave_ring(struct gp__queue *queue, struct gp__queue_destination *de
 
     if (level-- == 0)
         return;
-    RING_REMOVE(queue->levels[level], destination);
+    GP__RING_REMOVE(queue->levels[level], destination);
     if (!queue->levels[level])
         queue->level_bits &= ~((uint64_t)1 << level);
     destination->level = 0;
+}
+
+void gp__queue_destination_park(struct gp__queue *queue, struct gp__queue_destination *destination)
+{
+    leave_ring(queue, destination);
+    gp__queue_park(queue, destination);
 }
 
 static void enter_ring(struct gp__queue *queue, struct gp__queue_destination *destination)
@@ -164,7 +144,7 @@ static void enter_ring(struct gp__queue *queue, struct gp__queue_destination *de
     if (destination->level == level + 1)
         return; /* keeps its turn */
     leave_ring(queue, destination);
-    RING_ADD(queue->levels[level], destination);
+    GP__RING_ADD(queue->levels[level], destination);
     queue->level_bits |= (uint64_t)1 << level;
     destination->level = (uint16_t)(level + 1);
 }
@@ -173,8 +153,13 @@ void gp__queue_destination_file(struct gp__queue *queue, struct gp__queue_destin
                                 uint64_t now_ms)
 {
     bool wants = destination->n_ready > 0 && destination->n_taken < limit_of(destination);
+    bool now = wants && destination->ready_at_ms <= now_ms;
 
-    if (wants && destination->ready_at_ms <= now_ms)
+    if (destination->parked && now)
+        return; /* keeps its turn */
+    if (destination->parked)
+        gp__queue_unpark(queue, destination);
+    if (now)
         enter_ring(queue, destination);
     else
         leave_ring(queue, destination);
@@ -206,7 +191,7 @@ static struct gp__queue_lane *lane_of(struct gp__queue *queue,
     lane->destination = destination;
     lane->fair = fair;
     gp__links_add(&queue->lanes, &lane->link);
-    RING_ADD(destination->lanes, lane);
+    GP__RING_ADD(destination->lanes, lane);
     return lane;
 }
 
@@ -225,6 +210,20 @@ void gp__queue_lane_add(struct gp__queue *queue, struct gp__group *group)
     group->destination->n_ready++;
 }
 
+void gp__queue_lane_first(struct gp__group *group)
+{
+    struct gp__queue_lane *lane = group->in.ready.lane;
+
+    if (lane->first == group)
+        return;
+    lane->last = group->in.ready.prev; /* it was added just now */
+    lane->last->in.ready.next = NULL;
+    group->in.ready.prev = NULL;
+    group->in.ready.next = lane->first;
+    lane->first->in.ready.prev = group;
+    lane->first = group;
+}
+
 void gp__queue_lane_remove(struct gp__queue *queue, struct gp__group *group)
 {
     struct gp__queue_lane *lane = group->in.ready.lane;
@@ -240,7 +239,7 @@ void gp__queue_lane_remove(struct gp__queue *queue, struct gp__group *group)
     group->destination->n_ready--;
     if (lane->first)
         return;
-    RING_REMOVE(group->destination->lanes, lane);
+    GP__RING_REMOVE(group->destination->lanes, lane);
     gp__links_remove(&queue->lanes, &lane->link);
     gp__free(lane);
 }

@@ -9,6 +9,33 @@
 #define GP__QUEUE_LEVELS 64u
 #define GP__QUEUE_STOPS 16u
 
+/* ---- rings ---- */
+
+#define GP__RING_ADD(head, item)                                                                   \
+    do {                                                                                           \
+        if (head) {                                                                                \
+            (item)->next = (head);                                                                 \
+            (item)->prev = (head)->prev;                                                           \
+            (head)->prev->next = (item);                                                           \
+            (head)->prev = (item);                                                                 \
+        } else {                                                                                   \
+            (head) = (item)->next = (item)->prev = (item);                                         \
+        }                                                                                          \
+    } while (0)
+
+#define GP__RING_REMOVE(head, item)                                                                \
+    do {                                                                                           \
+        if ((item)->next == (item)) {                                                              \
+            (head) = NULL;                                                                         \
+        } else {                                                                                   \
+            (item)->next->prev = (item)->prev;                                                     \
+            (item)->prev->next = (item)->next;                                                     \
+            if ((head) == (item))                                                                  \
+                (head) = (item)->next;                                                             \
+        }                                                                                          \
+        (item)->next = (item)->prev = NULL;                                                        \
+    } while (0)
+
 /* Groups of one tenant that wait for a place, oldest first. Exists while there are any. */
 struct gp__queue_lane {
     struct gp__link link; /* by destination and tenant */
@@ -18,10 +45,25 @@ struct gp__queue_lane {
     uint32_t fair;
 };
 
+/* What holds for all destinations of a target. */
+struct gp__queue_target {
+    struct gp__queue_target *all;         /* the next of all targets */
+    struct gp__queue_target *next, *prev; /* of the ring of those that have somebody parked */
+    struct gp__queue_destination *parked; /* ring: could be tried, but for this; whose turn it is */
+    uint64_t ready_at_ms;                 /* not before */
+    uint64_t grow_at_ms;                  /* one more than `window` from then on */
+    uint64_t n_put_off;
+    uint32_t window; /* attempts at a time; UINT32_MAX: no limit is known */
+    uint32_t n_taken;
+    uint32_t ended; /* since the window was widened */
+    gp__name name;
+};
+
 struct gp__queue_destination {
     struct gp__link link;                      /* by target and domain */
-    struct gp__queue_destination *next, *prev; /* of the level's ring, or of the idle ones */
-    struct gp__queue_lane *lanes;              /* whose turn it is; NULL: none */
+    struct gp__queue_destination *next, *prev; /* of a ring: the level's, the idle or parked ones */
+    struct gp__queue_target *limits;
+    struct gp__queue_lane *lanes; /* whose turn it is; NULL: none */
     const struct gp__plan_queue *policy;
     uint64_t ready_at_ms; /* not before */
     uint64_t rate_at_us;  /* when what was taken would have been at an even pace */
@@ -34,7 +76,8 @@ struct gp__queue_destination {
     uint16_t carrier;
     uint16_t level; /* + 1; 0: in no ring */
     gp__name target;
-    bool idle; /* in the list of those without groups */
+    bool idle;   /* in the list of those without groups */
+    bool parked; /* waits for its target */
     uint16_t domain_len;
     char domain[]; /* lower case; empty: the target is all of it */
 };
@@ -49,6 +92,7 @@ struct gp__queue_name {
     const struct gp__plan_queue *policy; /* NULL: no route of the plan */
     gp__name target;
     bool per_domain;
+    struct gp__queue_target *limits; /* as a target; or NULL */
 };
 
 /* A text that groups share. */
@@ -87,6 +131,8 @@ struct gp__queue {
     uint64_t level_bits;
     struct gp__queue_destination *idle; /* ring, oldest first */
     size_t n_idle;
+    struct gp__queue_target *targets; /* all */
+    struct gp__queue_target *limited; /* ring: have somebody parked */
 
     struct gp__queue_carrier carriers[GP__QUEUE_CARRIERS_MAX];
     unsigned n_carriers; /* beyond them none has room */
@@ -148,9 +194,39 @@ void gp__queue_destination_file(struct gp__queue *queue, struct gp__queue_destin
                                 uint64_t now_ms);
 
 void gp__queue_lane_add(struct gp__queue *queue, struct gp__group *group);
+/* One that was added just now comes first. */
+void gp__queue_lane_first(struct gp__group *group);
+
 void gp__queue_lane_remove(struct gp__queue *queue, struct gp__group *group);
 
+/* Out of the ring, until its target has room. */
+void gp__queue_destination_park(struct gp__queue *queue, struct gp__queue_destination *destination);
+
 void gp__queue_destinations_free(struct gp__queue *queue);
+
+/* ---- queue_target.c ---- */
+
+#define GP__QUEUE_LIMIT_MAX_MS 3600000u
+
+struct gp__queue_target *gp__queue_target_of(struct gp__queue *queue, gp__name name);
+void gp__queue_targets_free(struct gp__queue *queue);
+
+/* Whether one more attempt may be made now. */
+bool gp__queue_target_takes(const struct gp__queue_target *target, uint64_t now_ms);
+
+/* An attempt begins; is over. */
+void gp__queue_target_taken(struct gp__queue_target *target, uint64_t now_ms);
+void gp__queue_target_given_back(const struct gp__queue *queue, struct gp__queue_target *target);
+
+/* Into the ring of those who wait for their target; out of it. */
+void gp__queue_park(struct gp__queue *queue, struct gp__queue_destination *destination);
+void gp__queue_unpark(struct gp__queue *queue, struct gp__queue_destination *destination);
+
+/* One destination of each target that has room now comes back. */
+void gp__queue_targets_wake(struct gp__queue *queue, uint64_t now_ms);
+
+/* When one of them has, if nothing else happens; UINT64_MAX: never. */
+uint64_t gp__queue_targets_next(const struct gp__queue *queue);
 
 /* ---- queue_text.c ---- */
 

@@ -112,7 +112,9 @@ struct gp__group *gp__queue_take(struct gp__queue *queue, uint64_t now_ms)
     struct gp__group *group;
 
     wake_destinations(queue, now_ms);
-    destination = choose(queue);
+    gp__queue_targets_wake(queue, now_ms);
+    while ((destination = choose(queue)) && !gp__queue_target_takes(destination->limits, now_ms))
+        gp__queue_destination_park(queue, destination);
     if (!destination)
         return NULL;
     group = destination->lanes->first;
@@ -122,6 +124,7 @@ struct gp__group *gp__queue_take(struct gp__queue *queue, uint64_t now_ms)
     gp__queue_set_state(queue, group, GP__GROUP_TAKEN);
     occupy(queue, group);
     destination->n_taken++;
+    gp__queue_target_taken(destination->limits, now_ms);
     pace(destination, now_ms);
     gp__queue_destination_file(queue, destination, now_ms);
     return group;
@@ -183,6 +186,7 @@ void gp__queue_give_back(struct gp__queue *queue, struct gp__group *group,
 
     vacate(queue, group->in.taken.carrier);
     destination->n_taken--;
+    gp__queue_target_given_back(queue, destination->limits);
     switch (feedback) {
     case GP__FEEDBACK_NONE:
         break;

@@ -237,6 +237,10 @@ enum gp__queue_event gp__queue_event(struct gp__queue *queue, uint64_t now_ms,
 
 uint64_t gp__queue_next(const struct gp__queue *queue)
 {
-    return least(gp__heap_first_key(&queue->due),
-                 queue->free ? gp__heap_first_key(&queue->waiting) : UINT64_MAX);
+    uint64_t next = gp__heap_first_key(&queue->due);
+
+    if (queue->free)
+        next = least(next,
+                     least(gp__heap_first_key(&queue->waiting), gp__queue_targets_next(queue)));
+    return next;
 }

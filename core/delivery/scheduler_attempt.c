@@ -225,6 +225,23 @@ static void lose(struct gp__scheduler *s, struct gp__attempt_slot *slot)
     gp__scheduler_outcome_lost(s, group);
 }
 
+static bool is_untried(const struct gp__attempt_answer *answer)
+{
+    for (size_t i = 0; i < answer->n; i++)
+        if (answer->results[i].untried)
+            return true;
+    return false;
+}
+
+/* A limit of ours on all that the target sends. */
+static void limit(struct gp__scheduler *s, const struct gp__group *group, uint64_t wait_ms)
+{
+    if (gp__queue_limit(group, wait_ms, gp__scheduler_now(s)))
+        gp__log(s->log, GP_LOG_NOTICE, "queue.limited",
+                GP__F_S("target", gp__queue_name_text(s->queue, gp__queue_target(group))),
+                GP__F_I("ms", wait_ms));
+}
+
 static void take_answer(struct gp__scheduler *s, struct gp__attempt_slot *slot,
                         const struct gp__attempt_answer *answer)
 {
@@ -238,6 +255,8 @@ static void take_answer(struct gp__scheduler *s, struct gp__attempt_slot *slot,
         return;
     }
     gp__queue_give_back(s->queue, group, feedback_of(answer), answer->retry_after_ms, now);
+    if (is_untried(answer))
+        limit(s, group, answer->untried_ms);
     gp__scheduler_outcome(s, group, kind, answer, took);
 }
 

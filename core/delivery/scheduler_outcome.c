@@ -152,6 +152,25 @@ static void defer(struct gp__scheduler *s, struct gp__group *group, const struct
 
 /* ---- answers ---- */
 
+/* Who was not tried: neither noted nor counted as an attempt. */
+static void put_off(struct gp__scheduler *s, struct gp__group **rest_,
+                    const struct results *results)
+{
+    struct gp__group *rest = *rest_, *part;
+    uint64_t some = 0;
+
+    GP__EACH_RECIPIENT(rest, i)
+    if (results->of[i]->untried)
+        some |= (uint64_t)1 << i;
+    part = gp__queue_split(s->queue, rest, some);
+    if (!part)
+        return;
+    if (part == rest)
+        *rest_ = NULL;
+    GP__COUNT(queue_put_off);
+    gp__queue_put_off(s->queue, part, gp__scheduler_now(s));
+}
+
 /* The recipients of that outcome, as a group of their own; NULL: there are none. */
 static struct gp__group *take_part(struct gp__scheduler *s, struct gp__group **rest_, uint64_t some)
 {
@@ -323,7 +342,7 @@ void gp__scheduler_outcome(struct gp__scheduler *s, struct gp__group *group,
                            enum gp__attempt_kind kind, const struct gp__attempt_answer *answer,
                            uint64_t took_ms)
 {
-    struct gp__arena *arena = gp__arena_create();
+    struct gp__arena *arena;
     struct gp__entry entry;
     struct results results;
     struct gp__attempt_result fixed[GP__ATTEMPT_RECIPIENTS_MAX];
@@ -339,6 +358,10 @@ void gp__scheduler_outcome(struct gp__scheduler *s, struct gp__group *group,
     }
     sane.results = fixed;
     index_results(group, &sane, &results);
+    put_off(s, &group, &results);
+    if (!group)
+        return;
+    arena = gp__arena_create();
     if (gp__scheduler_read(s, group->message, arena, &entry) < 0)
         finish_unread(s, group, &results);
     else if (kind == GP__ATTEMPT_ROUTE)

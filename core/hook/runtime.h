@@ -23,10 +23,12 @@
 #include <stdint.h>
 
 struct gp__arena;
+struct gp__census;
 struct gp__crypto;
 struct gp__fiber;
 struct gp__log;
 struct gp__runtime;
+struct gp__origin;
 struct gp__spill;
 struct gp__tasks;
 
@@ -283,6 +285,8 @@ struct gp__runtime {
     struct gp__log *log;
     struct gp__tasks *tasks; /* fibers and deferred calls: core/runtime/tasks.h */
     struct gp__crypto *crypto;
+    struct gp__census *census;  /* what all processes count together; NULL: it is alone */
+    struct gp__origin *sources; /* of this process: core/delivery/origin.h */
 };
 
 #endif

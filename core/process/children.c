@@ -19,7 +19,7 @@
 
 #define READY_MS 60000u
 #define ABORT_MS 5000u /* after SIGABRT it is killed */
-#define PAGES_PER_WORKER 4u
+#define PAGES_PER_PROCESS 4u
 
 static uint64_t steady_ms(const struct gp__master *master)
 {
@@ -156,7 +156,7 @@ static int spawn(struct gp__child *child)
  * until the master is started anew. */
 static int open_census(struct gp__master *master, const struct gp__manifest *manifest)
 {
-    uint32_t pages = (uint32_t)manifest->workers * PAGES_PER_WORKER;
+    uint32_t pages = (uint32_t)(manifest->workers + manifest->carriers) * PAGES_PER_PROCESS;
     void *memory;
 
     if (master->census.head)
@@ -179,8 +179,6 @@ static int take_page(struct gp__child *child)
         return 0;
     if (open_census(master, &child->conf->manifest) < 0)
         return -1;
-    if (gp__roles[child->role].carries)
-        return 0; /* it has no clients */
     child->page = gp__census_take(&master->census);
     if (child->page == GP__CENSUS_NONE)
         gp__log(&master->log, GP_LOG_WARNING, "process.counts_alone", GP__F_I("slot", child->slot));

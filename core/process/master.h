@@ -20,7 +20,7 @@
 #include "core/process/supervise.h"
 #include "core/process/totals.h"
 #include "core/runtime/sink.h"
-#include "core/server/census.h"
+#include "core/base/census.h"
 #include "core/runtime/signal.h"
 
 /* A process of ours, or the place of one that waits to be started again. */

@@ -8,7 +8,7 @@
 #define GP__CHANNEL_FD 3
 
 /* Both must be of one build; a binary that was replaced meanwhile is told apart by this. */
-#define GP__PROTOCOL_VERSION 2
+#define GP__PROTOCOL_VERSION 3
 
 enum gp__message_type {
     /* master to loader: version, path of the configuration */

@@ -250,6 +250,21 @@ static void write_destination(void *arg, const struct gp__queue_destination_stat
     gp__report_end(d->q->out);
 }
 
+static void write_limited(void *arg, const struct gp__queue_target_stats *stats)
+{
+    struct question *q = arg;
+
+    gp__report_begin(q->out);
+    gp__report_text(q->out, "target", stats->target);
+    gp__report_number(q->out, "trying", stats->taken);
+    if (stats->window)
+        gp__report_number(q->out, "at_once", stats->window);
+    gp__report_number(q->out, "put_off", stats->put_off);
+    if (stats->ready_at_ms)
+        gp__report_number(q->out, "not_before", stats->ready_at_ms);
+    gp__report_end(q->out);
+}
+
 static void write_pauses(struct question *q)
 {
     gp__report_raw(q->out, "pauses", GP_S("["));
@@ -286,6 +301,9 @@ static void stats(struct question *q)
     write_pauses(q);
     gp__report_raw(q->out, "destinations", GP_S("["));
     gp__queue_each_destination(q->queue, write_destination, &d);
+    gp__buf_append(q->out, GP_S("]"));
+    gp__report_raw(q->out, "limited", GP_S("["));
+    gp__queue_each_limited(q->queue, gp__scheduler_now(q->scheduler), write_limited, q);
     gp__buf_append(q->out, GP_S("]"));
     gp__report_end(q->out);
 }

@@ -270,6 +270,8 @@ static int start(struct gp__servant *servant, struct gp__message *message, struc
     if (lock_files(servant, error) < 0 ||
         gp__reception_open_runtime(&servant->reception, error) < 0)
         return -1;
+    if (servant->census.head)
+        servant->reception.runtime->census = &servant->census;
     memcpy(servant->reception.runtime->crypto->key, servant->crypto_key,
            sizeof servant->crypto_key);
     explicit_bzero(servant->crypto_key, sizeof servant->crypto_key);

@@ -40,7 +40,7 @@ struct gp__servant {
     struct gp__config_source source;
     struct gp__board *board;
     size_t board_room;
-    struct gp__census census; /* of workers */
+    struct gp__census census; /* of workers and carriers */
     uint64_t page;            /* in it; GP__CENSUS_NONE */
     struct gp__run_line runs;
     struct gp__signals *signals;

@@ -13,7 +13,7 @@
 #define GP_SERVER_AUTH_GUARD_H
 
 #include "core/config/settings.h"
-#include "core/server/census.h"
+#include "core/base/census.h"
 #include "core/smtp/session.h"
 
 /* Zeroed: nothing happened. */

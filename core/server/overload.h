@@ -8,7 +8,7 @@
 #define GP_SERVER_OVERLOAD_H
 
 #include "core/hook/runtime.h"
-#include "core/server/census.h"
+#include "core/base/census.h"
 #include "core/smtp/reply.h"
 
 struct gp__overload_settings {

@@ -8,7 +8,7 @@
 #ifndef GP_SERVER_PACE_H
 #define GP_SERVER_PACE_H
 
-#include "core/server/census.h"
+#include "core/base/census.h"
 
 #include <gatepost/option.h>
 

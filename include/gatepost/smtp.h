@@ -92,6 +92,9 @@ struct gp_smtp_settings {
 
     const struct gp_records *per_recipient; /* of GP_SMTP_PER_RECIPIENT(); or NULL */
     struct gp_slice sockets; /* directory of the sockets that records may name; absent: none */
+
+    struct gp_rate source_rate; /* messages from each of `sources`; count 0: no limit */
+    int64_t source_connections; /* sessions from each at once, of all processes; 0: no limit */
 };
 
 /* What a record may say of a recipient, instead of the settings of the same name. With `to` come
@@ -144,6 +147,13 @@ struct gp_smtp_record {
                          .flags = GP_OPTION_NOT_EMPTY),                                            \
         GP_OPTION_LIST("sources", struct_, member.sources, GP_TYPE_STRING, "[]",                   \
                        "IP addresses of ours to connect from, in turn."),                          \
+        GP_OPTION_RATE("source_rate", struct_, member.source_rate, GP_OPTIONAL,                    \
+                       "Messages from each of `sources`, at an even pace; one at its limit is "    \
+                       "passed over, and mail waits while all are."),                              \
+        GP_OPTION_INTEGER("source_connections", struct_, member.source_connections, "0", 0,        \
+                          100000,                                                                  \
+                          "Connections from each of `sources` at once, of all processes; 0: any "  \
+                          "number."),                                                              \
         GP_OPTION_BOOL("chunking", struct_, member.chunking, "true",                               \
                        "Send messages by BDAT where CHUNKING is offered."),                        \
         GP_OPTION_INTEGER("connections", struct_, member.connections, "20", 1, 10000,              \

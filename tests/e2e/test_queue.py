@@ -209,6 +209,39 @@ class Mail(queueing.TestCase):
         harness.wait_until(lambda: self.stats()["states"]["waiting"] >= 200, "the deferred", 30)
         self.assertEqual(len(self.list("--destination", "later", "--limit", "1000")), 200)
 
+    def test_source_addresses(self):
+        """Two carriers, two addresses, an hour for each message of one: two go out, the others wait
+        without having been tried, and mail to elsewhere does not notice."""
+        to = Sink()
+        self.addCleanup(to.stop)
+        targets = (f'  limited: {{smtp: {{to: "127.0.0.1:{to.port}", sources: [127.0.0.2, 127.0.0.3], '
+                   'source_rate: 1/h}}\n')
+        routes = "  - {name: limited, match: {recipient: limited.test}, to: limited}\n"
+        server = self.queueing(targets=targets, routes=routes, retry="1h",
+                               rest=self.REST.replace("carriers: 1", "carriers: 2"))
+        server.wait_log("queue.ready")
+        for i in range(20):
+            self.submit(server, f"u{i}@limited.test")
+        harness.wait_until(lambda: len(to.mails) == 2, "two messages")
+        self.submit(server, "r@example.test")
+        self.wait_stored(server, 1)
+        self.wait_states(ready=18, trying=0, waiting=0)
+        self.assertEqual(sorted(address for address, _ in to.connections),
+                         ["127.0.0.2", "127.0.0.3"])
+        (limited,) = self.stats()["limited"]
+        self.assertEqual(limited["target"], "limited")
+        self.assertGreater(limited["not_before"], 0)
+        self.assertIn("source addresses of limited", self.gatepost("queue", "stats"))
+        for message in self.list("--destination", "limited"):
+            self.assertEqual(message["recipients"][0].get("tries", 0), 0)
+        (told,) = server.log("queue.limited")
+        self.assertEqual(told["target"], "limited")
+        # The next configuration's carriers know what was sent.
+        self.gatepost("reload")
+        self.gatepost("queue", "retry", "--destination", "limited")
+        self.wait_states(ready=18, trying=0)
+        self.assertEqual(len(to.mails), 2)
+
     def test_stopped_while_trying(self):
         """What is under way when it is stopped is given up in time, and is there afterwards."""
         targets = f'  slow: {{smtp: {{to: "127.0.0.1:{self.silent()}"}}}}\n'

@@ -128,11 +128,14 @@ static void test_answer(void **state)
         {.outcome = GP_OUTCOME_FAILED},
         {.filtered = GP__FILTERED_HELD, .bucket = GP_S("spam")},
         {.filtered = GP__FILTERED_DROPPED, .reply.text = GP_S("discarded by x")},
+        {.outcome = GP_OUTCOME_DEFERRED, .untried = true},
+        {.outcome = GP_OUTCOME_FAILED, .untried = true}, /* can't be */
     };
     struct gp__attempt_answer answer = {.number = 9,
                                         .results = results,
-                                        .n = 5,
+                                        .n = 7,
                                         .retry_after_ms = 5,
+                                        .untried_ms = 6,
                                         .slow_down = true},
                               read;
     struct gp__buf out = {.limit = 0};
@@ -141,7 +144,9 @@ static void test_answer(void **state)
     gp__answer_pack(&out, &answer);
     assert_int_equal(gp__answer_unpack(&read, arena, gp__buf_slice(&out)), 0);
     assert_int_equal(read.number, 9);
-    assert_int_equal(read.n, 5);
+    assert_int_equal(read.n, 7);
+    assert_int_equal(read.untried_ms, 6);
+    assert_true(read.results[5].untried && !read.results[1].untried && !read.results[6].untried);
     assert_int_equal(read.retry_after_ms, 5);
     assert_true(read.slow_down && !read.destination_down && !read.relayed);
     for (size_t i = 0; i < 5; i++) {

@@ -174,8 +174,8 @@ static void put(const struct mail *mail)
     gp__sim_settle(rt);
 }
 
-/* Answers an attempt; outcomes by recipient: 'd'elivered, 't'emporary, 'f'ailed, 'w'orld, 'i'nside,
- * 'n'owhere; by filters: in's'ide the bucket "spam" again, or 'x': dropped. */
+/* Answers an attempt; outcomes by recipient: 'd'elivered, 't'emporary, 'f'ailed, 'u'ntried, 'w'orld,
+ * 'i'nside, 'n'owhere; by filters: in's'ide the bucket "spam" again, or 'x': dropped. */
 static void answer(size_t i, const char *outcomes)
 {
     static const struct {
@@ -189,6 +189,7 @@ static void answer(size_t i, const char *outcomes)
         {'d', GP_OUTCOME_DELIVERED, {250, 2, 0, 0, {"ok", 2}}, NULL, GP__FILTERED_NOT, NULL},
         {'t', GP_OUTCOME_DEFERRED, {450, 4, 2, 0, {"busy", 4}}, NULL, GP__FILTERED_NOT, NULL},
         {'f', GP_OUTCOME_FAILED, {550, 5, 1, 1, {"nobody", 6}}, NULL, GP__FILTERED_NOT, NULL},
+        {'u', GP_OUTCOME_DEFERRED, {451, 4, 4, 5, {"full", 4}}, NULL, GP__FILTERED_NOT, NULL},
         {'w', GP_OUTCOME_NONE, {0}, "world", GP__FILTERED_NOT, NULL},
         {'i', GP_OUTCOME_NONE, {0}, "inside", GP__FILTERED_NOT, NULL},
         {'n', GP_OUTCOME_NONE, {0}, NULL, GP__FILTERED_NOT, NULL},
@@ -209,6 +210,7 @@ static void answer(size_t i, const char *outcomes)
         results[r].route = gp_slice_of(kinds[k].route);
         results[r].filtered = kinds[k].filtered;
         results[r].bucket = gp_slice_of(kinds[k].bucket);
+        results[r].untried = outcomes[r] == 'u';
         if (kinds[k].reply.code)
             results[r].remote = GP_S("mx.example.net [192.0.2.1]");
     }
@@ -302,6 +304,31 @@ static void test_mixed(void **state)
     answer(0, "d");
     assert_empty();
     gp__arena_free(&arena);
+}
+
+/* Source addresses are at their limits: who was not tried waits, and nothing is noted about it. */
+static void test_untried(void **state)
+{
+    (void)state;
+    put(&(struct mail){
+        .id = "m1", .route = "inside", .to = {"a@one.example", "b@two.example", "c@one.example"}});
+    answer(0, "duu");
+    assert_int_equal(n_asked, 1);
+    assert_int_equal(stats().by_state[GP__GROUP_READY], 1);
+    gp__sim_advance(rt, 999);
+    assert_int_equal(n_asked, 1);
+    gp__sim_advance(rt, 1);
+    assert_int_equal(n_asked, 2);
+    assert_int_equal(asked[1].n, 2);
+    assert_int_equal(asked[1].tries, 0);
+    answer(1, "ut");
+    assert_int_equal(stats().by_state[GP__GROUP_READY], 1);
+    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
+    restart();
+    assert_int_equal(n_asked, 1);
+    assert_int_equal(asked[0].n, 1);
+    assert_int_equal(asked[0].recipients[0], 1);
+    assert_int_equal(asked[0].tries, 0);
 }
 
 static void test_lost_carrier(void **state)
@@ -1129,6 +1156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_delivered),
         TEST(test_mixed),
+        TEST(test_untried),
         TEST(test_lost_carrier),
         TEST(test_ending_carrier),
         TEST(test_drain),

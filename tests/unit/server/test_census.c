@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "core/base/alloc.h"
+#include "core/base/census.h"
 #include "core/server/auth_guard.h"
-#include "core/server/census.h"
 #include "core/server/pace.h"
 
 #define PAGES 4u
@@ -56,6 +56,20 @@ static void test_sessions(void **state)
     assert_int_equal(gp__census_sessions_elsewhere(&workers[0], 81), 0);
     gp__census_set_sessions(&workers[1], 77, 0);
     assert_int_equal(gp__census_sessions_elsewhere(&workers[0], 77), 0);
+}
+
+static void test_clocks(void **state)
+{
+    _Atomic uint64_t *clock = gp__census_clock(&workers[0], 77);
+    struct gp__census alone = {.head = NULL};
+
+    (void)state;
+    assert_non_null(clock);
+    assert_ptr_equal(gp__census_clock(&workers[1], 77), clock);
+    assert_ptr_not_equal(gp__census_clock(&workers[1], 79), clock);
+    assert_null(gp__census_clock(&alone, 77));
+    gp__census_give_back(&master, 0); /* it outlives who wrote it */
+    assert_ptr_equal(gp__census_clock(&workers[1], 77), clock);
 }
 
 /* Those that find no place are nobody else's; a place that is free again is taken. */
@@ -300,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alone, setup, teardown),

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the workers of a machine count together: how many sessions whom has, how often who comes, whose
- * logins failed, and how much memory they have.
+ * What the processes of a machine count together: how many sessions whom has, how often who comes, whose
+ * logins failed, how much memory they have, and what was sent from which address.
  * Memory that all of them map, with a page for each: a worker writes its own and reads all, without
  * locks, so a sum may be a moment old. Who cannot be entered, because its place in the page is full,
  * is counted by each worker for itself.
  *
+ * One thing is written by all: the clocks of source addresses, each moved on by one atomic step, because
+ * a rate that is a moment old is exceeded.
+ *
  * The master gives out pages. Sessions and memory go with the worker; rates and failed logins stay in
  * the page, for whoever has it next.
  */
-#ifndef GP_SERVER_CENSUS_H
-#define GP_SERVER_CENSUS_H
+#ifndef GP_BASE_CENSUS_H
+#define GP_BASE_CENSUS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -58,6 +61,12 @@ int gp__census_open(struct gp__census *census_r, void *memory, size_t size, uint
 /* A page that nobody has, without sessions and memory; GP__CENSUS_NONE: there is none. */
 uint32_t gp__census_take(struct gp__census *census);
 void gp__census_give_back(struct gp__census *census, uint32_t page);
+
+/* ---- of all ---- */
+
+/* The clock of a key, which all processes move on: when what was sent by it would have been sent at an
+ * even pace. It stays for as long as the memory. NULL: there is no room for one more. */
+_Atomic uint64_t *gp__census_clock(struct gp__census *census, uint64_t key);
 
 /* ---- of a worker ---- */
 

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/server/census.h"
+#include "core/base/census.h"
 
 #include <string.h>
 
 #define MAGIC UINT64_C(0x6765617470616c6e)
 #define WAYS 8u
 #define SESSIONS 16384u /* entries of a page, a power of two */
+#define CLOCKS 1024u
 
 struct entry {
     _Atomic uint64_t key, sessions;
+};
+
+/* Of a key that all move on. */
+struct clock {
+    _Atomic uint64_t key, at; /* key 0: free */
 };
 
 /* Then `count` times: sessions, paces, logins. */
@@ -17,6 +23,7 @@ struct gp__census_head {
     _Atomic uint32_t used; /* so many have been taken at some time */
     _Atomic uint32_t taken[GP__CENSUS_MAX];
     _Atomic uint64_t memory[GP__CENSUS_MAX];
+    struct clock clocks[CLOCKS];
 };
 
 #define LOGINS_AT                                                                                  \
@@ -80,6 +87,19 @@ uint32_t gp__census_used(const struct gp__census *census)
     uint32_t used = census->head ? atomic_load(&census->head->used) : 0;
 
     return used < census->count ? used : census->count;
+}
+
+/* Two that come at once with the same key find the same place: the first free one is contended. */
+_Atomic uint64_t *gp__census_clock(struct gp__census *census, uint64_t key)
+{
+    for (unsigned i = 0; census->head && i < CLOCKS; i++) {
+        struct clock *clock = &census->head->clocks[i];
+        uint64_t old = 0;
+
+        if (atomic_compare_exchange_strong(&clock->key, &old, key) || old == key)
+            return &clock->at;
+    }
+    return NULL;
 }
 
 /* ---- the master ---- */
