@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/delivery/spooled.h"
 #include "core/hook/run.h"
+#include "core/hook/shadow.h"
 
 /* One attempt. Lives from take() until it is answered. */
 struct carrying {
@@ -137,26 +138,30 @@ static struct gp__reply said_by(struct carrying *carrying, const char *what,
         .text = gp__arena_printf(carrying->arena, "%s by " GP_FMT, what, GP_ARG(by->id))};
 }
 
-/* Whether it goes on to the recipient; else the result says what becomes of it. */
-static bool passes(struct carrying *carrying, const struct gp_recipient *recipient)
+/* Whether it goes on to the recipient; else the result says what becomes of it. The fate is what
+ * shadow instances are compared with. */
+static bool passes(struct carrying *carrying, struct gp_recipient *recipient)
 {
     struct gp__attempt_result *result = &carrying->results[recipient->index];
     const struct gp__ruling *stop = recipient->stop;
 
     if (stop && stop->verdict == GP_DISCARD) {
+        recipient->fate = GP__FATE_DROPPED;
         result->filtered = GP__FILTERED_DROPPED;
         result->reply = said_by(carrying, "discarded", stop->by);
     } else if (stop) {
+        recipient->fate = stop->reply.code < 500 ? GP__FATE_DEFERRED : GP__FATE_REJECTED;
         result->outcome = stop->reply.code < 500 ? GP_OUTCOME_DEFERRED : GP_OUTCOME_FAILED;
         result->reply = stop->reply;
     } else if (recipient->marked_by) {
+        recipient->fate = GP__FATE_HELD;
         result->filtered = GP__FILTERED_HELD;
         result->bucket = recipient->bucket;
         result->reply = said_by(carrying, "held", recipient->marked_by);
     } else {
-        return true;
+        recipient->fate = GP__FATE_DELIVERED;
     }
-    return false;
+    return recipient->fate == GP__FATE_DELIVERED;
 }
 
 /* Recipients know the bucket that they were let out of, and by default go back there. */
@@ -190,6 +195,7 @@ static void filter(struct carrying *carrying)
     for (size_t i = 0; i < n; i++)
         if (passes(carrying, carrying->going[i]))
             carrying->going[carrying->n_going++] = carrying->going[i];
+    gp__shadow_settle(carrying->restored.policy);
 }
 
 /* ---- hooks of an attempt ---- */

@@ -350,6 +350,9 @@ class Mail(queueing.TestCase):
         self.assertEqual(len(server.wait_log("queue.released", 4)), 4)
         outcomes = sorted(one["outcome"] for one in server.log("delivery"))
         self.assertEqual(outcomes, ["deferred", "delivered", "discarded", "held"])
+        hooks = json.loads(self.gatepost("hooks", "--json"))["hooks"]
+        (asked,) = [one for one in hooks if one["hook"] == "release"]
+        self.assertEqual((asked["instance"], asked["calls"]), ("t_held", 4))
         # An instance in a carrier has its ticks, too.
         (carrier,) = queueing.children(server.process.pid)["carrier"]
         harness.wait_until(lambda: f"ticked in {carrier}" in server.stderr(), "a tick of the carrier")

@@ -413,6 +413,32 @@ static void changed_when_let_go(void **unused)
     teardown(&s);
 }
 
+/* What it would have said is counted, and not done. */
+static void filter_in_shadow(void **unused)
+{
+    static const struct {
+        enum gp_verdict verdict;
+        uint64_t agreed;
+    } rows[] = {{GP_NEXT, 1}, {GP_REJECT, 0}, {GP_QUARANTINE, 0}};
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct gp__chain *chain;
+        struct setup s;
+
+        setup_with(&s, "b@example.test", QUEUED "chains: {c: [{probe: {}, mode: shadow}]}\n");
+        chain = gp__generation_entrance(s.world->generation, GP_S("l"))->policy.chain;
+        s.attempt.from = GP_S("spam");
+        seen.verdict[GP_HOOK_RELEASE] = rows[i].verdict;
+        try_it(&s, 1);
+        assert_int_equal(heard.outcomes[0], GP_OUTCOME_DELIVERED);
+        assert_int_equal(seen.calls[GP_HOOK_RELEASE], 1);
+        assert_int_equal(chain->items[0]->shadow_agreed, rows[i].agreed);
+        assert_int_equal(chain->items[0]->shadow_differed, 1 - rows[i].agreed);
+        teardown(&s);
+    }
+}
+
 /* A filter that misses its deadline, or cannot judge: on_error decides. */
 static void filter_fails(void **unused)
 {
@@ -614,25 +640,16 @@ static void too_many(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(let_go),
-        cmocka_unit_test(never_held),
-        cmocka_unit_test(let_go_apart),
-        cmocka_unit_test(changed_when_let_go),
-        cmocka_unit_test(filter_fails),
-        cmocka_unit_test(filter_canceled),
-        cmocka_unit_test(delivered),
-        cmocka_unit_test(each_its_own),
-        cmocka_unit_test(named_by_recipient),
-        cmocka_unit_test(publish_fails),
-        cmocka_unit_test(hook_objects),
-        cmocka_unit_test(hook_sees),
-        cmocka_unit_test(given_up),
-        cmocka_unit_test(routed_again),
-        cmocka_unit_test(route_gone),
-        cmocka_unit_test(unreadable),
-        cmocka_unit_test(too_slow),
-        cmocka_unit_test(canceled),
-        cmocka_unit_test(too_many),
+        cmocka_unit_test(let_go),           cmocka_unit_test(never_held),
+        cmocka_unit_test(let_go_apart),     cmocka_unit_test(changed_when_let_go),
+        cmocka_unit_test(filter_fails),     cmocka_unit_test(filter_canceled),
+        cmocka_unit_test(filter_in_shadow), cmocka_unit_test(delivered),
+        cmocka_unit_test(each_its_own),     cmocka_unit_test(named_by_recipient),
+        cmocka_unit_test(publish_fails),    cmocka_unit_test(hook_objects),
+        cmocka_unit_test(hook_sees),        cmocka_unit_test(given_up),
+        cmocka_unit_test(routed_again),     cmocka_unit_test(route_gone),
+        cmocka_unit_test(unreadable),       cmocka_unit_test(too_slow),
+        cmocka_unit_test(canceled),         cmocka_unit_test(too_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
