@@ -477,11 +477,11 @@ int main(int argc, char **argv)
     join_all(sessions);
     if (options.idle) {
         hold();
-        return failed ? 1 : 0;
+    } else {
+        while (open_sessions)
+            turn();
+        report((double)(now_ns() - start) / 1e9, cpu_us() - cpu);
     }
-    while (open_sessions)
-        turn();
-    report((double)(now_ns() - start) / 1e9, cpu_us() - cpu);
     free(sessions);
     free(latencies);
     free(body);
