@@ -19,6 +19,7 @@ gp_dependency(PCRE2 libpcre2-8>=10.36)
 gp_dependency(JANSSON jansson>=2.13)
 gp_dependency(CURL libcurl>=7.85)
 gp_dependency(OPENSSL openssl>=3.0)
+gp_dependency(ZLIB zlib>=1.2.11)
 gp_dependency(SECCOMP libseccomp>=2.5)
 gp_dependency(MICROHTTPD libmicrohttpd>=0.9.70)
 

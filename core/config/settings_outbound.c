@@ -6,6 +6,7 @@
 #include "core/base/ascii.h"
 #include "core/base/utf8.h"
 #include "core/config/load.h"
+#include "core/smtp/address.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -31,7 +32,8 @@ const struct gp_option gp__destination_rows[] = {
 
 const struct gp_option gp__reports_rows[] = {
     GP_OPTION_STRING("contact", struct gp__raw_reports, contact, NULL,
-                     "Whom to ask about reports: an address.", .flags = GP_OPTION_NOT_EMPTY),
+                     "Whom to ask about reports: an address. Those by mail come from it.",
+                     .flags = GP_OPTION_NOT_EMPTY),
     GP_OPTION_STRING("organization", struct gp__raw_reports, organization, GP_OPTIONAL,
                      "Who makes them; by default the host's name."),
     GP_OPTIONS_END,
@@ -175,12 +177,20 @@ static void load_reports(struct gp__load *load, struct gp__outbound_settings *ou
                          const struct gp__raw_reports *raw, const struct gp__node *node)
 {
     const struct gp__node *at = gp__node_get(node, GP_S("reports"));
+    struct gp__address contact;
 
     if (!at || at->kind == GP__NODE_NULL)
         return;
     outbound->contact = raw->contact;
     outbound->organization = gp_slice_present(raw->organization) ? raw->organization
                                                                  : load->settings->hostname;
+    if (gp__mailbox_parse(load->arena, raw->contact, 0, &contact) != GP__ADDRESS_OK)
+        gp__diag_add(load->diag, GP__ERROR, at,
+                     "`contact` is an address, which reports by mail come from, not \"" GP_FMT "\"",
+                     GP_ARG(gp_slice_sub(raw->contact, 0, 200)));
+    if (!gp__node_get(load->root, GP_S("spool")))
+        gp__diag_add(load->diag, GP__NOTICE, at,
+                     "without a `spool:` reports go by HTTPS alone: nothing keeps those by mail");
     if (!gp__node_get(load->root, GP_S("state")))
         gp__diag_add(load->diag, GP__ERROR, at,
                      "reports need a `state:`, where all processes count together");

@@ -31,11 +31,18 @@ struct gp__tls_policy {
     bool observe; /* what CAs say of the certificate counts in the report alone */
 };
 
+struct gp__entry;
+
 /* What a generation knows of how to reach others. */
 struct gp__outbound {
     const struct gp__outbound_settings *settings;
+    struct gp_slice hostname;
     struct gp__sts_cache sts;
     struct gp__state *state; /* where reports are counted; NULL: there is none */
+
+    /* Keeps a message of our own, on the fiber of the call: 0, or an error. NULL: there is no queue. */
+    int (*submit)(struct gp_call *call, void *arg, const struct gp__entry *entry);
+    void *submit_arg;
 };
 
 #endif

@@ -3,8 +3,11 @@
 
 #include "core/base/alloc.h"
 #include "core/base/date.h"
+#include "core/base/gzip.h"
+#include "core/base/id.h"
 #include "core/base/log.h"
 #include "core/delivery/tls_policy.h"
+#include "core/delivery/tls_report_mail.h"
 #include "core/hook/state.h"
 
 #include <gatepost/http.h>
@@ -290,14 +293,27 @@ static int claim(struct gp_call *call, struct gp__state *state, enum gp__state_w
     return gp__state_run(call, state, &request);
 }
 
-static int post(struct gp_call *call, struct gp_slice url, struct gp_slice json)
+/* ---- to where they are wanted ---- */
+
+/* One report on its way. */
+struct sending {
+    struct gp_call *call;
+    const struct gp__outbound *outbound;
+    const struct gp__report *report;
+    struct gp__buf gzip;
+    int64_t start_ms; /* of its day */
+    unsigned took;    /* how many addresses */
+};
+
+static int post(struct sending *sending, struct gp_slice url)
 {
+    struct gp_call *call = sending->call;
     struct gp_http *http = gp_http_create(call, "POST", url);
     struct gp_op *ops[2];
     int first;
 
-    (void)gp_http_header(http, GP_S("Content-Type"), GP_S("application/tlsrpt+json"));
-    (void)gp_http_body(http, json);
+    (void)gp_http_header(http, GP_S("Content-Type"), GP_S("application/tlsrpt+gzip"));
+    (void)gp_http_body(http, gp__buf_slice(&sending->gzip));
     ops[0] = gp_http_start(http);
     ops[1] = gp_sleep_start(call, POST_MS);
     first = gp_wait_any(call, ops, 2);
@@ -306,10 +322,76 @@ static int post(struct gp_call *call, struct gp_slice url, struct gp_slice json)
     return first == 0 && gp_http_status(http) / 100 == 2 ? 0 : GP_ETEMP;
 }
 
-/* The first address that takes it. 0: done, or nobody wants it. */
-static int send_to_owner(struct gp_call *call, struct gp_slice domain, struct gp_slice json)
+static struct gp_slice make_id(struct sending *sending, int64_t now_ms)
 {
-    struct gp_slice name = GP__ARENA_JOIN(gp__call_arena(call), GP_S("_smtp._tls."), domain);
+    struct gp__arena *arena = gp__call_arena(sending->call);
+    struct gp__id_source source = {.last_ms = 0};
+    char id[GP__ID_LEN + 1];
+
+    gp_random(sending->call, &source.count, sizeof source.count);
+    source.count &= (UINT64_C(1) << 35) - 1;
+    source.last_ms = (uint64_t)now_ms;
+    gp__id_next(&source, (uint64_t)now_ms, id);
+    return gp__arena_dup(arena, gp_slice(id, GP__ID_LEN));
+}
+
+/* One message for all addresses, into the queue. */
+static int mail_to(struct sending *sending, const struct gp_slice *to, size_t n)
+{
+    struct gp__arena *arena = gp__call_arena(sending->call);
+    struct gp__report_mail mail = {
+        .report = sending->report,
+        .submitter = sending->outbound->hostname,
+        .gzip = gp__buf_slice(&sending->gzip),
+        .now_ms = gp_wall_clock(sending->call),
+        .start_ms = sending->start_ms,
+        .to = to,
+        .n_to = n,
+    };
+    struct gp__buf bytes = {.limit = (size_t)4 << 20};
+    int error = GP_ENOSPC;
+
+    mail.id = make_id(sending, mail.now_ms);
+    if (gp__report_mail_write(arena, &mail, &bytes) == 0)
+        error = sending->outbound->submit(sending->call, sending->outbound->submit_arg,
+                                          gp__report_entry(arena, &mail, gp__buf_slice(&bytes)));
+    gp__buf_free(&bytes);
+    return error;
+}
+
+/* To each that is named: 0 when one took it, or there is none that we could use. */
+static int send_to(struct sending *sending, const struct gp_slice *rua, size_t n)
+{
+    struct gp_slice boxes[GP__REPORT_RUA_MAX];
+    size_t n_boxes = 0;
+    int result = 0;
+
+    for (size_t i = 0; i < n && !sending->call->root->sticky; i++) {
+        struct gp_slice box = gp__report_mailbox(gp__call_arena(sending->call), rua[i]);
+
+        if (gp_slice_present(box) && sending->outbound->submit)
+            boxes[n_boxes++] = box;
+        if (!gp_slice_starts(rua[i], GP_S("https://")))
+            continue;
+        if (post(sending, rua[i]) == 0)
+            sending->took++;
+        else
+            result = GP_ETEMP;
+    }
+    if (n_boxes && !sending->call->root->sticky) {
+        int error = mail_to(sending, boxes, n_boxes);
+
+        sending->took += error ? 0 : (unsigned)n_boxes;
+        result = error ? error : result;
+    }
+    return sending->took ? 0 : result;
+}
+
+static int send_to_owner(struct sending *sending)
+{
+    struct gp_call *call = sending->call;
+    struct gp_slice name = GP__ARENA_JOIN(gp__call_arena(call), GP_S("_smtp._tls."),
+                                          sending->report->domain);
     const struct gp_dns_answer *answer = NULL;
     struct gp_slice rua[GP__REPORT_RUA_MAX];
     int result = gp_dns(call, name, GP_DNS_TXT, &answer);
@@ -319,18 +401,25 @@ static int send_to_owner(struct gp_call *call, struct gp_slice domain, struct gp
         return result == GP_ETEMP ? result : 0;
     for (size_t i = 0; i < gp_dns_count(answer) && n == 0; i++)
         n = gp__report_rua(gp_dns_text(answer, i), rua);
-    result = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!gp_slice_starts(rua[i], GP_S("https://")))
-            continue;
-        result = post(call, rua[i], json);
-        if (result == 0)
-            return 0;
-    }
-    return result;
+    return send_to(sending, rua, n);
 }
 
-static void report_on(struct gp_call *call, const struct gp__outbound *outbound,
+/* Nothing of it was begun when there is no memory for it. */
+static int send_report(struct sending *sending)
+{
+    struct gp__buf json = {.limit = (size_t)1 << 20};
+    int error = GP_ENOSPC;
+
+    sending->gzip.limit = (size_t)2 << 20;
+    if (gp__report_write(&json, sending->report) == 0 &&
+        gp__gzip(&sending->gzip, gp__buf_slice(&json)) == 0)
+        error = send_to_owner(sending);
+    gp__buf_free(&json);
+    gp__buf_free(&sending->gzip);
+    return error;
+}
+
+static void report_on(struct gp_call *call, const struct gp__outbound *outbound, int64_t start_ms,
                       struct gp_slice day, struct gp_slice domain)
 {
     struct gp__arena *arena = gp__call_arena(call);
@@ -339,28 +428,29 @@ static void report_on(struct gp_call *call, const struct gp__outbound *outbound,
         .lines = GP__ARENA_ARRAY(arena, struct gp__report_line, GP__REPORT_LINES_MAX)};
     struct gp_slice prefix = gp__arena_printf(arena, NAMESPACE GP_FMT " " GP_FMT " ", GP_ARG(day),
                                               GP_ARG(domain));
-    struct gp__buf json = {.limit = (size_t)1 << 20};
+    struct gp__report report = {.organization = outbound->settings->organization,
+                                .contact = outbound->settings->contact,
+                                .domain = domain,
+                                .day = day,
+                                .lines = all.lines};
+    struct sending sending = {
+        .call = call, .outbound = outbound, .report = &report, .start_ms = start_ms};
     int error;
 
     if (claim(call, outbound->state, GP__STATE_PUT_IF_NEW, day, domain) != 0)
         return; /* somebody else sends it, or has */
     error = gp__state_each(call, outbound->state, prefix, gather_line, &all);
-    if (!error) {
-        gp__report_write(&json,
-                         &(struct gp__report){.organization = outbound->settings->organization,
-                                              .contact = outbound->settings->contact,
-                                              .domain = domain,
-                                              .day = day,
-                                              .lines = all.lines,
-                                              .n_lines = all.n});
-        error = send_to_owner(call, domain, gp__buf_slice(&json));
-    }
-    gp__buf_free(&json);
+    report.n_lines = all.n;
     if (!error)
-        return;
-    gp__log(call->runtime->log, GP_LOG_NOTICE, "delivery.tls_report", GP__F_S("domain", domain),
-            GP__F_C("error", gp_strerror(error)));
-    (void)claim(call, outbound->state, GP__STATE_REMOVE, day, domain); /* another time */
+        error = send_report(&sending);
+    if (error)
+        gp__log(call->runtime->log, GP_LOG_NOTICE, "delivery.tls_report", GP__F_S("domain", domain),
+                GP__F_C("error", gp_strerror(error)));
+    else if (sending.took)
+        gp__log(call->runtime->log, GP_LOG_INFO, "delivery.tls_reported", GP__F_S("domain", domain),
+                GP__F_S("day", day), GP__F_I("addresses", sending.took));
+    if (error)
+        (void)claim(call, outbound->state, GP__STATE_REMOVE, day, domain); /* another time */
 }
 
 int gp__report_send(struct gp_call *call)
@@ -369,15 +459,17 @@ int gp__report_send(struct gp_call *call)
     struct gp__arena *arena = gp__call_arena(call);
     struct gathering all = {.arena = arena};
     struct gp_slice day;
+    int64_t start_ms;
 
     if (!outbound)
         return 0;
-    day = day_of(arena, gp_wall_clock(call) - DAY_MS);
+    start_ms = (gp_wall_clock(call) / DAY_MS - 1) * DAY_MS;
+    day = day_of(arena, start_ms);
     all.domains = GP__ARENA_ARRAY(arena, struct gp_slice, DOMAINS_MAX);
     (void)gp__state_each(call, outbound->state,
                          gp__arena_printf(arena, NAMESPACE GP_FMT " ", GP_ARG(day)), gather_domain,
                          &all);
     for (size_t i = 0; i < all.n && !call->root->sticky; i++)
-        report_on(call, outbound, day, all.domains[i]);
+        report_on(call, outbound, start_ms, day, all.domains[i]);
     return call->root->sticky;
 }

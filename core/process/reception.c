@@ -153,6 +153,11 @@ int gp__reception_open_generation(struct gp__reception *reception, struct gp__bu
 
 /* ---- spool ---- */
 
+static int submit(struct gp_call *call, void *arg, const struct gp__entry *entry)
+{
+    return gp__spool_commit(call, arg, &entry, 1, NULL);
+}
+
 int gp__reception_open_spool(struct gp__reception *reception, struct gp_slice name,
                              struct gp__buf *error_r)
 {
@@ -164,6 +169,8 @@ int gp__reception_open_spool(struct gp__reception *reception, struct gp_slice na
                                                         error_r);
         if (!reception->server.spool)
             return -1;
+        reception->generation->outbound.submit = submit;
+        reception->generation->outbound.submit_arg = reception->server.spool;
     }
     reception->server.doubts = gp__doubts_open(settings.path);
     return 0;

@@ -172,6 +172,11 @@ void gp__sim_failure(struct gp__sim *sim, const char *format, ...)
     va_end(args);
 }
 
+void gp__sim_called_as(struct gp__runtime *rt, struct gp_slice line)
+{
+    gp__sim_call(gp__sim(rt), GP_FMT, GP_ARG(line));
+}
+
 struct gp_slice gp__sim_calls(const struct gp__runtime *rt)
 {
     return gp__buf_slice(&gp__sim(rt)->calls);

@@ -47,6 +47,9 @@ bool gp__sim_run(struct gp__runtime *rt, uint64_t max_ms);
 struct gp_slice gp__sim_calls(const struct gp__runtime *rt);
 void gp__sim_calls_clear(struct gp__runtime *rt);
 
+/* Adds a line, of what a test itself stands in for. */
+void gp__sim_called_as(struct gp__runtime *rt, struct gp_slice line);
+
 /* Whether a line is among them. */
 bool gp__sim_called(const struct gp__runtime *rt, struct gp_slice line);
 

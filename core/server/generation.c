@@ -465,6 +465,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
     generation->settings = *settings_;
     generation->runtime = runtime;
     generation->outbound.settings = settings->outbound;
+    generation->outbound.hostname = settings->hostname;
     *settings_ = NULL;
     generation->instances = GP__ARENA_ARRAY(arena, struct gp__instance *,
                                             1 + settings->n_tables + settings->n_targets +

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/hook/ruling.h"
+#include "core/spool/entry.h"
 #include "sdk/kit/kit.h"
 
 #include <jansson.h>
@@ -77,11 +78,32 @@ static void turn(struct gp__runtime *rt)
     gp__sim_advance(rt, kit->turns++ ? 1 : 0);
 }
 
+/* Mail of the server's own: to whom it would go, and its header. */
+static int submit(struct gp_call *call, void *arg, const struct gp__entry *entry)
+{
+    struct gp__kit *kit = arg;
+    struct gp__arena *arena = gp__call_arena(call);
+    struct gp_slice rest = entry->base;
+
+    for (size_t i = 0; i < entry->n_recipients; i++)
+        gp__sim_called_as(kit->rt, gp__arena_printf(arena, "submit <" GP_FMT "> <" GP_FMT ">",
+                                                    GP_ARG(entry->copies[0].sender),
+                                                    GP_ARG(entry->recipients[i].address)));
+    while (rest.len > 0 && !gp_slice_starts(rest, GP_S("\r\n")))
+        gp__sim_called_as(kit->rt, GP__ARENA_JOIN(arena, GP_S("submit field "),
+                                                  gp_slice_trim(gp_slice_split(&rest, '\n'))));
+    return 0;
+}
+
 static void open_generation(struct gp__kit *kit, struct gp__settings *settings)
 {
     struct gp__diag *diag = gp__diag_create();
 
     kit->generation = gp__generation_create(&settings, kit->rt, turn, diag);
+    if (kit->generation) {
+        kit->generation->outbound.submit = submit;
+        kit->generation->outbound.submit_arg = kit;
+    }
     gp__kit_config_print(&kit->config, diag, kit->file);
     gp__diag_free(&diag);
 }

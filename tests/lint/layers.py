@@ -28,8 +28,8 @@ SMTP_SYSTEM = {"string.h", "stdint.h", "stdbool.h", "stddef.h", "limits.h"}
 
 # Headers that one folder may include, and those that only one file of it may.
 ONLY_RUNTIME = ("uv.h", "uv/", "openssl/", "unbound.h", "unbound-event.h", "curl/")
-ONE_FILE = {"idn2.h": "base", "ltdl.h": "plugin", "libfyaml.h": "config", "seccomp.h": "process",
-            "microhttpd.h": "console"}
+ONE_FILE = {"idn2.h": "base", "zlib.h": "base", "ltdl.h": "plugin", "libfyaml.h": "config",
+            "seccomp.h": "process", "microhttpd.h": "console"}
 
 
 def check_core_include(tree_, path, line, header, seen):

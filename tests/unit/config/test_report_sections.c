@@ -571,8 +571,16 @@ static const struct report_case refused[] = {
      "    tls: {outbound: {default: [dane, sts]}}\n"
      "                                     ^\n"},
     {"reports without a state", true, "tls: {reports: {contact: a@b.example}}\n",
+     "F:5:16: notice: without a `spool:` reports go by HTTPS alone: nothing keeps those by mail\n"
+     "    tls: {reports: {contact: a@b.example}}\n"
+     "                   ^\n"
      "F:5:16: error: reports need a `state:`, where all processes count together\n"
      "    tls: {reports: {contact: a@b.example}}\n"
+     "                   ^\n"},
+    {"reports from nobody", true,
+     "tls: {reports: {contact: nobody}}\nstate: {box: {path: s}}\nspool: {path: q}\n",
+     "F:5:16: error: `contact` is an address, which reports by mail come from, not \"nobody\"\n"
+     "    tls: {reports: {contact: nobody}}\n"
      "                   ^\n"},
     {"client_ca is none", true, "tls: {client_certificates: request, client_ca: good.key}\n",
      "F:5:48: error: there is no CA certificate in PEM\n"
