@@ -18,6 +18,7 @@ import time
 
 import crowd as many
 from crowd import Fleet
+from fairness import fairness
 from queues import Exim, GatepostQueue, HarakaQueue, OpenSmtpd, PostfixQueue, Sink
 from tls_load import PASSWORD
 from servers import Filter, Gatepost, Haraka, Missing, Postfix, SmtpSink
@@ -389,7 +390,7 @@ def instructions(bench):
         print(result.stdout, end="")
 
 
-ALL = (discard, connect, pipelining, chain, maildir, durable, relay, milter, idle, idletls, crowd, slow,
+ALL = (discard, connect, pipelining, chain, maildir, durable, relay, fairness, milter, idle, idletls, crowd, slow,
        handshakes, tlskept, logins, hook, instructions)
 
 
