@@ -45,6 +45,7 @@ enum gp__group_state {
 
 enum gp__group_flags {
     GP__GROUP_WARNED = 1 << 0, /* its sender was told of the delay */
+    GP__GROUP_ENDING = 1 << 7, /* LOOSE, and given up: it is not filed with others of the message */
 };
 
 struct gp__queue;

@@ -366,7 +366,7 @@ void gp__queue_settle(struct gp__queue *queue, struct gp__group *group, uint64_t
 void gp__queue_settle_all(struct gp__queue *queue, struct gp__queued *message, uint64_t now_ms)
 {
     for (struct gp__group *group = message->groups; group; group = group->sibling)
-        if (group->state == GP__GROUP_LOOSE)
+        if (group->state == GP__GROUP_LOOSE && !(group->flags & GP__GROUP_ENDING))
             gp__queue_settle(queue, group, now_ms);
 }
 

@@ -35,7 +35,7 @@ bool gp__queue_apply(struct gp__queue *queue, struct gp__queued *message,
 /* A LOOSE group goes where its bucket and its time say. */
 void gp__queue_settle(struct gp__queue *queue, struct gp__group *group, uint64_t now_ms);
 
-/* All LOOSE groups of a message. */
+/* All LOOSE groups of a message, but those that are given up. */
 void gp__queue_settle_all(struct gp__queue *queue, struct gp__queued *message, uint64_t now_ms);
 
 /* A LOOSE group whose route means something else now is filed anew; it may become several, of which

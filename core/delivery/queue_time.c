@@ -113,6 +113,7 @@ void gp__queue_wait(struct gp__queue *queue, struct gp__group *group, uint64_t d
                     uint64_t now_ms)
 {
     group->bucket = 0;
+    group->flags &= (uint8_t)~GP__GROUP_ENDING;
     if (due_ms <= now_ms) {
         gp__queue_make_ready(queue, group, now_ms);
         return;
@@ -126,6 +127,7 @@ void gp__queue_hold(struct gp__queue *queue, struct gp__group *group, gp__name b
                     uint64_t until_ms)
 {
     group->bucket = bucket;
+    group->flags &= (uint8_t)~GP__GROUP_ENDING;
     group->from = 0;
     group->due_ms = until_ms;
     gp__queue_set_state(queue, group, GP__GROUP_HELD);

@@ -211,6 +211,7 @@ static void turn(void *arg)
 
     s->kicked = false;
     if (s->closing) {
+        gp__scheduler_notify_all(s);
         tell_drained(s);
         return;
     }
@@ -354,6 +355,7 @@ void gp__scheduler_close(struct gp__scheduler **scheduler_)
         return;
     s->closing = true;
     gp__scheduler_keep_stop(s);
+    gp__scheduler_notices_free(s);
     if (s->writer)
         gp__spool_writer_close(&s->writer); /* calls what waits for it */
     if (s->journal) {

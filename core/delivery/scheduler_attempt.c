@@ -156,6 +156,7 @@ static unsigned any_carrier(const struct gp__scheduler *s)
 
 void gp__scheduler_tell(struct gp__scheduler *s, struct gp__group *group)
 {
+    group->flags |= GP__GROUP_ENDING;
     GP__GROW(s->telling, s->telling_cap, s->n_telling + 1);
     s->telling[s->n_telling++] = group;
     gp__scheduler_kick(s);

@@ -65,7 +65,9 @@ struct gp__scheduler {
     /* Notifications. */
     struct gp__dsn_rate rate;
     struct gp__dsn_template texts[GP__DSN_ACTION_COUNT];
-    size_t n_writing; /* commits under way */
+    size_t n_writing;         /* under way, or collected */
+    struct gp__links notices; /* collected, by message: scheduler_notice.c */
+    struct gp__timer notice_timer;
 
     /* Housekeeping. */
     struct gp__timer keep_timer;
@@ -186,6 +188,23 @@ void gp__scheduler_confirm(struct gp__scheduler *s, struct gp__group *group,
 
 /* Tells the sender of the delay. */
 void gp__scheduler_warn(struct gp__scheduler *s, struct gp__group *group);
+
+/* ---- scheduler_notice.c ---- */
+
+/* Writes a notification about these recipients of the group, with others of the message of which the
+ * same is known now. `loose` is what it finishes, or NULL. */
+void gp__scheduler_notify(struct gp__scheduler *s, enum gp__dsn_action action,
+                          const struct gp__group *group, uint64_t bits, struct gp__group *loose,
+                          const struct gp__entry *entry,
+                          const struct gp__attempt_result *const *results);
+
+/* Whether a failure of this one would be told with that of others. */
+bool gp__scheduler_is_telling(struct gp__scheduler *s, const struct gp__group *group,
+                              const struct gp__entry *entry);
+
+/* What was collected goes now. */
+void gp__scheduler_notify_all(struct gp__scheduler *s);
+void gp__scheduler_notices_free(struct gp__scheduler *s);
 
 /* ---- scheduler_keep.c ---- */
 

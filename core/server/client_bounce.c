@@ -44,7 +44,7 @@ static size_t choose(struct gp__policy *policy, unsigned bounce_to, struct gp__d
             .orcpt = recipient->given->orcpt,
             .action = GP__DSN_FAILED,
             .reply = recipient->stop ? recipient->stop->reply : recipient->reply,
-            .remote = {NULL, 0},
+            .remote = recipient->stop ? gp_slice(NULL, 0) : recipient->remote,
         };
     }
     return n;

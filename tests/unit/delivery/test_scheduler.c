@@ -12,242 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/base/arena.h"
-#include "core/delivery/mark.h"
-#include "core/delivery/scheduler.h"
-#include "core/runtime/sim.h"
-#include "tests/unit/delivery/memory_spool.h"
-
-#define MINUTE UINT64_C(60000)
-#define HOUR (60 * MINUTE)
-
-static const uint64_t waits[] = {10 * MINUTE};
-static const struct gp__plan_queue policy = {.name = {"default", 7},
-                                             .retry = {[GP__RETRY_OTHER] = {waits, 1}},
-                                             .expire_ms = 48 * HOUR,
-                                             .warn_ms = 4 * HOUR,
-                                             .attempt_ms = HOUR,
-                                             .connections = 20};
-static const struct gp__plan_route routes[] = {
-    {.name = {"world", 5}, .target = {"internet", 8}, .per_domain = true},
-    {.name = {"inside", 6}, .target = {"exchange", 8}},
-};
-static const struct gp__plan_bucket buckets[] = {
-    {.name = {"spam", 4}, .expire_ms = 24 * HOUR, .release = GP__RELEASE_BY_RECIPIENT},
-    {.name = {"back", 4}, .expire_ms = 24 * HOUR, .then = GP__THEN_BOUNCE},
-    {.name = {"on", 2}, .expire_ms = 24 * HOUR, .then = GP__THEN_DELIVER},
-    {.name = {"dlp", 3}, .release = GP__RELEASE_BY_SENDER},
-    {.name = {"long", 4}, .expire_ms = 2400 * HOUR, .then = GP__THEN_DELIVER},
-};
-static const struct gp__plan plan = {.hostname = {"mx.example.org", 14},
-                                     .daemon = {"MAILER-DAEMON@mx.example.org", 28},
-                                     .bounce_bucket = {"spam", 4},
-                                     .queues = &policy,
-                                     .n_queues = 1,
-                                     .routes = routes,
-                                     .n_routes = 2,
-                                     .buckets = buckets,
-                                     .n_buckets = 5};
-
-/* ---- a carrier that remembers what it was asked ---- */
-
-#define ASKED_MAX 64
-
-struct asked {
-    uint64_t number;
-    enum gp__attempt_kind kind;
-    struct gp__place place;
-    char message[65], route[32], from[32];
-    uint32_t recipients[GP__ATTEMPT_RECIPIENTS_MAX];
-    size_t n;
-    uint32_t tries;
-};
-
-static struct asked asked[ASKED_MAX];
-static size_t n_asked;
-
-static void on_send(void *arg, const struct gp__attempt *attempt)
-{
-    struct asked *one = &asked[n_asked++];
-
-    (void)arg;
-    assert_true(n_asked <= ASKED_MAX);
-    *one = (struct asked){.number = attempt->number,
-                          .kind = attempt->kind,
-                          .place = attempt->place,
-                          .n = attempt->n,
-                          .tries = attempt->tries};
-    snprintf(one->message, sizeof one->message, GP_FMT, GP_ARG(attempt->message));
-    snprintf(one->route, sizeof one->route, GP_FMT, GP_ARG(attempt->route));
-    snprintf(one->from, sizeof one->from, GP_FMT, GP_ARG(attempt->from));
-    memcpy(one->recipients, attempt->recipients, attempt->n * sizeof *attempt->recipients);
-}
-
-/* ---- the world ---- */
-
-static struct gp__runtime *rt;
-static struct gp__scheduler *scheduler;
-
-static void start(void)
-{
-    struct gp__spool_settings spool = {.engine = &memory_engine};
-    struct gp__buf bytes = {.limit = 0}, error = {.limit = 0};
-    struct gp__scheduler_options options = {.runtime = rt, .spool = &spool};
-
-    memory_rewind();
-    gp__plan_pack(&bytes, &plan);
-    options.plan = gp__buf_slice(&bytes);
-    scheduler = gp__scheduler_open(&options, &error);
-    assert_non_null(scheduler);
-    gp__buf_free(&bytes);
-    n_asked = 0;
-    gp__scheduler_carrier(scheduler, 0, 32, on_send, NULL);
-    gp__sim_settle(rt);
-    assert_true(gp__scheduler_is_ready(scheduler));
-}
-
-static void stop(void)
-{
-    gp__scheduler_close(&scheduler);
-    gp__sim_settle(rt); /* what the engine owes is dropped or called */
-}
-
-static void restart(void)
-{
-    stop();
-    start();
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    rt = gp__sim_create(1, NULL);
-    start();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stop();
-    gp__sim_free(&rt);
-    memory_free();
-    return 0;
-}
-
-/* ---- mail ---- */
-
-struct mail {
-    const char *id, *sender, *route, *bucket, *notify;
-    const char *to[4];
-    bool stranger; /* nobody vouches for its sender */
-};
-
-static void put(const struct mail *mail)
-{
-    static const char content[] = "Subject: hello\r\n\r\nworld\r\n";
-    struct gp__entry_piece piece = {.len = sizeof content - 1};
-    struct gp__entry_copy copy = {
-        .id = GP_S("c"),
-        .sender = gp_slice_of(mail->sender ? mail->sender : "s@example.com"),
-        .pieces = &piece,
-        .n_pieces = 1,
-        .size = sizeof content - 1};
-    struct gp__entry_recipient recipients[4];
-    struct gp__entry entry = {.id = gp_slice_of(mail->id),
-                              .received_ms = rt->ops->wall_ms(rt),
-                              .user = gp_slice_of(mail->stranger ? NULL : "s"),
-                              .base = gp_slice(content, sizeof content - 1),
-                              .base_size = sizeof content - 1,
-                              .copies = &copy,
-                              .n_copies = 1,
-                              .recipients = recipients};
-
-    for (; entry.n_recipients < 4 && mail->to[entry.n_recipients]; entry.n_recipients++)
-        recipients[entry.n_recipients] = (struct gp__entry_recipient){
-            .address = gp_slice_of(mail->to[entry.n_recipients]),
-            .route = gp_slice_of(mail->route ? mail->route : "world"),
-            .bucket = gp_slice_of(mail->bucket),
-            .notify = gp_slice_of(mail->notify)};
-    (void)memory_put(&entry);
-    gp__scheduler_look(scheduler);
-    gp__sim_settle(rt);
-}
-
-/* Answers an attempt; outcomes by recipient: 'd'elivered, 't'emporary, 'f'ailed, 'u'ntried, 'w'orld,
- * 'i'nside, 'n'owhere; by filters: in's'ide the bucket "spam" again, or 'x': dropped. */
-static void answer(size_t i, const char *outcomes)
-{
-    static const struct {
-        char letter;
-        enum gp_outcome outcome;
-        struct gp__reply reply;
-        const char *route;
-        enum gp__filtered filtered;
-        const char *bucket;
-    } kinds[] = {
-        {'d', GP_OUTCOME_DELIVERED, {250, 2, 0, 0, {"ok", 2}}, NULL, GP__FILTERED_NOT, NULL},
-        {'t', GP_OUTCOME_DEFERRED, {450, 4, 2, 0, {"busy", 4}}, NULL, GP__FILTERED_NOT, NULL},
-        {'f', GP_OUTCOME_FAILED, {550, 5, 1, 1, {"nobody", 6}}, NULL, GP__FILTERED_NOT, NULL},
-        {'u', GP_OUTCOME_DEFERRED, {451, 4, 4, 5, {"full", 4}}, NULL, GP__FILTERED_NOT, NULL},
-        {'w', GP_OUTCOME_NONE, {0}, "world", GP__FILTERED_NOT, NULL},
-        {'i', GP_OUTCOME_NONE, {0}, "inside", GP__FILTERED_NOT, NULL},
-        {'n', GP_OUTCOME_NONE, {0}, NULL, GP__FILTERED_NOT, NULL},
-        {'s', GP_OUTCOME_NONE, {0}, NULL, GP__FILTERED_HELD, "spam"},
-        {'x', GP_OUTCOME_NONE, {0}, NULL, GP__FILTERED_DROPPED, NULL},
-    };
-    struct gp__attempt_result results[4] = {{.outcome = GP_OUTCOME_NONE}};
-    struct gp__attempt_answer said = {
-        .number = asked[i].number, .results = results, .n = strlen(outcomes)};
-
-    for (size_t r = 0; r < said.n; r++) {
-        size_t k = 0;
-
-        while (kinds[k].letter != outcomes[r])
-            k++;
-        results[r].outcome = kinds[k].outcome;
-        results[r].reply = kinds[k].reply;
-        results[r].route = gp_slice_of(kinds[k].route);
-        results[r].filtered = kinds[k].filtered;
-        results[r].bucket = gp_slice_of(kinds[k].bucket);
-        results[r].untried = outcomes[r] == 'u';
-        if (kinds[k].reply.code)
-            results[r].remote = GP_S("mx.example.net [192.0.2.1]");
-    }
-    gp__scheduler_answer(scheduler, 0, &said);
-    gp__sim_settle(rt);
-}
-
-static struct gp__queue_stats stats(void)
-{
-    struct gp__queue_stats now;
-
-    gp__queue_stats(gp__scheduler_queue(scheduler), &now);
-    return now;
-}
-
-static void assert_empty(void)
-{
-    assert_int_equal(stats().messages, 0);
-    restart();
-    assert_int_equal(stats().messages, 0);
-    assert_int_equal(n_asked, 0);
-}
-
-/* The text of the newest entry. */
-static struct gp_slice newest(struct gp__entry *entry, struct gp__arena *arena)
-{
-    struct memory_segment *segment = &memory.segments[memory.n - 1];
-    struct memory_entry *last = &segment->entries[segment->n - 1];
-
-    assert_int_equal(gp__entry_read(entry, arena, gp__buf_slice(&last->head)), 0);
-    return gp__buf_slice(&last->base);
-}
-
-static bool has(struct gp_slice text, const char *what)
-{
-    return gp_slice_search(text, gp_slice_of(what)) < text.len;
-}
+#include "tests/unit/delivery/scheduler_world.h"
 
 /* ---- attempts ---- */
 
@@ -440,29 +205,6 @@ static void test_route_table_fails(void **state)
 
 /* ---- time ---- */
 
-static void tell_bounced(size_t i)
-{
-    struct gp__attempt_answer said = {.number = asked[i].number};
-
-    assert_int_equal(asked[i].kind, GP__ATTEMPT_TELL);
-    gp__scheduler_answer(scheduler, 0, &said);
-    gp__sim_settle(rt);
-}
-
-/* An hour at a time everything is deferred, until observers are to be told or time is over. */
-static void defer_for(unsigned hours)
-{
-    for (unsigned h = 0; h < hours; h++) {
-        gp__sim_advance(rt, HOUR);
-        for (size_t i = 0; i < n_asked; i++) {
-            if (asked[i].kind == GP__ATTEMPT_TELL)
-                return;
-            answer(i, asked[i].kind == GP__ATTEMPT_ROUTE ? "n" : "t");
-        }
-        n_asked = 0;
-    }
-}
-
 static void test_expiry(void **state)
 {
     struct gp__arena *arena = gp__arena_create();
@@ -507,89 +249,14 @@ static void test_buckets(void **state)
     assert_int_equal(stats().by_state[GP__GROUP_HELD], 4);
     gp__sim_advance(rt, HOUR);
     assert_int_equal(stats().by_state[GP__GROUP_HELD], 1); /* of which nothing is known */
+    gp__sim_advance(rt, TOGETHER_MS);
     (void)newest(&entry, arena);
     assert_true(gp_slice_eq(entry.id, GP_S("m2-f0")));
     assert_int_equal(n_asked, 2);
     gp__arena_free(&arena);
 }
 
-/* ---- notifications ---- */
-
-static void test_whom_to_tell(void **state)
-{
-    static const struct {
-        struct mail mail;
-        const char *outcome;
-        const char *id; /* of the notification; NULL: none */
-        unsigned held;
-    } cases[] = {
-        {{.id = "m1", .to = {"a@one.example"}}, "f", "m1-f0", 0},
-        {{.id = "m2", .sender = "", .to = {"a@one.example"}}, "f", NULL, 0},
-        {{.id = "m3", .notify = "NEVER", .to = {"a@one.example"}}, "f", NULL, 0},
-        {{.id = "m4", .notify = "SUCCESS", .to = {"a@one.example"}}, "d", "m4-s0", 0},
-        {{.id = "m5", .notify = "FAILURE", .to = {"a@one.example"}}, "d", NULL, 0},
-        {{.id = "m6", .stranger = true, .to = {"a@one.example"}}, "f", NULL, 1},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t before = memory.commits;
-
-        n_asked = 0;
-        put(&cases[i].mail);
-        answer(0, cases[i].outcome);
-        assert_int_equal(memory.commits - before, cases[i].id != NULL);
-        assert_int_equal(stats().by_state[GP__GROUP_HELD], cases[i].held);
-        if (cases[i].id) {
-            assert_string_equal(asked[1].message, cases[i].id);
-            answer(1, "w");
-            answer(2, "d");
-        }
-    }
-    restart();
-    assert_int_equal(stats().messages, 1);
-    assert_int_equal(stats().by_state[GP__GROUP_HELD], 1);
-}
-
-/* What can't be told yet is not finished. */
-static void test_no_space_for_news(void **state)
-{
-    (void)state;
-    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
-    memory.commit_error = GP_ENOSPC;
-    answer(0, "f");
-    assert_int_equal(stats().by_state[GP__GROUP_WAITING], 1);
-    memory.commit_error = 0;
-    gp__sim_advance(rt, 2 * MINUTE);
-    assert_int_equal(n_asked, 2);
-    answer(1, "f");
-    assert_string_equal(asked[2].message, "m1-f0");
-    answer(2, "w");
-    answer(3, "d");
-    assert_empty();
-}
-
 /* ---- crashes ---- */
-
-/* The notification is there, that its parent is finished is not. */
-static void test_crash_after_notification(void **state)
-{
-    (void)state;
-    put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
-    memory.journal_stops = true;
-    answer(0, "f");
-    restart();
-    assert_int_equal(stats().messages, 2);
-    assert_int_equal(n_asked, 2);
-    answer(asked[0].kind == GP__ATTEMPT_DELIVER ? 0 : 1, "f");
-    assert_int_equal(memory.commits, 2);
-    assert_int_equal(stats().messages, 1); /* the second was dropped */
-    restart();
-    assert_int_equal(stats().messages, 1);
-    answer(0, "w");
-    answer(1, "d");
-    assert_empty();
-}
 
 /* Whatever was written down of a run: a restart tries what is left, never what was noted done. */
 static void test_crash_anywhere(void **state)
@@ -839,6 +506,7 @@ static void test_orders(void **state)
     assert_int_equal(stats().by_state[GP__GROUP_WAITING], 2);
     assert_int_equal(order(GP__QUEUE_DELETE, "domain=two.example", NULL).recipients, 1);
     assert_int_equal(order(GP__QUEUE_BOUNCE, "sender=S@example.com", NULL).recipients, 2);
+    gp__sim_advance(rt, TOGETHER_MS);
     assert_int_equal(memory.commits, 1);
     answer(0, "w");
     answer(1, "d");
@@ -1060,9 +728,11 @@ static void test_reasons_of_our_own(void **state)
     put(&(struct mail){.id = "m1", .to = {"a@one.example"}});
     put(&(struct mail){.id = "m2", .bucket = "back", .to = {"a@one.example"}});
     assert_int_equal(order(GP__QUEUE_BOUNCE, "message=m1", NULL).recipients, 1);
+    gp__sim_advance(rt, TOGETHER_MS);
     assert_int_equal(memory.commits, 1);
     assert_last_says("554 5.7.1 It was returned by an operator");
     assert_int_equal(order(GP__QUEUE_BOUNCE, "message=m2", NULL).recipients, 1);
+    gp__sim_advance(rt, TOGETHER_MS);
     assert_int_equal(memory.commits, 2);
     assert_last_says("554 5.7.1 It was held for review, and is not delivered");
     gp__buf_free(&error);
@@ -1165,9 +835,6 @@ int main(void)
         TEST(test_route_table_fails),
         TEST(test_expiry),
         TEST(test_buckets),
-        TEST(test_whom_to_tell),
-        TEST(test_no_space_for_news),
-        TEST(test_crash_after_notification),
         TEST(test_crash_anywhere),
         TEST(test_old_marks),
         TEST(test_segments_go),

@@ -153,6 +153,7 @@ static int box_says(struct gp_call *call, struct gp_delivery *delivery)
     for (size_t i = 0; i < gp_delivery_rcpt_count(delivery); i++) {
         struct gp_slice local = gp_rcpt_local(gp_delivery_rcpt_at(delivery, i));
 
+        gp_delivery_remote(delivery, i, GP_S("box.example [192.0.2.7]"));
         if (gp_slice_eq(local, GP_S("later")))
             gp_delivery_result(delivery, i, GP_OUTCOME_DEFERRED, "450 4.2.0", "later");
         else if (gp_slice_eq(local, GP_S("never")))
@@ -309,6 +310,8 @@ static void bounced(void **unused)
             assert_true(gp_slice_eq(entry.parent, kept(arena, 0).id));
             assert_true(gp_slice_search(entry.base, GP_S("never@direct.test")) < entry.base.len);
             assert_true(gp_slice_search(entry.base, GP_S("5.1.1")) < entry.base.len);
+            assert_true(gp_slice_search(entry.base, GP_S("Remote-MTA: dns; box.example")) <
+                        entry.base.len);
         }
         gp__arena_free(&arena);
         close_world(world);
