@@ -185,16 +185,24 @@ struct gp__spool_section {
     uint64_t keep_free, segment, large;
 };
 
+#define GP__WAITS_MAX 100u /* in a list */
+
+/* Waits before the second attempt, the third …; the last one is repeated. */
+struct gp__waits {
+    const uint64_t *ms;
+    size_t n;
+};
+
 /* How long and how hard delivery is tried. */
 struct gp__queue_settings {
     struct gp_slice name;
-    const uint64_t *retry; /* ms; the last one is repeated */
-    size_t n_retry;
-    uint64_t expire_ms, warn_ms; /* warn 0: never */
-    int64_t connections;         /* of a destination at once */
-    struct gp_rate rate;         /* of a destination; count 0: any */
-    struct gp_slice fair_by;     /* a kept note; absent: none */
-    bool used;                   /* by a route */
+    struct gp__waits retry;
+    struct gp__waits unreachable, greylisted, full, busy; /* after such answers; none: `retry` */
+    uint64_t expire_ms, warn_ms;                          /* warn 0: never */
+    int64_t connections;                                  /* of a destination at once */
+    struct gp_rate rate;                                  /* of a destination; count 0: any */
+    struct gp_slice fair_by;                              /* a kept note; absent: none */
+    bool used;                                            /* by a route */
     const struct gp__node *node;
 };
 

@@ -310,16 +310,46 @@ static void check_reached(struct gp__load *load, const struct gp__route_settings
     }
 }
 
+/* Whether a match asks for nothing but what any client can say: its sender, or that the recipient
+ * is none of some. */
+static bool anybody_matches(const struct gp__when *match)
+{
+    size_t open = 0;
+
+    for (size_t i = 0; i < match->count; i++)
+        open += anybody_matches(match->children[i]);
+    switch (match->kind) {
+    case GP__WHEN_ALL:
+        return open == match->count;
+    case GP__WHEN_ANY:
+        return open > 0;
+    case GP__WHEN_NONE:
+        return false;
+    case GP__WHEN_FACT:
+        break;
+    }
+    switch (match->fact) {
+    case GP__FACT_SENDER:
+    case GP__FACT_NULL_SENDER:
+        return true;
+    case GP__FACT_RECIPIENT:
+        return match->negate;
+    default:
+        return false;
+    }
+}
+
 /* A route for everyone that does not ask for the right to relay: fine for a mailbox that catches
  * all, an open relay when the target sends on. */
 static void check_open(struct gp__load *load, const struct gp__route_settings *route)
 {
-    if (!is_everyone(route->match) || route->valid || route->ask || all_loopback(load->settings))
+    if (!route->match || !anybody_matches(route->match) || route->valid || route->ask ||
+        all_loopback(load->settings))
         return;
     gp__diag_add(load->diag, GP__WARNING, route->node,
-                 "the route \"" GP_FMT "\" takes any recipient from anyone: an open relay if its "
+                 "the route \"" GP_FMT "\" takes any recipient from anyone%s: an open relay if its "
                  "target sends mail on; match `relay: true` or recipients",
-                 GP_ARG(route->name));
+                 GP_ARG(route->name), is_everyone(route->match) ? "" : " who says what it matches");
 }
 
 /* Whether a match asks who the client is, or for recipients that are named: then strangers can't

@@ -21,6 +21,11 @@ const struct gp_option gp__spool_rows[] = {
     GP_OPTIONS_END,
 };
 
+/* Waits for what has a reason of its own. */
+struct retry_for {
+    const struct gp_list *unreachable, *greylisted, *full, *busy;
+};
+
 struct per_destination {
     int64_t connections;
     struct gp_rate rate;
@@ -29,9 +34,26 @@ struct per_destination {
 /* What the rows of a policy fill. */
 struct policy {
     const struct gp_list *retry;
+    struct retry_for retry_for;
     uint64_t expire, warn;
     struct per_destination per_destination;
     struct gp_slice fair_by;
+};
+
+#define WAITS .min = 10, .max = 30 * DAY_MS
+
+static const struct gp_option retry_for_rows[] = {
+    GP_OPTION_LIST("unreachable", struct retry_for, unreachable, GP_TYPE_DURATION, "[]",
+                   "When the destination could not be reached; by default as `retry`.", WAITS),
+    GP_OPTION_LIST("greylisted", struct retry_for, greylisted, GP_TYPE_DURATION, "[]",
+                   "After what looks like greylisting, and then as `retry`; by default 1m, 5m, "
+                   "10m, 20m, 30m if `retry` does not begin before 5m.",
+                   WAITS),
+    GP_OPTION_LIST("full", struct retry_for, full, GP_TYPE_DURATION, "[]",
+                   "After 452, 4.2.2 or 4.3.1: no room; by default as `retry`.", WAITS),
+    GP_OPTION_LIST("busy", struct retry_for, busy, GP_TYPE_DURATION, "[]",
+                   "After 421, 4.7.28 or HTTP 429: less, please; by default as `retry`.", WAITS),
+    GP_OPTIONS_END,
 };
 
 static const struct gp_option per_destination_rows[] = {
@@ -44,8 +66,10 @@ static const struct gp_option per_destination_rows[] = {
 
 const struct gp_option gp__queue_rows[] = {
     GP_OPTION_LIST("retry", struct policy, retry, GP_TYPE_DURATION, "[5m, 15m, 30m, 1h, 2h, 4h]",
-                   "Waits between attempts; the last one is repeated.", .min = 10,
-                   .max = 30 * DAY_MS, .flags = GP_OPTION_NOT_EMPTY),
+                   "Waits between attempts; the last one is repeated.", WAITS,
+                   .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_OBJECT("retry_for", struct policy, retry_for, retry_for_rows, "{}",
+                     "Other waits after what has one of these reasons."),
     GP_OPTION_DURATION("expire", struct policy, expire, "4d", 10, 365 * DAY_MS,
                        "After which time in the queue mail comes back to its sender."),
     GP_OPTION_DURATION("warn", struct policy, warn, "4h", 0, 365 * DAY_MS,
@@ -167,22 +191,34 @@ static const struct gp__node *resolve(struct gp__load *load, const struct gp__no
 {
     const struct gp__like how = {.what = "queue policy",
                                  .known = &load->queues,
-                                 .inner = {GP_S("per_destination")},
+                                 .inner = {GP_S("per_destination"), GP_S("retry_for")},
                                  .built_in = GP_S(DEFAULT_POLICY)};
 
     return gp__load_like(load, section, node, &how);
 }
 
-static void set_retry(struct gp__load *load, struct gp__queue_settings *queue,
-                      const struct gp_list *retry)
+static struct gp__waits waits_of(struct gp__load *load, const struct gp_list *list,
+                                 const struct gp__node *at)
 {
-    size_t n = gp_list_count(retry);
+    size_t n = gp_list_count(list);
     uint64_t *waits = GP__ARENA_ARRAY(load->arena, uint64_t, n + 1);
 
     for (size_t i = 0; i < n; i++)
-        waits[i] = *(const uint64_t *)gp_list_at(retry, i);
-    queue->retry = waits;
-    queue->n_retry = n;
+        waits[i] = *(const uint64_t *)gp_list_at(list, i);
+    if (n > GP__WAITS_MAX)
+        gp__diag_add(load->diag, GP__ERROR, at, "a queue policy has at most %u waits in a list",
+                     GP__WAITS_MAX);
+    return (struct gp__waits){waits, n};
+}
+
+static void set_waits(struct gp__load *load, struct gp__queue_settings *queue,
+                      const struct policy *policy, const struct gp__node *at)
+{
+    queue->retry = waits_of(load, policy->retry, at);
+    queue->unreachable = waits_of(load, policy->retry_for.unreachable, at);
+    queue->greylisted = waits_of(load, policy->retry_for.greylisted, at);
+    queue->full = waits_of(load, policy->retry_for.full, at);
+    queue->busy = waits_of(load, policy->retry_for.busy, at);
 }
 
 static const struct gp__node *load_policy(struct gp__load *load, struct gp__queue_settings *queue,
@@ -195,7 +231,7 @@ static const struct gp__node *load_policy(struct gp__load *load, struct gp__queu
     gp__bind(&load->binder, node, at,
              gp__arena_printf(load->arena, "queue policy \"" GP_FMT "\"", GP_ARG(queue->name)),
              &rows, &policy, &shown);
-    set_retry(load, queue, policy.retry);
+    set_waits(load, queue, &policy, at);
     queue->expire_ms = policy.expire;
     queue->warn_ms = policy.warn;
     queue->connections = policy.per_destination.connections;

@@ -181,8 +181,11 @@ int gp__plan_unpack(struct gp__plan *plan, struct gp__arena *arena, struct gp_sl
     return gp__unpack_ended(&in) ? 0 : -1;
 }
 
-const struct gp__plan_waits *gp__plan_waits(const struct gp__plan_queue *queue,
-                                            enum gp__retry_class why)
+uint64_t gp__plan_wait(const struct gp__plan_queue *queue, enum gp__retry_class why, size_t step)
 {
-    return queue->retry[why].n ? &queue->retry[why] : &queue->retry[GP__RETRY_OTHER];
+    const struct gp__plan_waits *waits = &queue->retry[why];
+
+    if (waits->n == 0 || (why == GP__RETRY_GREYLIST && step >= waits->n))
+        waits = &queue->retry[GP__RETRY_OTHER];
+    return waits->ms[step < waits->n ? step : waits->n - 1];
 }

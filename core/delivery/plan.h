@@ -23,14 +23,14 @@ struct gp__settings;
 #define GP__PLAN_QUEUES_MAX 1000u
 #define GP__PLAN_ROUTES_MAX 10000u
 #define GP__PLAN_BUCKETS_MAX 1000u
-#define GP__PLAN_WAITS_MAX 100u
+#define GP__PLAN_WAITS_MAX 100u              /* as in a configuration */
 #define GP__PLAN_TEXT_MAX ((size_t)64 << 10) /* of a template; all other texts: 4 KiB */
 
 /* Why an attempt is to be repeated: each class has a schedule of its own. */
 enum gp__retry_class {
     GP__RETRY_OTHER = 0,
     GP__RETRY_CONNECT,  /* the destination could not be reached */
-    GP__RETRY_GREYLIST, /* the first attempt, and it looks like greylisting */
+    GP__RETRY_GREYLIST, /* it looks like greylisting, which does not last: then as OTHER */
     GP__RETRY_FULL,     /* the mailbox or the system has no room: 4.2.2, 4.3.1 */
     GP__RETRY_LIMITED,  /* it wants less, or later: 421, 4.7.28 */
     GP__RETRY_CLASSES
@@ -101,8 +101,7 @@ void gp__plan_pack(struct gp__buf *out, const struct gp__plan *plan);
 /* Texts and arrays are copied into the arena. 0, or -1: it is not one. Trusts nothing. */
 int gp__plan_unpack(struct gp__plan *plan_r, struct gp__arena *arena, struct gp_slice bytes);
 
-/* The waits of a class, never empty. */
-const struct gp__plan_waits *gp__plan_waits(const struct gp__plan_queue *queue,
-                                            enum gp__retry_class why);
+/* How long is waited after attempt number `step`, from 0, in ms. */
+uint64_t gp__plan_wait(const struct gp__plan_queue *queue, enum gp__retry_class why, size_t step);
 
 #endif

@@ -7,6 +7,15 @@
 /* Not there, or greylisted: soon again at first, whatever the policy is for the rest. */
 static const uint64_t greylist_ms[] = {60000, 300000, 600000, 1200000, 1800000};
 
+static struct gp__plan_waits waits_of(struct gp__arena *arena, const struct gp__waits *from)
+{
+    uint64_t *waits = GP__ARENA_ARRAY(arena, uint64_t, from->n + 1);
+
+    for (size_t i = 0; i < from->n; i++)
+        waits[i] = from->ms[i];
+    return (struct gp__plan_waits){waits, from->n};
+}
+
 static struct gp__plan_queue queue_of(struct gp__arena *arena,
                                       const struct gp__queue_settings *from)
 {
@@ -22,13 +31,14 @@ static struct gp__plan_queue queue_of(struct gp__arena *arena,
         .fair_key = {NULL, 0},
     };
     size_t dot = gp_slice_rfind(from->fair_by, '.');
-    uint64_t *waits = GP__ARENA_ARRAY(arena, uint64_t, from->n_retry + 1);
 
-    for (size_t i = 0; i < from->n_retry; i++)
-        waits[i] = from->retry[i];
-    queue.retry[GP__RETRY_OTHER] = (struct gp__plan_waits){waits, from->n_retry};
+    queue.retry[GP__RETRY_OTHER] = waits_of(arena, &from->retry);
+    queue.retry[GP__RETRY_CONNECT] = waits_of(arena, &from->unreachable);
+    queue.retry[GP__RETRY_GREYLIST] = waits_of(arena, &from->greylisted);
+    queue.retry[GP__RETRY_FULL] = waits_of(arena, &from->full);
+    queue.retry[GP__RETRY_LIMITED] = waits_of(arena, &from->busy);
     /* Only if that is sooner. */
-    if (from->n_retry && from->retry[0] >= greylist_ms[1])
+    if (from->greylisted.n == 0 && from->retry.n && from->retry.ms[0] >= greylist_ms[1])
         queue.retry[GP__RETRY_GREYLIST] = (struct gp__plan_waits){
             greylist_ms, sizeof greylist_ms / sizeof *greylist_ms};
     if (gp_slice_present(from->fair_by)) {

@@ -171,16 +171,13 @@ static uint64_t jitter(struct gp__queue *queue, uint64_t ms)
 static uint64_t wait_of(struct gp__queue *queue, const struct gp__group *group,
                         const struct gp__queue_answer *answer)
 {
-    const struct gp__plan_waits *waits = gp__plan_waits(gp__queue_policy(queue, group),
-                                                        answer->why);
-    size_t step = group->tries - 1u;
-
     if (answer->retry_after_ms > RETRY_AFTER_MAX_MS)
         return RETRY_AFTER_MAX_MS;
     if (answer->retry_after_ms)
         return answer->retry_after_ms < RETRY_AFTER_MIN_MS ? RETRY_AFTER_MIN_MS
                                                            : answer->retry_after_ms;
-    return jitter(queue, waits->ms[step < waits->n ? step : waits->n - 1]);
+    return jitter(queue,
+                  gp__plan_wait(gp__queue_policy(queue, group), answer->why, group->tries - 1u));
 }
 
 uint64_t gp__queue_tried(struct gp__queue *queue, struct gp__group *group,

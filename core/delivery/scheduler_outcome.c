@@ -32,11 +32,11 @@ static bool is(const struct gp__reply *reply, unsigned subject, unsigned detail)
 }
 
 static enum gp__retry_class why_of(const struct gp__attempt_answer *answer,
-                                   const struct gp__reply *reply, unsigned tries)
+                                   const struct gp__reply *reply)
 {
     if (answer->destination_down)
         return GP__RETRY_CONNECT;
-    if (tries == 0 && (reply->code == 450 || reply->code == 451) &&
+    if ((reply->code == 450 || reply->code == 451) &&
         (is(reply, 7, 1) || says_greylist(reply->text)))
         return GP__RETRY_GREYLIST;
     if (is(reply, 2, 2) || is(reply, 3, 1) || reply->code == 452)
@@ -137,7 +137,7 @@ static void defer(struct gp__scheduler *s, struct gp__group *group, const struct
     const struct gp__attempt_result *first = results->of[__builtin_ctzll(group->left)];
     struct gp__queue_answer heard = {.reply = first->reply,
                                      .remote = first->remote,
-                                     .why = why_of(answer, &first->reply, group->tries),
+                                     .why = why_of(answer, &first->reply),
                                      .retry_after_ms = answer->retry_after_ms};
     uint64_t due;
 

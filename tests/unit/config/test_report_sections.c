@@ -1057,6 +1057,18 @@ static const struct report_case accepted[] = {
      "target sends mail on; match `relay: true` or recipients\n"
      "    routes: [{name: r, to: box, mode: direct}]\n"
      "                    ^\n"},
+    {"open to who says so", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"0.0.0.0:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes:\n"
+     "  - {name: a, match: {sender: x.example, relay: true}, to: box, mode: direct}\n"
+     "  - {name: b, match: {sender: x.example, recipient: y.example}, to: box, mode: direct}\n"
+     "  - {name: c, match: {sender: x.example, recipient_not: y.example}, to: box, mode: direct}\n",
+     "F:7:12: warning: the route \"c\" takes any recipient from anyone who says what it matches: an "
+     "open relay if its target sends mail on; match `relay: true` or recipients\n"
+     "      - {name: c, match: {sender: x.example, recipient_not: y.example}, to: box, mode: direct}\n"
+     "               ^\n"},
     {"never reached", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"

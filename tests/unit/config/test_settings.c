@@ -84,8 +84,8 @@ static const char *const queued =
     "spool: {path: spool, keep_free: 2GiB}\n"
     "overload: {keep_free: 3GiB}\n"
     "queue:\n"
-    "  bulk: {like: slow, expire: 2d, per_destination: {rate: 600/m}, fair_by: tenant}\n"
-    "  slow: {retry: [1h, 2h], warn: 0, per_destination: {connections: 3}}\n"
+    "  bulk: {like: slow, expire: 2d, retry_for: {full: 3h}, per_destination: {rate: 600/m}, fair_by: tenant}\n"
+    "  slow: {retry: [1h, 2h], retry_for: {full: 1h, busy: [2h, 3h]}, warn: 0, per_destination: {connections: 3}}\n"
     "buckets: {spam: {expire: 14d, then: bounce, release: recipient}}\n"
     "bounces: {to: [authenticated, dkim_pass], mixed_reject: refuse_all, bucket: review}\n"
     "carriers: 3\n";
@@ -100,14 +100,18 @@ static void test_queue(void **state)
     assert_text(s->spool.path, "/etc/gatepost/spool");
     assert_int_equal(s->spool.keep_free, 2ll << 30);
     assert_int_equal(s->n_queues, 3);
-    assert_int_equal(bulk->n_retry, 2);
-    assert_int_equal(bulk->retry[1], 7200000);
+    assert_int_equal(bulk->retry.n, 2);
+    assert_int_equal(bulk->retry.ms[1], 7200000);
+    assert_int_equal(bulk->full.n, 1);
+    assert_int_equal(bulk->full.ms[0], 3 * 3600000);
+    assert_int_equal(bulk->busy.n, 2);
+    assert_int_equal(bulk->unreachable.n, 0);
     assert_int_equal(bulk->expire_ms, 2 * 86400000);
     assert_int_equal(bulk->warn_ms, 0);
     assert_int_equal(bulk->connections, 3);
     assert_int_equal(bulk->rate.count, 600);
     assert_text(bulk->fair_by, "tenant");
-    assert_int_equal(normal->n_retry, 6);
+    assert_int_equal(normal->retry.n, 6);
     assert_int_equal(normal->warn_ms, 4 * 3600000);
     assert_int_equal(normal->connections, 20);
     assert_true(s->routes[0]->direct);
@@ -116,6 +120,22 @@ static void test_queue(void **state)
     assert_ptr_equal(s->routes[1]->queue, normal);
     assert_int_equal(s->process.carriers, 3);
     gp__settings_free(&s);
+}
+
+static void test_too_many_waits(void **state)
+{
+    char text[2048] = REPORT_BASE "spool: {path: /s}\nqueue: {default: {retry: [1h";
+    struct fake_file files[] = {{FAKE_MAIN, text, 0}, {NULL, NULL, 0}};
+    struct gp__buf report = {0};
+    size_t len = strlen(text);
+
+    (void)state;
+    for (unsigned i = 0; i < GP__WAITS_MAX; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, ", 1h");
+    snprintf(text + len, sizeof text - len, "]}}\n");
+    assert_null(fake_load(files, &report, GP__DIAG_TEXT));
+    assert_true(gp_slice_search(gp__buf_slice(&report), GP_S("at most 100 waits")) < report.len);
+    gp__buf_free(&report);
 }
 
 static void test_buckets(void **state)
@@ -667,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_too_many_waits),
         cmocka_unit_test(test_buckets),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_regex_match),

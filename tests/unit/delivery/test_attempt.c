@@ -278,8 +278,8 @@ static void test_plan(void **state)
     assert_slice(read.delayed, plan.delayed);
     assert_int_equal(read.n_queues, 2);
     assert_slice(read.queues[1].fair_key, queues[1].fair_key);
-    assert_int_equal(gp__plan_waits(&read.queues[0], GP__RETRY_GREYLIST)->ms[0], soon[0]);
-    assert_int_equal(gp__plan_waits(&read.queues[0], GP__RETRY_FULL)->ms[1], waits[1]);
+    assert_int_equal(gp__plan_wait(&read.queues[0], GP__RETRY_GREYLIST, 0), soon[0]);
+    assert_int_equal(gp__plan_wait(&read.queues[0], GP__RETRY_FULL, 1), waits[1]);
     assert_true(read.routes[0].per_domain);
     assert_int_equal(read.buckets[0].then, GP__THEN_DELIVER);
     assert_int_equal(read.buckets[0].release, GP__RELEASE_BY_SENDER);

@@ -30,8 +30,8 @@ static const char *const config =
     "  - {name: p, match: {recipient: d.example}, to: per}\n"
     "spool: {path: /spool}\n"
     "queue:\n"
-    "  bulk: {retry: [1h, 2h], expire: 2d, per_destination: {rate: 600/m}, fair_by: by.tenant}\n"
-    "  default: {retry: [10s], warn: 0, fair_by: tenant}\n"
+    "  bulk: {retry: [1h, 2h], retry_for: {unreachable: 3m, full: [4m, 5m]}, expire: 2d, per_destination: {rate: 600/m}, fair_by: by.tenant}\n"
+    "  default: {retry: [10s], retry_for: {greylisted: 6m, busy: 7m}, warn: 0, fair_by: tenant}\n"
     "buckets: {spam: {expire: 14d, then: bounce, release: sender}}\n"
     "bounces: {bucket: review}\n";
 
@@ -39,6 +39,14 @@ static void assert_text(struct gp_slice s, const char *expected)
 {
     if (!gp_slice_eq(s, gp_slice_of(expected)))
         fail_msg("\"" GP_FMT "\" instead of \"%s\"", GP_ARG(s), expected);
+}
+
+static void assert_waits(const struct gp__plan_queue *queue, enum gp__retry_class why, size_t n,
+                         unsigned first_minutes)
+{
+    assert_int_equal(queue->retry[why].n, n);
+    if (n)
+        assert_int_equal(queue->retry[why].ms[0], first_minutes * 60000);
 }
 
 static void check(const struct gp__plan *plan)
@@ -49,7 +57,10 @@ static void check(const struct gp__plan *plan)
     assert_int_equal(plan->n_queues, 2);
     assert_text(plan->queues[0].name, "default");
     assert_int_equal(plan->queues[0].retry[GP__RETRY_OTHER].ms[0], 10000);
-    assert_int_equal(plan->queues[0].retry[GP__RETRY_GREYLIST].n, 0);
+    assert_waits(&plan->queues[0], GP__RETRY_GREYLIST, 1, 6);
+    assert_waits(&plan->queues[0], GP__RETRY_LIMITED, 1, 7);
+    assert_waits(&plan->queues[0], GP__RETRY_FULL, 0, 0);
+    assert_waits(&plan->queues[0], GP__RETRY_CONNECT, 0, 0);
     assert_false(gp_slice_present(plan->queues[0].fair_instance));
     assert_text(plan->queues[0].fair_key, "tenant");
     assert_text(plan->queues[1].fair_instance, "by");
@@ -57,7 +68,11 @@ static void check(const struct gp__plan *plan)
     assert_int_equal(plan->queues[1].rate, 600);
     assert_int_equal(plan->queues[1].rate_period_ms, 60000);
     assert_int_equal(plan->queues[1].expire_ms, 2 * 86400000);
-    assert_true(plan->queues[1].retry[GP__RETRY_GREYLIST].n > 1);
+    assert_waits(&plan->queues[1], GP__RETRY_OTHER, 2, 60);
+    assert_waits(&plan->queues[1], GP__RETRY_CONNECT, 1, 3);
+    assert_waits(&plan->queues[1], GP__RETRY_FULL, 2, 4);
+    assert_waits(&plan->queues[1], GP__RETRY_LIMITED, 0, 0);
+    assert_waits(&plan->queues[1], GP__RETRY_GREYLIST, 5, 1); /* built in, where it is sooner */
     assert_int_equal(plan->n_routes, 4);
     assert_text(plan->routes[0].name, "d");
     assert_text(plan->routes[0].target, "box");

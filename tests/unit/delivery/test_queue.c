@@ -114,7 +114,8 @@ static void test_retries(void **state)
         {GP__RETRY_OTHER, 2, 0, HOUR * 7 / 8, HOUR * 9 / 8},
         {GP__RETRY_OTHER, 9, 0, HOUR * 7 / 8, HOUR * 9 / 8}, /* the last is repeated */
         {GP__RETRY_GREYLIST, 0, 0, MINUTE * 7 / 8, MINUTE * 9 / 8},
-        {GP__RETRY_FULL, 0, 0, 5 * MINUTE * 7 / 8, 5 * MINUTE * 9 / 8}, /* none of its own */
+        {GP__RETRY_GREYLIST, 1, 0, 15 * MINUTE * 7 / 8, 15 * MINUTE * 9 / 8}, /* it is none */
+        {GP__RETRY_FULL, 0, 0, 5 * MINUTE * 7 / 8, 5 * MINUTE * 9 / 8},       /* none of its own */
         {GP__RETRY_OTHER, 0, 90000, 90000, 90000},
         {GP__RETRY_OTHER, 0, 1, 1000, 1000},
         {GP__RETRY_OTHER, 0, 1000 * HOUR, 24 * HOUR, 24 * HOUR},
@@ -138,6 +139,23 @@ static void test_retries(void **state)
         assert_true(gp_slice_eq(gp__queue_reply(queue, group, &remote).text, GP_S("later")));
         assert_true(gp_slice_eq(remote, GP_S("mx")));
     }
+}
+
+/* What failed together does not come back together. */
+static void test_jitter(void **state)
+{
+    struct gp__queue_answer answer = {.reply = GP__REPLY(450, 4, 2, 0, "busy")};
+    uint64_t least = UINT64_MAX, most = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 1000; i++) {
+        uint64_t due = gp__queue_tried(queue, add("world", "example.org", NULL, 0), &answer, 0);
+
+        least = due < least ? due : least;
+        most = due > most ? due : most;
+    }
+    assert_in_range(least, 5 * MINUTE * 7 / 8, 5 * MINUTE * 9 / 10);
+    assert_in_range(most, 5 * MINUTE * 11 / 10, 5 * MINUTE * 9 / 8);
 }
 
 /* What one said is kept once, and goes with the last who heard it. */
@@ -296,6 +314,32 @@ static void test_most_connections(void **state)
             gp__queue_give_back(queue, groups[k], GP__FEEDBACK_GOOD, 0, 0);
     }
     assert_int_equal(n, 20);
+}
+
+/* One that is down is probed after 15 s, then after twice as long each time, up to ten minutes. */
+static void test_probes(void **state)
+{
+    static const uint64_t waits_s[] = {15, 30, 60, 120, 240, 480, 600, 600};
+    struct gp__group *group;
+    uint64_t now = 0;
+
+    (void)state;
+    gp__queue_carrier(queue, 0, 256);
+    add_many("world", "example.org", 10);
+    for (size_t i = 0; i < sizeof waits_s / sizeof *waits_s; i++) {
+        uint64_t wait = waits_s[i] * 1000, next;
+
+        group = gp__queue_take(queue, now);
+        assert_non_null(group);
+        if (i > 0)
+            assert_null(gp__queue_take(queue, now)); /* one at a time */
+        gp__queue_give_back(queue, group, GP__FEEDBACK_DOWN, 0, now);
+        next = gp__queue_next(queue);
+        assert_in_range(next, now + wait * 7 / 8, now + wait * 9 / 8);
+        assert_null(gp__queue_take(queue, next - 1));
+        gp__queue_wait(queue, group, next, next);
+        now = next;
+    }
 }
 
 static void test_pause_of_destination(void **state)
@@ -668,6 +712,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_retries),
+        TEST(test_jitter),
         TEST(test_texts),
         TEST(test_last_attempt),
         TEST(test_warning),
@@ -675,6 +720,7 @@ int main(void)
         TEST(test_held),
         TEST(test_window),
         TEST(test_most_connections),
+        TEST(test_probes),
         TEST(test_pause_of_destination),
         TEST(test_rate),
         TEST(test_shares),

@@ -16,7 +16,7 @@
 
 static const uint64_t retry[] = {60000};
 static const struct gp__queue_settings queues[] = {
-    {.name = {"default", 7}, .retry = retry, .n_retry = 1, .expire_ms = 1000, .connections = 20}};
+    {.name = {"default", 7}, .retry = {retry, 1}, .expire_ms = 1000, .connections = 20}};
 
 static void make(struct gp__buf *out, const char *path)
 {
