@@ -26,6 +26,14 @@ void gp__log_writer_close(struct gp__spool_writer *base);
 
 #define GP__LOG_CACHED 64
 
+/* Heads from this size on are shared by those who read them; at most so many are kept, of so many bytes
+ * together (as they are written; read, about three times that), or a single one of any size. */
+#define GP__LOG_BIG ((size_t)32 << 10)
+#define GP__LOG_BIG_MAX 4
+#define GP__LOG_BIG_BYTES ((size_t)16 << 20)
+
+struct gp__log_big;
+
 struct gp__log_segment {
     uint64_t number;
     struct gp__scan scan; /* its fd: -1 when it is sealed, or could not be opened */
@@ -47,7 +55,8 @@ struct gp__log_spool {
     struct {
         uint64_t number, salt, used;
         int fd;
-    } cached[GP__LOG_CACHED]; /* of those that were read from last */
+    } cached[GP__LOG_CACHED];                 /* of those that were read from last */
+    struct gp__log_big *big[GP__LOG_BIG_MAX]; /* log_big.c */
     uint64_t uses;
 };
 
@@ -78,6 +87,17 @@ int gp__log_look(struct gp__log_spool *spool, struct gp__log_segment *segment);
 /* A record with its head, checked, into an empty buffer. 0, GP_ENOTFOUND, GP_EIO. */
 int gp__log_read_record(struct gp__spool *base, struct gp__place place, struct gp__buf *record_r,
                         struct gp__record_head *head_r);
+
+/* An entry without its base into the arena, and how large its head is. 0, GP_ENOTFOUND, GP_EIO. */
+int gp__log_load_head(struct gp__log_spool *spool, struct gp__place place, struct gp__arena *arena,
+                      struct gp__entry *entry_r, size_t *size_r);
+
+/* The same of one whose head is a big one, which others share: it lives as long as the arena. */
+int gp__log_read_big(struct gp__log_spool *spool, struct gp__place place, struct gp__arena *arena,
+                     struct gp__entry *entry_r);
+
+/* Big heads of a segment; 0: of all. */
+void gp__log_forget_big(struct gp__log_spool *spool, uint64_t segment);
 
 /* Closes what is cached of a segment; 0: of all. */
 void gp__log_uncache(struct gp__log_spool *spool, uint64_t segment);

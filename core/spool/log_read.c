@@ -19,6 +19,7 @@ void gp__log_uncache(struct gp__log_spool *spool, uint64_t segment)
 {
     const struct gp__disk *disk = spool->layout.disk;
 
+    gp__log_forget_big(spool, segment);
     for (size_t i = 0; i < GP__LOG_CACHED; i++) {
         if (spool->cached[i].number == 0 || (segment && spool->cached[i].number != segment))
             continue;
@@ -144,19 +145,24 @@ static int begin_record(struct gp__spool *base, struct gp__place place, size_t l
                : GP_ENOTFOUND;
 }
 
+/* All of a record that was begun. */
+static int end_record(const struct gp__log_spool *spool, struct gp__place place, int fd,
+                      struct gp__buf *record, const struct gp__record_head *head)
+{
+    int error = read_more(spool->layout.disk, fd, place.offset,
+                          GP__RECORD_HEAD + (uint64_t)head->head_len + head->body_len, record);
+
+    if (error)
+        return error;
+    return is_whole(gp__buf_slice(record), head) ? 0 : GP_EIO;
+}
+
 int gp__log_read_record(struct gp__spool *base, struct gp__place place, struct gp__buf *record_r,
                         struct gp__record_head *head_r)
 {
-    const struct gp__disk *disk = ((struct gp__log_spool *)base)->layout.disk;
     int fd, error = begin_record(base, place, FIRST_READ, record_r, head_r, &fd);
 
-    if (!error)
-        error = read_more(disk, fd, place.offset,
-                          GP__RECORD_HEAD + (uint64_t)head_r->head_len + head_r->body_len,
-                          record_r);
-    if (error)
-        return error;
-    return is_whole(gp__buf_slice(record_r), head_r) ? 0 : GP_EIO;
+    return error ? error : end_record((struct gp__log_spool *)base, place, fd, record_r, head_r);
 }
 
 /* ---- entries ---- */
@@ -205,49 +211,115 @@ static void free_record(void *arg)
     gp__buf_free(arg);
 }
 
+/* The head of a record that was begun. */
+static int end_head(const struct gp__log_spool *spool, struct gp__place place, int fd,
+                    struct gp__buf *record, const struct gp__record_head *head)
+{
+    int error = read_more(spool->layout.disk, fd, place.offset,
+                          GP__RECORD_HEAD + (uint64_t)head->head_len, record);
+
+    if (error)
+        return error;
+    return head->type == GP__RECORD_ENTRY && head_is_whole(gp__buf_slice(record), head) ? 0
+                                                                                        : GP_EIO;
+}
+
+static int parse_head(struct gp__entry *entry_r, struct gp__arena *arena,
+                      const struct gp__buf *record, const struct gp__record_head *head)
+{
+    struct gp_slice bytes = gp_slice_sub(gp__buf_slice(record), GP__RECORD_HEAD, head->head_len);
+
+    *entry_r = (struct gp__entry){.base_crc = head->body_crc};
+    return gp__entry_read(entry_r, arena, bytes) == 0 ? 0 : GP_EIO;
+}
+
+int gp__log_load_head(struct gp__log_spool *spool, struct gp__place place, struct gp__arena *arena,
+                      struct gp__entry *entry_r, size_t *size_r)
+{
+    struct gp__buf *record = GP__ARENA_NEW(arena, struct gp__buf);
+    struct gp__record_head head;
+    int fd, error;
+
+    gp__arena_cleanup(arena, free_record, record);
+    error = begin_record(&spool->base, place, FIRST_READ_HEAD, record, &head, &fd);
+    if (!error)
+        error = end_head(spool, place, fd, record, &head);
+    if (error)
+        return error;
+    *size_r = head.head_len;
+    return parse_head(entry_r, arena, record, &head);
+}
+
 int gp__log_read_head(struct gp__spool *base, struct gp__place place, struct gp__arena *arena,
                       struct gp__entry *entry_r)
 {
-    const struct gp__disk *disk = ((struct gp__log_spool *)base)->layout.disk;
+    struct gp__log_spool *spool = (struct gp__log_spool *)base;
     struct gp__buf *record = GP__ARENA_NEW(arena, struct gp__buf);
     struct gp__record_head head;
     int fd, error;
 
     gp__arena_cleanup(arena, free_record, record);
     error = begin_record(base, place, FIRST_READ_HEAD, record, &head, &fd);
+    if (!error && head.head_len >= GP__LOG_BIG)
+        return gp__log_read_big(spool, place, arena, entry_r);
     if (!error)
-        error = read_more(disk, fd, place.offset, GP__RECORD_HEAD + (uint64_t)head.head_len,
-                          record);
+        error = end_head(spool, place, fd, record, &head);
+    return error ? error : parse_head(entry_r, arena, record, &head);
+}
+
+/* The head is a big one: what belongs to this entry alone is its base. */
+static int read_base(const struct gp__log_spool *spool, uint64_t offset,
+                     const struct gp__record_head *head, int fd, struct gp__buf *body,
+                     struct gp__entry *entry_r)
+{
+    int error = read_more(spool->layout.disk, fd, offset, head->body_len, body);
+
     if (error)
         return error;
-    *entry_r = (struct gp__entry){.base_crc = head.body_crc};
-    return head.type == GP__RECORD_ENTRY && head_is_whole(gp__buf_slice(record), &head) &&
-                   gp__entry_read(
-                       entry_r, arena,
-                       gp_slice_sub(gp__buf_slice(record), GP__RECORD_HEAD, head.head_len)) == 0
+    entry_r->base = head->body_len ? gp__buf_slice(body) : GP_S("");
+    return entry_r->base.len == head->body_len && entry_r->base_size == head->body_len &&
+                   (head->body_len == 0 || gp__crc32c(0, entry_r->base) == head->body_crc)
                ? 0
                : GP_EIO;
+}
+
+static int read_big(struct gp__log_spool *spool, struct gp__place place, struct gp__arena *arena,
+                    const struct gp__record_head *head, int fd, struct gp__entry *entry_r)
+{
+    struct gp__buf *body = GP__ARENA_NEW(arena, struct gp__buf);
+    int error = gp__log_read_big(spool, place, arena, entry_r);
+
+    if (error)
+        return error;
+    if (entry_r->large)
+        return map_large(spool, arena, entry_r, head->file);
+    gp__arena_cleanup(arena, free_record, body);
+    return read_base(spool, place.offset + (uint64_t)GP__RECORD_HEAD + head->head_len, head, fd,
+                     body, entry_r);
 }
 
 int gp__log_read(struct gp__spool *base, struct gp__place place, struct gp__arena *arena,
                  struct gp__entry *entry_r)
 {
+    struct gp__log_spool *spool = (struct gp__log_spool *)base;
     struct gp__buf *record = GP__ARENA_NEW(arena, struct gp__buf);
     struct gp__record_head head;
     struct gp_slice bytes;
-    int error;
+    int fd, error;
 
     gp__arena_cleanup(arena, free_record, record);
-    error = gp__log_read_record(base, place, record, &head);
+    error = begin_record(base, place, FIRST_READ, record, &head, &fd);
+    if (!error && head.head_len >= GP__LOG_BIG)
+        return read_big(spool, place, arena, &head, fd, entry_r);
+    if (!error)
+        error = end_record(spool, place, fd, record, &head);
     if (error)
         return error;
     bytes = gp__buf_slice(record);
-    *entry_r = (struct gp__entry){.base_crc = head.body_crc};
-    if (head.type != GP__RECORD_ENTRY ||
-        gp__entry_read(entry_r, arena, gp_slice_sub(bytes, GP__RECORD_HEAD, head.head_len)) < 0)
+    if (head.type != GP__RECORD_ENTRY || parse_head(entry_r, arena, record, &head) != 0)
         return GP_EIO;
     if (entry_r->large)
-        return map_large((struct gp__log_spool *)base, arena, entry_r, head.file);
+        return map_large(spool, arena, entry_r, head.file);
     entry_r->base = gp_slice_sub(bytes, GP__RECORD_HEAD + (size_t)head.head_len,
                                  (size_t)head.body_len);
     return entry_r->base_size == head.body_len ? 0 : GP_EIO;
