@@ -94,9 +94,10 @@ class Full(queueing.TestCase):
         self.assertGreater(len(taken), least_taken)
         if keep_free:
             self.assertGreater(self.left(), keep_free - (2 << 20))
+        harness.wait_until(lambda: [m["reply"] for m in server.log("message")].count(452) == 5,
+                           "what was refused in the log")
         self.assertEqual(len(self.failures(server, False)), 1)
         self.assertEqual(server.log("message.not_kept"), [])
-        self.assertEqual([m["reply"] for m in server.log("message")].count(452), 5)
 
         subprocess.run(["mount", "-o", f"remount,size={2 * SIZE}", self.disk], check=True)
         self.assertEqual(self.send(server, b"token-more", 64 << 10), 250)
