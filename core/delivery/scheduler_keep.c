@@ -55,6 +55,8 @@ static void on_segment(void *arg, const struct gp__spool_segment *known)
 
     if (!known->sealed)
         return;
+    if ((!segment || segment->n_live == 0) && known->kept)
+        return;
     if (!segment || segment->n_live == 0) {
         GP__GROW(looking->numbers, looking->cap, looking->n + 1);
         looking->numbers[looking->n++] = known->number;

@@ -381,6 +381,7 @@ const struct gp__entry *gp__keep(struct gp__policy *policy, const enum gp__dispo
         .requiretls = mail->requiretls,
         .draft_depth = policy->draft_depth,
         .spill = keeping->spill,
+        .fingerprint = keeping->fingerprint,
         .base = gp__content_at(policy->content, 0, gp__content_size(policy->content)),
         .base_size = gp__content_size(policy->content),
     };

@@ -20,12 +20,13 @@
 
 /* What an entry says besides the transaction. */
 struct gp__keeping {
-    int64_t now_ms;          /* wall clock */
-    unsigned bounce_to;      /* enum gp__bounce_to of the configuration */
-    struct gp_slice parent;  /* of a draft: whose; or absent */
-    enum gp__bounce bounce;  /* of a draft: that of its parent */
-    struct gp_slice sender;  /* of a draft: that of its parent */
-    struct gp__spill *spill; /* where the content is already; or NULL */
+    int64_t now_ms;              /* wall clock */
+    unsigned bounce_to;          /* enum gp__bounce_to of the configuration */
+    struct gp_slice parent;      /* of a draft: whose; or absent */
+    enum gp__bounce bounce;      /* of a draft: that of its parent */
+    struct gp_slice sender;      /* of a draft: that of its parent */
+    struct gp__spill *spill;     /* where the content is already; or NULL */
+    struct gp_slice fingerprint; /* or absent */
 };
 
 /*

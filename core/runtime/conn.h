@@ -53,6 +53,7 @@ struct gp__conn_ops {
     void (*close)(struct gp__conn *conn);
     size_t (*unsent)(const struct gp__conn *conn);
     bool (*gone)(struct gp__conn *conn);
+    bool (*unheard)(struct gp__conn *conn);
     void (*facts)(struct gp__conn *conn, struct gp_session *session); /* or NULL */
 };
 
@@ -115,6 +116,12 @@ static inline void gp__conn_close(struct gp__conn *conn)
 static inline size_t gp__conn_unsent(const struct gp__conn *conn)
 {
     return conn->ops->unsent(conn);
+}
+
+/* Whether something that was written has not reached the peer's machine yet, as far as ours knows. */
+static inline bool gp__conn_unheard(struct gp__conn *conn)
+{
+    return conn->ops->unheard(conn);
 }
 
 /* Looks whether the peer has left (closed its side or reset) without reading anything: for the

@@ -11,10 +11,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -196,6 +198,14 @@ static bool conn_gone(struct gp__conn *base)
     return poll(&poller, 1, 0) > 0 && (poller.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
+static bool conn_unheard(struct gp__conn *base)
+{
+    struct live_conn *conn = live_conn(base);
+    int waiting = 0;
+
+    return conn->unsent || (ioctl(fd_of(conn), SIOCOUTQ, &waiting) == 0 && waiting > 0);
+}
+
 /* ---- finishing ---- */
 
 /* All was written: says so to the peer, and waits for it to close. */
@@ -334,6 +344,7 @@ static const struct gp__conn_ops ops = {
     .close = conn_close,
     .unsent = conn_unsent,
     .gone = conn_gone,
+    .unheard = conn_unheard,
 };
 
 /* ---- beginning ---- */

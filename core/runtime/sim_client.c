@@ -206,6 +206,11 @@ static bool conn_gone(struct gp__conn *base)
     return conn->closing || conn->client->eof || conn->client->reset;
 }
 
+static bool conn_unheard(struct gp__conn *base)
+{
+    return sim_conn(base)->unsent.len > 0;
+}
+
 static void conn_facts(struct gp__conn *base, struct gp_session *session)
 {
     const struct gp__sim_client *client = sim_conn(base)->client;
@@ -222,6 +227,7 @@ static const struct gp__conn_ops ops = {
     .close = close_conn,
     .unsent = conn_unsent,
     .gone = conn_gone,
+    .unheard = conn_unheard,
     .facts = conn_facts,
 };
 

@@ -458,6 +458,13 @@ static bool conn_gone(struct gp__conn *base)
     return conn->ended || stopped(conn) || !conn->under || gp__conn_gone(conn->under);
 }
 
+static bool conn_unheard(struct gp__conn *base)
+{
+    struct tls_conn *conn = tls_conn(base);
+
+    return !conn->under || gp__conn_unheard(conn->under);
+}
+
 static void conn_facts(struct gp__conn *base, struct gp_session *session)
 {
     if (tls_conn(base)->ready)
@@ -472,6 +479,7 @@ static const struct gp__conn_ops ops = {
     .close = conn_close,
     .unsent = conn_unsent,
     .gone = conn_gone,
+    .unheard = conn_unheard,
     .facts = conn_facts,
 };
 

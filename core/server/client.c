@@ -139,15 +139,25 @@ static void arm(struct gp__client *client)
     ops->timer_start(client->runtime, &client->timer, at);
 }
 
+/* We are about to give up: a 250 that is still on its way will not be heard. */
+static void lose_touch(struct gp__client *client)
+{
+    if (client->doubt.id_len && client->conn && gp__conn_unheard(client->conn))
+        client->doubt.unheard = true;
+}
+
 static void on_timer(struct gp__timer *timer)
 {
     struct gp__client *client = (struct gp__client *)(void *)((char *)timer -
                                                               offsetof(struct gp__client, timer));
 
-    if (!client->busy && !client->ended)
-        pump(client);
-    else
+    if (client->busy || client->ended) {
         arm(client);
+        return;
+    }
+    if (client->runtime->ops->now_ms(client->runtime) >= gp__smtp_deadline(client->smtp))
+        lose_touch(client);
+    pump(client);
 }
 
 /* ---- tasks ---- */
@@ -331,6 +341,7 @@ static void leave(struct gp__client *client)
                                              .detail = 2,
                                              .text = {"Service is shutting down", 24}};
 
+    lose_touch(client);
     gp__smtp_abort(client->smtp, &leaving);
     run_out(client);
 }
@@ -370,8 +381,10 @@ static void on_read(struct gp__conn *conn, struct gp_slice bytes)
 
     if (client->ended)
         return;
-    if (!client->busy)
+    if (!client->busy) {
         client->doubt.id_len = 0;
+        client->doubt.unheard = false;
+    }
     gp__smtp_feed(client->smtp, bytes);
     if (client->busy) {
         gp__session_client_spoke(client->session);

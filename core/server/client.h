@@ -60,9 +60,13 @@ struct gp__client {
     /* The last message that was taken, until the client says something: it heard its 250 then. */
     struct {
         struct gp__doubt_mark mark;
+        struct gp__doubt_mark next; /* of the one that is being taken */
+        bool next_made;
+        bool looked; /* at those that died: whoever comes again has connected again */
         char id[GP__DOUBT_ID_MAX];
         size_t id_len; /* 0: there is none */
         bool broke;    /* the connection did, and the 250 may not have arrived */
+        bool unheard;  /* we gave up while it was on its way */
     } doubt;
 };
 
@@ -150,6 +154,9 @@ void gp__client_bounced(const struct gp__client *client, const struct gp__policy
 /* Whether this very message was taken before, and the client may not have heard so: then it is
  * answered (client_doubt.c). */
 bool gp__client_known(struct gp__client *client, struct gp__policy *policy);
+
+/* By what it will be known if it comes again, in the transaction's arena; absent: by nothing. */
+struct gp_slice gp__client_fingerprint(struct gp__client *client, struct gp__policy *policy);
 
 /* It was taken: until the client speaks again its 250 is in doubt. */
 void gp__client_doubt(struct gp__client *client, struct gp__policy *policy);

@@ -127,6 +127,7 @@ static const struct gp__entry *entry_of(struct batch *batch)
         .bounce_to = client->entrance->bounce_to,
         .parent = {NULL, 0},
         .spill = client->spill,
+        .fingerprint = gp__client_fingerprint(client, policy),
     };
 
     for (size_t i = 0; i < policy->n_recipients; i++) {

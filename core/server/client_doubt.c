@@ -75,8 +75,13 @@ bool gp__client_known(struct gp__client *client, struct gp__policy *policy)
     struct gp__arena *arena = policy->transaction->arena;
     struct gp__doubt_mark mark;
     struct gp_slice id;
+    bool any;
 
-    if (!is_on(client) || !gp__doubts_any(client->server->doubts, wall_ms(client)))
+    if (!is_on(client))
+        return false;
+    any = gp__doubts_any(client->server->doubts, wall_ms(client), !client->doubt.looked);
+    client->doubt.looked = true;
+    if (!any)
         return false;
     mark = mark_of(client, policy);
     id = gp__doubts_find(client->server->doubts, &mark, wall_ms(client));
@@ -94,7 +99,24 @@ bool gp__client_known(struct gp__client *client, struct gp__policy *policy)
     return true;
 }
 
-/* With a reply for each recipient it is only remembered when all were good. */
+/* With a reply for each recipient it is only remembered when all are good. */
+struct gp_slice gp__client_fingerprint(struct gp__client *client, struct gp__policy *policy)
+{
+    char *bytes = gp__arena_bytes(policy->transaction->arena, GP__FINGERPRINT_LEN);
+
+    if (!is_on(client))
+        return gp_slice(NULL, 0);
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        if (policy->recipients[i]->fate == GP__FATE_DEFERRED ||
+            policy->recipients[i]->fate == GP__FATE_REJECTED)
+            return gp_slice(NULL, 0);
+    client->doubt.next = mark_of(client, policy);
+    client->doubt.next_made = true;
+    gp__doubt_fingerprint(&client->doubt.next, bytes);
+    return gp_slice(bytes, GP__FINGERPRINT_LEN);
+}
+
+/* The same here. */
 void gp__client_doubt(struct gp__client *client, struct gp__policy *policy)
 {
     struct gp_slice id = gp__transaction_id(policy->transaction);
@@ -104,7 +126,8 @@ void gp__client_doubt(struct gp__client *client, struct gp__policy *policy)
     for (size_t i = 0; i < client->answer.n_replies; i++)
         if (client->answer.replies[i].code >= 400)
             return;
-    client->doubt.mark = mark_of(client, policy);
+    client->doubt.mark = client->doubt.next_made ? client->doubt.next : mark_of(client, policy);
+    client->doubt.next_made = false;
     memcpy(client->doubt.id, id.data, id.len);
     client->doubt.id_len = id.len;
 }
@@ -113,7 +136,7 @@ void gp__client_doubt_end(struct gp__client *client)
 {
     struct gp_slice id = gp_slice(client->doubt.id, client->doubt.id_len);
 
-    if (!client->doubt.id_len || !client->doubt.broke)
+    if (!client->doubt.id_len || !(client->doubt.broke || client->doubt.unheard))
         return;
     GP__COUNT(doubts);
     gp__doubts_add(client->server->doubts, &client->doubt.mark, id, wall_ms(client));

@@ -245,6 +245,7 @@ void gp__client_ask_message(struct gp__client *client)
     if (!seen)
         gp__client_body(client, late_body(policy->content), false);
     gp__client_body(client, GP_S(""), true);
+    client->doubt.next_made = false;
     if (!client->refusal.code && gp__client_known(client, policy)) {
         observe_again(client, policy);
         return;

@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/crc32c.h"
+#include "core/spool/dead.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -34,6 +35,8 @@ struct gp__doubts {
     int dir, own; /* -1: none */
     char own_name[NAME_MAX_LEN];
     uint32_t own_records;
+    struct gp__dead *dead;   /* NULL: there is no spool */
+    int64_t dead_ms;         /* when it was asked last */
     struct timespec scanned; /* the directory's time then */
     struct file *files;      /* of others */
     size_t n_files, files_cap;
@@ -165,6 +168,42 @@ static void look(struct gp__doubts *doubts, int64_t now_ms)
         read_files(doubts, now_ms);
 }
 
+/* ---- of those that died ---- */
+
+static uint64_t number_at(const char *bytes)
+{
+    uint64_t number = 0;
+
+    for (int i = 7; i >= 0; i--)
+        number = number << 8 | (unsigned char)bytes[i];
+    return number;
+}
+
+static void on_dead(void *arg, struct gp_slice fingerprint, struct gp_slice id, int64_t received_ms)
+{
+    struct record record;
+
+    if (fingerprint.len != GP__FINGERPRINT_LEN || id.len == 0 || id.len > GP__DOUBT_ID_MAX)
+        return;
+    memset(&record, 0, sizeof record);
+    record.mark.content = number_at(fingerprint.data);
+    record.mark.envelope = number_at(fingerprint.data + 8);
+    record.at_ms = received_ms;
+    record.id_len = (uint32_t)id.len;
+    memcpy(record.id, id.data, id.len);
+    remember(arg, &record);
+}
+
+static void look_at_dead(struct gp__doubts *doubts, int64_t now_ms, bool closely)
+{
+    int64_t since_ms = now_ms - doubts->dead_ms;
+
+    if (!doubts->dead || (!closely && since_ms >= 0 && since_ms < GP__DOUBTS_LOOK_MS))
+        return;
+    doubts->dead_ms = now_ms;
+    gp__dead_look(doubts->dead, on_dead, doubts);
+}
+
 /* ---- ours ---- */
 
 /* A name that no other process has had: the pid, and the time. */
@@ -208,6 +247,7 @@ struct gp__doubts *gp__doubts_open(struct gp_slice path)
 
     doubts->own = -1;
     doubts->dir = gp_slice_present(path) ? open_dir(path) : -1;
+    doubts->dead = gp_slice_present(path) ? gp__dead_open(path) : NULL;
     return doubts;
 }
 
@@ -222,6 +262,7 @@ void gp__doubts_close(struct gp__doubts **doubts_)
         (void)close(doubts->own); /* what it lost is a doubt forgotten */
     if (doubts->dir >= 0)
         (void)close(doubts->dir); /* nothing was written */
+    gp__dead_close(&doubts->dead);
     gp__free(doubts->files);
     gp__free(doubts->ring);
     gp__free(doubts);
@@ -249,9 +290,18 @@ static bool is_fresh(const struct record *record, int64_t now_ms)
     return record->at_ms + GP__DOUBT_MS > now_ms;
 }
 
-bool gp__doubts_any(struct gp__doubts *doubts, int64_t now_ms)
+void gp__doubt_fingerprint(const struct gp__doubt_mark *mark, char out[GP__FINGERPRINT_LEN])
+{
+    for (int i = 0; i < 8; i++) {
+        out[i] = (char)(mark->content >> (8 * i));
+        out[8 + i] = (char)(mark->envelope >> (8 * i));
+    }
+}
+
+bool gp__doubts_any(struct gp__doubts *doubts, int64_t now_ms, bool closely)
 {
     look(doubts, now_ms);
+    look_at_dead(doubts, now_ms, closely);
     for (size_t i = 0; i < doubts->count; i++)
         if (is_fresh(&doubts->ring[i], now_ms))
             return true;

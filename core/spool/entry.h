@@ -87,6 +87,8 @@ struct gp__entry {
     const struct gp__entry_note *notes; /* kept ones of session and transaction */
     size_t n_notes;
     struct gp_slice verdicts; /* JSON: the "verdicts" of the record */
+    struct gp_slice
+        fingerprint; /* by which the transaction is known if it comes again (doubts.h) */
 
     /*
      * The base bytes. To be kept: `base`, and `spill` if they are in such a file already, which is

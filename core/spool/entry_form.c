@@ -93,6 +93,7 @@ static const struct gp__form_field entry_fields[] = {
     ITEMS(25, gp__entry, recipients, recipient_shape, GP__ENTRY_RECIPIENTS_MAX),
     FIELD(26, UNSIGNED, gp__entry, client_port),
     ITEMS(27, gp__entry, forwarded, forwarded_shape, GP__ENTRY_FORWARDED_MAX),
+    FIELD(28, SLICE, gp__entry, fingerprint),
 };
 _Static_assert(sizeof entry_fields / sizeof *entry_fields < GP__FIELDS_MAX,
                "tags of the largest shape are below GP__FIELDS_MAX");

@@ -43,6 +43,7 @@ struct gp__log_segment {
     bool sealed;
     bool unreadable; /* and sealed therefore */
     bool salvaged;   /* its head is damaged, its batches can be read */
+    bool died;       /* its writer did, and not long ago: others read its end (dead.h) */
 };
 
 struct gp__log_spool {

@@ -6,6 +6,7 @@
  */
 #include "core/base/alloc.h"
 #include "core/base/log.h"
+#include "core/spool/dead.h"
 #include "core/spool/log_engine.h"
 
 #include <errno.h>
@@ -180,6 +181,7 @@ static void seal(struct gp__log_spool *spool, struct gp__log_segment *segment)
 
     gp__log_path(path, spool->layout.segments, segment->number);
     segment->sealed = true;
+    segment->died = !scan->limit && !gp__scan_is_closed(&segment->scan);
     if (scan->torn)
         gp__log(spool->log, GP_LOG_NOTICE, "spool.torn", GP__F_C("path", path),
                 GP__F_I("offset", scan->offset), GP__F_I("bytes", scan->torn));
@@ -267,18 +269,34 @@ int gp__log_tail(struct gp__spool *base, size_t max,
 
 /* ---- the life of segments ---- */
 
+/* Whether others may still want to know what its writer did last. */
+static bool is_kept(const struct gp__log_spool *spool, struct gp__log_segment *segment)
+{
+    const struct gp__disk *disk = spool->layout.disk;
+    char path[GP__LOG_PATH_MAX];
+    int64_t age;
+
+    if (!segment->died)
+        return false;
+    gp__log_path(path, spool->layout.segments, segment->number);
+    age = disk->age(disk->arg, path);
+    segment->died = age >= 0 && age <= GP__DEAD_KEEP_S;
+    return segment->died;
+}
+
 void gp__log_segments(struct gp__spool *base,
                       void (*each)(void *arg, const struct gp__spool_segment *segment), void *arg)
 {
     const struct gp__log_spool *spool = (const struct gp__log_spool *)base;
 
     for (size_t i = 0; i < spool->n; i++) {
-        const struct gp__log_segment *segment = spool->segments[i];
+        struct gp__log_segment *segment = spool->segments[i];
 
         each(arg, &(struct gp__spool_segment){.number = segment->number,
                                               .bytes = segment->scan.offset,
                                               .entries = segment->entries,
-                                              .sealed = segment->sealed});
+                                              .sealed = segment->sealed,
+                                              .kept = is_kept(spool, segment)});
     }
 }
 

@@ -266,6 +266,20 @@ int gp__scan_batch(struct gp__scan *scan)
     return 1;
 }
 
+bool gp__scan_is_closed(struct gp__scan *scan)
+{
+    int64_t size = scan->disk->size(scan->disk->arg, scan->fd);
+    char bytes[GP__BATCH_HEAD];
+    struct gp__batch_head head;
+
+    return size >= (int64_t)(2 * GP__BLOCK) &&
+           gp__disk_read_all(scan->disk, scan->fd, bytes, sizeof bytes,
+                             (uint64_t)size - GP__BLOCK) == (int64_t)sizeof bytes &&
+           gp__batch_head_read(&head, scan->head.salt, (uint64_t)size - GP__BLOCK,
+                               gp_slice(bytes, sizeof bytes)) &&
+           head.records == 0;
+}
+
 /* ---- life ---- */
 
 /* The salt as the first batch has it. Not as any later block does: that may be a message's bytes. */

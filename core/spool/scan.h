@@ -48,6 +48,9 @@ void gp__scan_again(struct gp__scan *scan);
 /* One batch: 1, or 0: there is no more (now). */
 int gp__scan_batch(struct gp__scan *scan);
 
+/* Whether the file ends as one does whose writer closed it. */
+bool gp__scan_is_closed(struct gp__scan *scan);
+
 /* Whether the body of a record has the checksum that its head says. */
 bool gp__scan_body_fits(struct gp__scan *scan, const struct gp__scan_record *record);
 

@@ -121,6 +121,8 @@ struct gp__spool_segment {
     uint64_t number, bytes; /* bytes: as far as it has been read */
     uint64_t entries;       /* records of entries found in it */
     bool sealed;            /* read to its end: nothing will be added */
+    bool kept;              /* not to be removed yet: its writer died, and its last clients may come
+                             * again (doubts.h) */
 };
 void gp__spool_segments(struct gp__spool *spool,
                         void (*each)(void *arg, const struct gp__spool_segment *segment),

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import select
 import signal
 import threading
@@ -16,13 +17,18 @@ from sink import Sink
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
 
 
-def cut_off(address, content, recipient="r@example.test"):
-    """A client that dies when its 250 is there, without having read it: TCP answers with a reset."""
-    client = harness.Client(address)
+def say_all(client, content, recipient="r@example.test"):
+    """A message up to its final dot."""
     client.hello()
     client.envelope(recipient)
     client.command("DATA", 354)
     client.send(harness.stuffed(content) + b".\r\n")
+
+
+def cut_off(address, content, recipient="r@example.test"):
+    """A client that dies when its 250 is there, without having read it: TCP answers with a reset."""
+    client = harness.Client(address)
+    say_all(client, content, recipient)
     assert select.select([client.socket], [], [], 20 * harness.SLOWER)[0], "no reply"
     client.close()
 
@@ -219,7 +225,25 @@ class OneProcess(queueing.TestCase):
         self.again(server)
         self.assertIn(doubt["transaction"], harness.submit(server.address, MESSAGE).text)
         self.wait_stored(server, 1)
-        self.assertEqual(len(harness.stored(server)), 1)
+        self.assertEqual(self.kept(server), {doubt["transaction"]})
+
+    def test_doubt_of_the_dead(self):
+        """Nobody was left who could have remembered it: the spool itself tells."""
+        server = self.queueing()
+        with harness.Client(server.address) as client:
+            say_all(client, MESSAGE)
+            self.wait_stored(server, 1)
+            (record,) = server.wait_log("message")
+            self.kill_all(server)
+        self.again(server)
+        self.assertIn(record["id"], harness.submit(server.address, MESSAGE).text)
+        self.assertEqual(len(server.wait_log("message.again")), 1)
+        self.assertEqual(self.kept(server), {record["id"]})
+
+    def kept(self, server):
+        """The ids under which messages were taken; one may have been delivered twice by then."""
+        return {re.search(r" id (\S+?);?\s", message.field("Received") + " ")[1]
+                for message in harness.stored(server)}
 
     # ---- what else ----
 
@@ -241,6 +265,27 @@ class Processes(OneProcess):
     """The same with workers, a scheduler and carriers."""
 
     workers_count = 2
+
+    def test_doubt_of_a_dead_worker(self):
+        """The other one knows it at once, and so does the new one."""
+        server = self.queueing()
+        for round_ in range(3):
+            message = MESSAGE + b"%d\r\n" % round_
+            with harness.Client(server.address) as client:
+                say_all(client, message)
+                reply = client.expect(250)  # and nothing is said after it
+                self.kill_worker_of(server, client)
+            self.assertEqual(harness.submit(server.address, message).text, reply.text)
+        self.wait_stored(server, 3)
+        self.assertEqual(len(server.wait_log("message.again", 3)), 3)
+        self.assertEqual(len(self.kept(server)), 3)
+
+    def kill_worker_of(self, server, client):
+        for pid in queueing.children(server.process.pid)["worker"]:
+            os.kill(pid, signal.SIGKILL)
+            harness.wait_until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "it to be gone")
+            if select.select([client.socket], [], [], 0)[0]:
+                return
 
 
 if __name__ == "__main__":

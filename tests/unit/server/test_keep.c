@@ -454,6 +454,34 @@ static void no_doubt(void **unused)
     close_world(world);
 }
 
+/* A client that does not read loses its session: the 250 was written, and did not leave. */
+static void time_out(void **unused)
+{
+    struct world *world = open_world(1u << GP_HOOK_ACCEPTED);
+
+    (void)unused;
+    for (int reads = 1; reads >= 0; reads--) {
+        say(world, HELLO);
+        say(world, MAIL);
+        say(world, RCPT);
+        say(world, "DATA\r\n");
+        (void)replies(world, 0);
+        if (!reads)
+            gp__sim_client_window(world->client, 0);
+        say(world, MESSAGE);
+        gp__sim_advance(world->rt, 1000000); /* more than the time for a command */
+        gp__sim_client_window(world->client, SIZE_MAX);
+        gp__sim_client_eof(world->client);
+        gp__sim_advance(world->rt, 100);
+        assert_int_equal(world_logged(world, "message.doubt"), !reads);
+        world_connect(world);
+    }
+    send_to(world, RCPT);
+    assert_replies(world, 100, "250");
+    assert_int_equal(memory.n, 2);
+    close_world(world);
+}
+
 static void dedupe_off(void **unused)
 {
     struct world *world = open_world(1u << GP_HOOK_ACCEPTED);
@@ -503,7 +531,8 @@ int main(void)
         cmocka_unit_test(held_and_draft),   cmocka_unit_test(bounced),
         cmocka_unit_test(comes_again),      cmocka_unit_test(is_another),
         cmocka_unit_test(large_is_another), cmocka_unit_test(no_doubt),
-        cmocka_unit_test(dedupe_off),       cmocka_unit_test(lmtp_again),
+        cmocka_unit_test(time_out),         cmocka_unit_test(dedupe_off),
+        cmocka_unit_test(lmtp_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

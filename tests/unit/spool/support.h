@@ -81,6 +81,7 @@ static inline struct gp__entry full_entry(void)
         .client_ip = GP_S("192.0.2.1"),
         .client_name = GP_S("mail.example.org"),
         .client_port = 40125,
+        .fingerprint = GP_S("0123456789abcdef"),
         .forwarded = forwarded,
         .n_forwarded = COUNT(forwarded),
         .helo = GP_S("mail"),

@@ -80,13 +80,13 @@ static void in_memory(void **state)
     struct gp__doubts *doubts = gp__doubts_open(gp_slice(NULL, 0));
 
     (void)state;
-    assert_false(gp__doubts_any(doubts, NOW));
+    assert_false(gp__doubts_any(doubts, NOW, true));
     gp__doubts_add(doubts, &mark, GP_S("id.1"), NOW);
-    assert_true(gp__doubts_any(doubts, NOW));
+    assert_true(gp__doubts_any(doubts, NOW, true));
     assert_found(doubts, &mark, NOW + 1, "id.1");
     assert_found(doubts, &other, NOW + 1, NULL);
     assert_found(doubts, &mark, NOW + GP__DOUBT_MS, NULL);
-    assert_false(gp__doubts_any(doubts, NOW + GP__DOUBT_MS));
+    assert_false(gp__doubts_any(doubts, NOW + GP__DOUBT_MS, true));
     assert_int_equal(each(NULL), 0);
     gp__doubts_close(&doubts);
     assert_null(doubts);

@@ -185,7 +185,8 @@ static void mem_segments(struct gp__spool *spool,
     const struct reader *reader = (const struct reader *)spool;
 
     if (!memory.removed)
-        each(arg, &(struct gp__spool_segment){1, reader->seen, reader->seen, true});
+        each(arg, &(struct gp__spool_segment){
+                      .number = 1, .bytes = reader->seen, .entries = reader->seen, .sealed = true});
 }
 
 static int mem_remove(struct gp__spool *spool, uint64_t segment)

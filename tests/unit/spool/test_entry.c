@@ -126,7 +126,7 @@ static void test_refused(void **state)
         {"an id with a NUL", GP_S("\x01\x02\0\0\0x\0"), GP_EINVAL},
         {"id twice", GP_S(ID ID), GP_EINVAL},
         {"tag 0", GP_S(ID "\0\0\0\0\0"), GP_EINVAL},
-        {"tag of tomorrow", GP_S(ID "\x1c\0\0\0\0"), GP_EINVAL},
+        {"tag of tomorrow", GP_S(ID "\x1d\0\0\0\0"), GP_EINVAL},
         {"last tag of tomorrow", GP_S(ID "\x7f\0\0\0\0"), GP_EINVAL},
         {"tag to pass over", GP_S(ID "\x80\x02\0\0\0zz"), 0},
         {"tag to pass over, twice", GP_S(ID "\xff\0\0\0\0\xff\0\0\0\0"), 0},

@@ -9,6 +9,8 @@
 #include "core/runtime/file.h"
 #include "core/runtime/sim.h"
 #include "core/runtime/spill.h"
+#include "core/spool/dead.h"
+#include "core/spool/doubts.h"
 #include "core/spool/trouble.h"
 
 #include <sys/socket.h>
@@ -423,6 +425,159 @@ static void test_check(void **state)
                 f->error.len);
 }
 
+/* ---- writers that die ---- */
+
+static void commit_of(struct fixture *f, struct gp__spool_writer *writer, const char *id,
+                      const char *session, uint64_t content, int64_t received_ms)
+{
+    struct gp__entry entry = small_entry(gp_slice_of(id), GP_S("x"));
+    const struct gp__entry *one = &entry;
+    struct gp__doubt_mark mark = {content, 1};
+    char fingerprint[GP__FINGERPRINT_LEN];
+
+    gp__doubt_fingerprint(&mark, fingerprint);
+    entry.fingerprint = gp_slice(fingerprint, sizeof fingerprint);
+    entry.session = gp_slice_of(session);
+    entry.received_ms = received_ms;
+    assert_int_equal(commit_all(f, writer, &one, 1), 0);
+}
+
+static int system_in(const char *dir, const char *what)
+{
+    char command[400];
+
+    (void)snprintf(command, sizeof command, "cd %s && %s", dir, what);
+    return system(command);
+}
+
+/* The spool as it was left when its writers died: a copy that nobody holds. */
+static void die(const struct fixture *f, char copy[96])
+{
+    (void)snprintf(copy, 96, "%s/copy", f->dir);
+    assert_int_equal(system_in(f->dir, "rm -rf copy && cp -r spool copy"), 0);
+}
+
+static bool is_doubt(struct gp__doubts *doubts, uint64_t content, const char *id, int64_t now_ms)
+{
+    struct gp__doubt_mark mark = {content, 1};
+
+    return gp__doubts_any(doubts, now_ms, true) &&
+           gp_slice_eq(gp__doubts_find(doubts, &mark, now_ms), gp_slice_of(id));
+}
+
+#define WHEN INT64_C(1700000000000)
+
+/* What came last of each session, and just before the end. */
+static void test_death(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    struct gp__doubts *doubts;
+    char copy[96];
+
+    commit_of(f, writer, "long-before", "s0", 1, WHEN);
+    commit_of(f, writer, "first", "s1", 2, WHEN + GP__DEAD_END_MS);
+    commit_of(f, writer, "second", "s1", 3, WHEN + GP__DEAD_END_MS);
+    commit_of(f, writer, "other", "s2", 4, WHEN + GP__DEAD_END_MS + 1);
+    doubts = gp__doubts_open(f->settings.path); /* it lives */
+    assert_false(gp__doubts_any(doubts, WHEN, true));
+    gp__doubts_close(&doubts);
+    die(f, copy);
+    doubts = gp__doubts_open(gp_slice_of(copy));
+    assert_false(is_doubt(doubts, 1, "long-before", WHEN));
+    assert_false(is_doubt(doubts, 2, "first", WHEN));
+    assert_true(is_doubt(doubts, 3, "second", WHEN));
+    assert_true(is_doubt(doubts, 4, "other", WHEN));
+    assert_false(gp__doubts_any(doubts, WHEN + GP__DOUBT_MS + GP__DEAD_END_MS + 1, true));
+    gp__doubts_close(&doubts);
+    gp__spool_writer_close(&writer);
+}
+
+/* While one lives it is asked again, but only so often. */
+static void test_death_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__doubts *doubts;
+    struct gp__spool_writer *writer;
+    char copy[96];
+
+    writer = writer_open(f, "w0");
+    commit_of(f, writer, "one", "s1", 1, WHEN);
+    die(f, copy);
+    doubts = gp__doubts_open(gp_slice_of(f->path));
+    assert_false(gp__doubts_any(doubts, WHEN, true));
+    /* The segment of one that died appears, as if its writer had lived until now. */
+    assert_int_equal(
+        system_in(f->dir, "mv copy/segments/*.log spool/segments/00000000000000ff.log"), 0);
+    assert_false(gp__doubts_any(doubts, WHEN + GP__DOUBTS_LOOK_MS - 1, false));
+    assert_true(gp__doubts_any(doubts, WHEN + GP__DOUBTS_LOOK_MS, false));
+    gp__doubts_close(&doubts);
+    gp__spool_writer_close(&writer);
+}
+
+/* Who ends in order, or goes on to another segment, leaves no doubts behind. */
+static void test_no_death(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    struct gp__doubts *doubts;
+    char copy[96];
+
+    commit_of(f, writer, "one", "s1", 1, WHEN);
+    gp__spool_writer_close(&writer);
+    die(f, copy);
+    doubts = gp__doubts_open(gp_slice_of(copy));
+    assert_false(gp__doubts_any(doubts, WHEN, true));
+    gp__doubts_close(&doubts);
+    f->settings.segment_size = 12 << 10;
+    writer = writer_open(f, "w0");
+    commit_of(f, writer, "two", "s1", 2, WHEN);
+    commit_of(f, writer, "three", "s2", 3, WHEN);
+    commit_of(f, writer, "four", "s3", 4, WHEN);
+    die(f, copy);
+    doubts = gp__doubts_open(gp_slice_of(copy));
+    assert_false(is_doubt(doubts, 2, "two", WHEN));
+    assert_true(is_doubt(doubts, 4, "four", WHEN));
+    gp__doubts_close(&doubts);
+    gp__spool_writer_close(&writer);
+}
+
+static void note_kept(void *arg, const struct gp__spool_segment *segment)
+{
+    unsigned *kept = arg;
+
+    assert_true(segment->sealed);
+    *kept += segment->kept;
+}
+
+static unsigned kept_segments(struct fixture *f, const char *path)
+{
+    struct gp__spool *spool;
+    unsigned kept = 0;
+
+    f->settings.path = gp_slice_of(path);
+    spool = spool_open(f, GP__SPOOL_OWN);
+    assert_int_equal(gp__spool_tail(spool, 0, on_found, f), 0);
+    gp__spool_segments(spool, note_kept, &kept);
+    gp__spool_close(&spool);
+    f->settings.path = gp_slice_of(f->path);
+    return kept;
+}
+
+/* The owner leaves it there for an hour, so that nobody misses it. */
+static void test_death_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct gp__spool_writer *writer = writer_open(f, "w0");
+    char copy[96];
+
+    commit_of(f, writer, "one", "s1", 1, WHEN);
+    die(f, copy);
+    assert_int_equal(kept_segments(f, copy), 1);
+    gp__spool_writer_close(&writer);
+    assert_int_equal(kept_segments(f, f->path), 0);
+}
+
 static void test_one_owner(void **state)
 {
     struct fixture *f = *state;
@@ -632,6 +787,10 @@ int main(void)
         TEST(test_refused),
         TEST(test_trouble),
         TEST(test_check),
+        TEST(test_death),
+        TEST(test_death_is_noticed),
+        TEST(test_no_death),
+        TEST(test_death_is_kept),
         TEST(test_one_owner),
         TEST(test_version),
         TEST(test_same_name),
