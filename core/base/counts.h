@@ -133,7 +133,12 @@
     GP__ROW(doubled, "deliveries_doubled", "", "Recipients that get a message twice")              \
     GP__ROW(doubts, "message_doubts", "", "Messages of which the client may not have got the 250") \
     GP__ROW(messages_again, "messages_again", "", "Messages that came again after such a doubt")   \
-    GP__ROW(spool_failed, "spool_failed", "", "Messages that the spool could not keep: 451 or 452")
+    GP__ROW(spool_failed, "spool_failed", "",                                                      \
+            "Messages that the spool could not keep: 451 or 452")                                  \
+    GP__ROW(ahead_asked, "call_ahead", "answer=\"asked\"",                                         \
+            "Recipients that a next hop is to know, by where the answer came from")                \
+    GP__ROW(ahead_kept, "call_ahead", "answer=\"kept\"",                                           \
+            "Recipients that a next hop is to know, by where the answer came from")
 
 struct gp__counts {
 #define GP__ROW(member, name, labels, help) uint64_t member;

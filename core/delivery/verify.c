@@ -2,9 +2,14 @@
 #include "core/delivery/verify.h"
 
 #include "core/base/alloc.h"
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/delivery/delivery.h"
 #include "core/hook/serial.h"
+#include "core/hook/state.h"
+
+#define YES GP_S("yes")
+#define NO GP_S("no")
 
 /* ---- answers ---- */
 
@@ -32,19 +37,53 @@ static uint64_t now_of(struct gp_call *call)
     return call->runtime->ops->now_ms(call->runtime);
 }
 
+/* Of a target's name: routes that ask the same one share its answers. */
+static struct gp_slice state_key(struct gp_call *call, const struct gp__verifier *verifier,
+                                 struct gp_slice key)
+{
+    return GP__ARENA_JOIN(gp__call_arena(call), GP_S("call-ahead/"), verifier->target->name,
+                          GP_S("/"), key);
+}
+
+/* A state that does not answer costs a question, and no more. */
+static enum answer from_state(struct gp_call *call, const struct gp__verifier *verifier,
+                              struct gp_slice key)
+{
+    struct gp__state_request request = {.what = GP__STATE_GET};
+
+    request.key = state_key(call, verifier, key);
+    if (gp__state_run(call, verifier->state, &request) != GP_OK)
+        return ANSWER_NONE;
+    return gp_slice_eq(request.found, YES)  ? ANSWER_YES
+           : gp_slice_eq(request.found, NO) ? ANSWER_NO
+                                            : ANSWER_NONE;
+}
+
 static enum answer kept_answer(struct gp_call *call, const struct gp__verifier *verifier,
                                struct gp_slice key)
 {
-    const struct kept *kept = gp__map_get(&verifier->answers, key);
+    const struct kept *kept;
 
+    if (verifier->state)
+        return from_state(call, verifier, key);
+    kept = gp__map_get(&verifier->answers, key);
     return kept && kept->until_ms > now_of(call) ? kept->answer : ANSWER_NONE;
 }
 
-/* A full memory is emptied: what is needed comes back. */
-static void keep(struct gp_call *call, struct gp__verifier *verifier, struct gp_slice key,
-                 enum answer answer)
+static void into_state(struct gp_call *call, const struct gp__verifier *verifier,
+                       struct gp_slice key, enum answer answer, uint64_t ms)
 {
-    uint64_t ms = answer == ANSWER_YES ? verifier->yes_ms : verifier->no_ms;
+    struct gp__state_request request = {
+        .what = GP__STATE_PUT, .value = answer == ANSWER_YES ? YES : NO, .ttl_ms = ms};
+
+    request.key = state_key(call, verifier, key);
+    (void)gp__state_run(call, verifier->state, &request);
+}
+
+/* A full memory is emptied: what is needed comes back. */
+static void into_memory(struct gp_call *call, struct gp__verifier *verifier, struct gp_slice key,
+                        enum answer answer, uint64_t ms)
+{
     struct kept *kept = gp__map_get(&verifier->answers, key);
 
     if (!kept) {
@@ -56,6 +95,19 @@ static void keep(struct gp_call *call, struct gp__verifier *verifier, struct gp_
     }
     kept->answer = answer;
     kept->until_ms = now_of(call) + ms;
+}
+
+static void keep(struct gp_call *call, struct gp__verifier *verifier, struct gp_slice key,
+                 enum answer answer)
+{
+    uint64_t ms = answer == ANSWER_YES ? verifier->yes_ms : verifier->no_ms;
+
+    if (ms == 0) /* which the state takes for "for ever" */
+        return;
+    if (verifier->state)
+        into_state(call, verifier, key, answer, ms);
+    else
+        into_memory(call, verifier, key, answer, ms);
 }
 
 /* ---- asking ---- */
@@ -143,8 +195,11 @@ enum gp__routing gp__verify(struct gp_call *call, struct gp__verifier *verifier,
 
     if (kept == ANSWER_NONE && kept_answer(call, verifier, everybody) == ANSWER_YES)
         kept = ANSWER_YES;
-    if (kept != ANSWER_NONE)
+    if (kept != ANSWER_NONE) {
+        GP__COUNT(ahead_kept);
         return kept == ANSWER_YES ? GP__ROUTED : GP__ROUTE_UNKNOWN;
+    }
+    GP__COUNT(ahead_asked);
     switch (ask(call, verifier, recipient)) {
     case GP_OUTCOME_DELIVERED:
         keep(call, verifier, key, ANSWER_YES);

@@ -223,7 +223,7 @@ static void clear_verifier(void *arg)
     gp__verifier_clear(arg);
 }
 
-/* Answers live as long as the generation. */
+/* Without a state its answers live as long as the generation. */
 static struct gp__verifier *make_verifier(struct gp__generation *generation,
                                           const struct gp__route_settings *from)
 {
@@ -236,6 +236,7 @@ static struct gp__verifier *make_verifier(struct gp__generation *generation,
     verifier->yes_ms = from->ask_yes;
     verifier->no_ms = from->ask_no;
     verifier->unsure_accepts = from->ask_unsure_accepts;
+    verifier->state = generation->outbound.state;
     gp__arena_cleanup(generation->arena, clear_verifier, verifier);
     return verifier;
 }

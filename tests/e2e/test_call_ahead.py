@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`valid: {ask: TARGET}`: the next hop is asked for recipients, by RCPT without a message."""
 
+import os
+import signal
 import socketserver
 import threading
 
@@ -103,6 +105,31 @@ class CallAhead(harness.TestCase):
                          ["a.test"])
         self.assertEqual(self.rcpt(server, "x@b.test"), [250])
         self.assertEqual(len(self.hop.asked), 4)
+
+    def test_answers_outlive_a_reload(self):
+        """In the state: two workers, a reload and a restart ask nobody a second time."""
+        state, user = self.directory / "state", harness.unprivileged()
+        self.directory.chmod(0o755)
+        state.mkdir()
+        if user:
+            os.chown(state, user.pw_uid, user.pw_gid)
+        server = harness.Server(self.directory, CONFIG.format(
+            port=self.hop.server_address[1], cache="") + "workers: 2\n" +
+            ("user: nobody\n" if user else "") + "state: {lmdb: {path: state}}\n")
+        server.copy_program()
+        self.addCleanup(self._finish, server)
+        server.start()
+        for reloads in range(2):
+            if reloads:
+                server.signal(signal.SIGHUP)
+                server.wait_log("reload.done", reloads)
+            for _ in range(4):
+                self.assertEqual(self.rcpt(server, "yes@a.test", "no@a.test"), [250, 550])
+        server.stop()
+        server.start()
+        self.assertEqual(self.rcpt(server, "yes@a.test", "no@a.test"), [250, 550])
+        self.assertEqual([each for each in self.hop.asked if not each.startswith("no-such-user-")],
+                         ["yes@a.test", "no@a.test"])
 
     def test_answers_expire(self):
         server = self.serve(", cache: {yes: 1s, no: 1s}")
