@@ -46,6 +46,7 @@ static const struct wait waits[] = {
     {"helo", AT_HOOK, GP_HOOK_HELO, HELLO, EARLY},
     {"mail", AT_HOOK, GP_HOOK_MAIL, HELLO MAIL, TX},
     {"resolve", AT_HOOK, GP_HOOK_RESOLVE, HELLO MAIL RCPT, TX},
+    {"route", AT_HOOK, GP_HOOK_ROUTE, HELLO MAIL RCPT, TX},
     {"rcpt", AT_HOOK, GP_HOOK_RCPT, HELLO MAIL RCPT, TX},
     {"rejected", AT_HOOK, GP_HOOK_REJECTED, HELLO MAIL RCPT, TX},
     {"data", AT_HOOK, GP_HOOK_DATA, DATA, TX | EARLY},
@@ -60,6 +61,22 @@ static const struct wait waits[] = {
     {"files", AT_FILES, GP_HOOK_COUNT, DATA MESSAGE, TX},
     {"held", AT_HELD, GP_HOOK_COUNT, DATA MESSAGE, TX},
 };
+
+/* Hooks that may wait while no client does, or in tests of their own: test_tls, test_auth. */
+#define ELSEWHERE (ON(TLS) | ON(AUTH) | ON(TICK) | ON(ATTEMPT) | ON(RELEASE))
+
+static void test_no_hook_is_left_out(void **state)
+{
+    uint32_t covered = ELSEWHERE;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(waits); i++)
+        if (waits[i].place == AT_HOOK)
+            covered |= 1u << waits[i].hook;
+    for (unsigned point = 0; point < GP_HOOK_COUNT; point++)
+        if (gp__points[point].waits && !(covered & 1u << point))
+            fail_msg("nobody leaves at %s", gp__points[point].name);
+}
 
 static void prepare(struct world *world, const struct wait *wait)
 {
@@ -327,6 +344,7 @@ static void test_tick_under_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_hook_is_left_out),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_server_drains),
         cmocka_unit_test(test_stop_at_once_in_a_transaction),
