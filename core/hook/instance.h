@@ -51,6 +51,8 @@ struct gp__instance {
     void *self;
     enum gp_verdict (*fns[GP_HOOK_COUNT])(struct gp_call *call, void *self);
 
+    size_t
+        stack; /* of fibers that it is called on: also what it asks, such as tables, runs there */
     uint64_t deadline_ms;
     enum gp_on_error on_error;
     bool shadow;

@@ -291,7 +291,7 @@ static void job_start(void *arg)
 {
     struct gp__shadow_job *job = arg;
     struct gp__runtime *rt = job->session->policy->runtime;
-    int started = rt->ops->run(rt, run_job, job_done, job, job->instance->plugin->stack);
+    int started = rt->ops->run(rt, run_job, job_done, job, job->instance->stack);
 
     if (started == 0)
         return;

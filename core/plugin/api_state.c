@@ -228,7 +228,7 @@ static void errand_begin(void *arg)
 {
     struct errand *errand = arg;
     struct gp__runtime *rt = errand->call.runtime;
-    size_t stack = errand->state->instance->plugin->stack;
+    size_t stack = errand->state->instance->stack;
     int began = errand->op || is_change(errand)
                     ? rt->ops->run(rt, errand_run, errand_free, errand, stack)
                     : 1;

@@ -127,7 +127,7 @@ static void lookup_begin(void *arg)
 {
     struct lookup *lookup = arg;
     struct gp__runtime *rt = lookup->call.runtime;
-    size_t stack = lookup->table->instance->plugin->stack;
+    size_t stack = lookup->table->instance->stack;
     int began = lookup->op ? rt->ops->run(rt, lookup_run, lookup_free, lookup, stack) : 1;
 
     if (began < 0)

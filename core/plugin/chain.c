@@ -17,13 +17,3 @@ void gp__chain_build(struct gp__chain *chain_r, struct gp__arena *arena, struct 
                 items[chain_r->at[point].count++] = instances[i];
     }
 }
-
-size_t gp__chain_stack(const struct gp__chain *chain)
-{
-    size_t most = 0;
-
-    for (size_t i = 0; i < chain->count; i++)
-        if (chain->items[i]->plugin->stack > most)
-            most = chain->items[i]->plugin->stack;
-    return most;
-}

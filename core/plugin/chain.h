@@ -10,7 +10,4 @@
 void gp__chain_build(struct gp__chain *chain_r, struct gp__arena *arena, struct gp_slice name,
                      struct gp__instance *const *instances, size_t n);
 
-/* The stack that a fiber needs to run any of its hooks; 0: the default. */
-size_t gp__chain_stack(const struct gp__chain *chain);
-
 #endif

@@ -63,7 +63,7 @@ static void begin(void *arg)
     struct creation *creation = arg;
     struct gp__runtime *rt = creation->host.runtime;
 
-    if (rt->ops->run(rt, run_create, ended, creation, creation->instance->plugin->stack) < 0) {
+    if (rt->ops->run(rt, run_create, ended, creation, creation->instance->stack) < 0) {
         (void)snprintf(creation->error, creation->error_size, "no fiber for create()");
         gp__op_finish(creation->op, GP_ETEMP);
     }
@@ -120,6 +120,7 @@ static struct gp__instance *make(const struct gp__instance_settings *settings)
         .id = gp_slice(id, settings->id.len),
         .index = settings->index,
         .plugin = plugin,
+        .stack = plugin->stack,
         .deadline_ms = deadline ? deadline : DEADLINE_MS,
         .on_error = settings->on_error,
         .shadow = settings->shadow,

@@ -100,7 +100,7 @@ static void on_timer(struct gp__timer *timer)
     ticks->running++;
     gp__call_init(&tick->call, rt, tick->instance, GP_HOOK_TICK,
                   rt->ops->now_ms(rt) + tick->instance->deadline_ms);
-    began = rt->ops->run(rt, run, ended, tick, tick->instance->plugin->stack);
+    began = rt->ops->run(rt, run, ended, tick, tick->instance->stack);
     if (began < 0) {
         gp__call_fault(&tick->call, "no fiber could be had");
         log_fault(&tick->call);
@@ -152,9 +152,4 @@ void gp__ticks_stop_then(struct gp__ticks **ticks_, void (*done)(void *arg), voi
             gp__call_cancel(&tick->call, GP_ECANCELED);
     }
     finish(ticks);
-}
-
-void gp__ticks_stop(struct gp__ticks **ticks_)
-{
-    gp__ticks_stop_then(ticks_, NULL, NULL);
 }

@@ -24,7 +24,4 @@ struct gp__ticks *gp__ticks_start(struct gp__runtime *runtime,
  */
 void gp__ticks_stop_then(struct gp__ticks **ticks_, void (*done)(void *arg), void *arg);
 
-/* The same for who knows otherwise that the instances live long enough. */
-void gp__ticks_stop(struct gp__ticks **ticks_);
-
 #endif

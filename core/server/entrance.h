@@ -41,7 +41,7 @@ struct gp__entrance {
     bool dedupe;        /* what comes again after a broken connection is kept once */
     unsigned bounce_to; /* enum gp__bounce_to: who may be told of failures */
     size_t spill_at;    /* bytes of a message in memory before the rest goes to a file */
-    size_t stack;       /* the largest that an instance of its chain asks for; 0: the usual one */
+    size_t stack;       /* of fibers; 0: the usual one */
 };
 
 #endif

@@ -216,6 +216,16 @@ static int open_instances(struct gp__generation *generation, struct gp__diag *di
     return gp__diag_count(diag, GP__ERROR) == errors ? 0 : -1;
 }
 
+/* A fiber runs all that is asked on it: a hook, the table that it asks, the target of the message. */
+static void give_stacks(struct gp__generation *generation)
+{
+    for (size_t i = 0; i < generation->n_instances; i++)
+        if (generation->instances[i]->stack > generation->stack)
+            generation->stack = generation->instances[i]->stack;
+    for (size_t i = 0; i < generation->n_instances; i++)
+        generation->instances[i]->stack = generation->stack;
+}
+
 /* ---- routes and entrances ---- */
 
 static void clear_verifier(void *arg)
@@ -264,16 +274,6 @@ static void make_routes(struct gp__generation *generation)
     generation->routes = (struct gp__routes){.items = routes, .count = settings->n_routes};
 }
 
-static size_t stack_of(const struct gp__chain *chain)
-{
-    size_t stack = 0;
-
-    for (size_t i = 0; chain && i < chain->count; i++)
-        if (chain->items[i]->plugin->stack > stack)
-            stack = chain->items[i]->plugin->stack;
-    return stack;
-}
-
 static struct gp__auth_backends backends_of(const struct gp__generation *generation,
                                             const struct gp__listener_settings *listener)
 {
@@ -292,13 +292,8 @@ static void set_auth(struct gp__entrance *entrance, const struct gp__generation 
     unsigned served = 1u << GP__SASL_EXTERNAL;
 
     entrance->auth = backends_of(generation, listener);
-    for (size_t i = 0; i < entrance->auth.count; i++) {
-        const struct gp__instance *backend = entrance->auth.items[i];
-
-        served |= gp__auth_mechanisms(backend);
-        if (backend->plugin->stack > entrance->stack)
-            entrance->stack = backend->plugin->stack;
-    }
+    for (size_t i = 0; i < entrance->auth.count; i++)
+        served |= gp__auth_mechanisms(entrance->auth.items[i]);
     entrance->smtp.auth.mechanisms = listener->auth_mechanisms & served;
     entrance->smtp.auth.crypto = generation->crypto;
 }
@@ -399,8 +394,8 @@ static void make_entrances(struct gp__generation *generation)
             .authserv_id = settings->authserv_id,
             .tls = generation->tls[i] ? listener->tls : GP__TLS_OFF,
             .tls_context = generation->tls[i],
+            .stack = generation->stack,
         };
-        entrance->stack = stack_of(entrance->policy.chain);
         set_auth(entrance, generation, listener);
     }
 }
@@ -418,11 +413,7 @@ static const struct gp__policy_settings *settings_of(const void *arg, struct gp_
 static void make_carriage(struct gp__generation *generation)
 {
     const struct gp__settings *settings = generation->settings;
-    size_t stack = 0;
 
-    for (size_t i = 0; i < generation->n_instances; i++)
-        if (generation->instances[i]->plugin->stack > stack)
-            stack = generation->instances[i]->plugin->stack;
     generation->nowhere = (struct gp__policy_settings){
         .n_instances = generation->n_instances,
         .default_bucket = settings->hold_bucket,
@@ -437,7 +428,7 @@ static void make_carriage(struct gp__generation *generation)
         .routes = &generation->routes,
         .settings = settings_of,
         .arg = generation,
-        .stack = stack,
+        .stack = generation->stack,
     };
 }
 
@@ -477,6 +468,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
         destroy(generation);
         return NULL;
     }
+    give_stacks(generation);
     generation->crypto = crypto_of(generation);
     make_routes(generation);
     make_entrances(generation);

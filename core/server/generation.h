@@ -24,6 +24,7 @@ struct gp__generation {
      * comes first of all. */
     struct gp__instance **instances;
     size_t n_instances;
+    size_t stack; /* the largest that one of them asks for; 0: the usual one */
     struct gp__instance **targets_by_index; /* of settings->targets */
     struct gp__state state;                 /* no instance: there is none */
     struct gp__outbound outbound;

@@ -105,7 +105,7 @@ struct gp_plugin {
     enum gp_on_error on_error;
     uint64_t deadline_ms; /* default of the instance setting `deadline`; 0: 30 s */
     uint64_t tick_ms;     /* period of `tick`; 0: 60 s */
-    size_t stack;         /* bytes of stack a hook needs; 0: 64 KiB is enough */
+    size_t stack;         /* bytes of stack a hook or role needs; 0: 64 KiB is enough */
 
     size_t session_slot; /* bytes of gp_session_slot() */
     size_t transaction_slot;

@@ -398,6 +398,31 @@ static void test_targets(void **state)
     }
 }
 
+/* A direct target is asked on the fiber of the session, and gets the stack that it asks for. */
+static int target_goes_deep(struct gp_call *call, struct gp_delivery *delivery)
+{
+    volatile char deep[BOX_STACK / 4 * 3];
+
+    (void)call;
+    for (size_t i = 0; i < sizeof deep; i += 1024)
+        deep[i] = 1;
+    gp_delivery_result(delivery, 0, deep[0] ? GP_OUTCOME_DELIVERED : GP_OUTCOME_FAILED, NULL, NULL);
+    return 0;
+}
+
+static void test_stack_of_a_target(void **state)
+{
+    struct world *world = world_create(CONFIG, OBSERVERS);
+
+    (void)state;
+    seen.deliver = target_goes_deep;
+    begin(world, SMTP);
+    recipients(world, "ok");
+    replies(world, 0);
+    send_message(world, "250");
+    end(world);
+}
+
 /* What can't be held is not accepted. */
 static void test_target_refuses_and_no_space(void **state)
 {
@@ -762,6 +787,7 @@ int main(void)
         cmocka_unit_test(test_discard_at_mail),
         cmocka_unit_test(test_quarantine_before_rcpt),
         cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_stack_of_a_target),
         cmocka_unit_test(test_target_refuses_and_no_space),
         cmocka_unit_test(test_disconnect),
         cmocka_unit_test(test_disconnect_mixed),

@@ -194,6 +194,8 @@ static int who_token(struct gp_call *call, void *self, struct gp_slice user, str
 static const struct gp_auth_role who_role = {sizeof who_role, who_password, who_secret, who_token,
                                              NULL};
 
+#define BOX_STACK (256u << 10)
+
 static struct gp_hook probe_hooks[GP_HOOK_COUNT + 1];
 static const struct gp_target_role box_role = {
     .size = sizeof box_role, .deliver = box_deliver, .publish = box_publish, .revoke = box_revoke};
@@ -210,7 +212,8 @@ static const struct gp_plugin plugins[] = {
     DESCRIPTOR("probe", .hooks = probe_hooks, .deadline_ms = 600000, .tick_ms = 3600000,
                .needs = GP_NEEDS_EDIT_ENVELOPE | GP_NEEDS_DRAFT | GP_NEEDS_EDIT_HEADERS |
                         GP_NEEDS_EDIT_BODY),
-    DESCRIPTOR("box", .target = &box_role, .needs = GP_NEEDS_FILES, .deadline_ms = 600000),
+    DESCRIPTOR("box", .target = &box_role, .needs = GP_NEEDS_FILES, .deadline_ms = 600000,
+               .stack = BOX_STACK),
     DESCRIPTOR("who", .auth = &who_role, .deadline_ms = 5000),
     DESCRIPTOR("list", .table = &list_role, .deadline_ms = 600000),
 };
