@@ -99,6 +99,8 @@ static int check(struct gp__config_source *source, const struct how *how)
 
     if (settings) {
         gp__config_spool(settings, diag);
+        if (how->create)
+            gp__config_user(settings, diag);
         check_queue(settings, how->config, diag);
     }
     if (settings && how->create)
@@ -107,6 +109,8 @@ static int check(struct gp__config_source *source, const struct how *how)
     print(diag, how->format);
     if (how->format == GP__DIAG_TEXT)
         print_sums(how->config, diag);
+    if (code)
+        gp__command_no_config(how->config);
     gp__settings_free(&settings);
     gp__diag_free(&diag);
     return code;

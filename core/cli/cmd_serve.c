@@ -21,5 +21,8 @@ int gp__cmd_serve(int argc, char **argv)
         return code;
     if (optind < argc)
         return gp__command_usage("serve takes no argument \"%s\"", argv[optind]);
-    return gp__serve(&options);
+    code = gp__serve(&options);
+    if (code)
+        gp__command_no_config(options.config);
+    return code;
 }

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #ifndef GP_CONFIG_DIR
 #define GP_CONFIG_DIR "/etc/gatepost"
@@ -15,6 +17,13 @@ const char *gp__default_config(void)
     const char *path = getenv("GATEPOST_CONFIG");
 
     return path && *path ? path : GP_CONFIG_DIR "/gatepost.yaml";
+}
+
+void gp__command_no_config(const char *config)
+{
+    if (strcmp(config, gp__default_config()) == 0 && access(config, F_OK) < 0)
+        fputs("gatepost: name the configuration with --config FILE or in GATEPOST_CONFIG\n",
+              stderr);
 }
 
 int gp__command_usage(const char *format, ...)
@@ -94,5 +103,7 @@ struct gp__settings *gp__command_load(struct gp__config_source *source, const ch
     if (worth)
         gp__config_complain(diag);
     gp__diag_free(&diag);
+    if (!settings)
+        gp__command_no_config(config);
     return settings;
 }

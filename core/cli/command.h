@@ -32,6 +32,9 @@ extern const struct gp__command gp__commands[]; /* ends with a NULL name */
 /* Where the configuration is when --config does not say. */
 const char *gp__default_config(void);
 
+/* Says on standard error how to name a configuration, when there is none at the default place. */
+void gp__command_no_config(const char *config);
+
 /* Prints usage and help of the command that is running. */
 void gp__command_help(FILE *out);
 
@@ -53,7 +56,7 @@ int gp__command_folder(const char *path);
 /* "gatepost COMMAND: text" on standard error; returns GP__EXIT_USAGE. */
 int gp__command_usage(const char *format, ...) GP_PRINTF(1, 2);
 
-/* Loads a configuration and prints what is wrong with it to standard error (`least`: the least
+/* Loads a configuration and prints what is wrong with it to standard error (`most`: the mildest
  * severity shown). NULL when it cannot be used. */
 struct gp__settings *gp__command_load(struct gp__config_source *source, const char *config,
                                       enum gp__severity most);

@@ -15,8 +15,8 @@
 static int failed(const struct gp__listener_settings *settings, struct gp_slice address,
                   const char *step)
 {
-    fprintf(stderr, "gatepost: listener " GP_FMT ", " GP_FMT ": %s: %s\n", GP_ARG(settings->name),
-            GP_ARG(address), step, strerror(errno));
+    fprintf(stderr, "gatepost: listener " GP_FMT ", " GP_FMT ": %s: %s%s\n", GP_ARG(settings->name),
+            GP_ARG(address), step, strerror(errno), gp__listen_advice(address, errno));
     return -1;
 }
 

@@ -51,12 +51,26 @@ static const struct gp_plugin *descriptor(void *arg, struct gp_slice name, const
     return gp__plugins_find(source->plugins, name, error_r);
 }
 
+/* Said only as a warning: what is in it may not be needed. */
+static void look_into(struct gp__config_source *source, struct gp_slice path)
+{
+    char text[400];
+
+    (void)snprintf(text, sizeof text, GP_FMT, GP_ARG(path));
+    if (access(text, R_OK | X_OK) < 0)
+        (void)snprintf(source->no_plugins, sizeof source->no_plugins, "%s: %s", text,
+                       strerror(errno));
+}
+
 static void plugin_path(void *arg, const struct gp_list *dirs)
 {
     struct gp__config_source *source = arg;
+    const struct gp_slice *paths = gp_list_at(dirs, 0);
 
+    for (size_t i = 0; i < gp_list_count(dirs); i++)
+        look_into(source, paths[i]);
     /* A list of strings is an array of slices. */
-    gp__plugins_add_path(source->plugins, gp_list_at(dirs, 0), gp_list_count(dirs));
+    gp__plugins_add_path(source->plugins, paths, gp_list_count(dirs));
 }
 
 static void plugin_names(void *arg, void (*found)(void *found_arg, struct gp_slice name),
@@ -153,6 +167,16 @@ static int template(void *arg, struct gp_slice text, struct gp__buf *problem_r)
     return result;
 }
 
+/* Where a setting of a section was made; NULL: it is the default. */
+static const struct gp__node *place_of(const struct gp__settings *settings, struct gp_slice section,
+                                       struct gp_slice key)
+{
+    const struct gp__node *map = gp__node_get(settings->shown, section);
+    const struct gp__node *node = map ? gp__node_get(map, key) : NULL;
+
+    return node && node->source && !node->source->builtin ? node : NULL;
+}
+
 struct gp__settings *gp__config_load(struct gp__config_source *source, const char *path,
                                      struct gp__diag *diag)
 {
@@ -169,17 +193,14 @@ struct gp__settings *gp__config_load(struct gp__config_source *source, const cha
         .arg = source,
     };
 
-    return gp__settings_load(path, &host, diag);
-}
+    struct gp__settings *settings = gp__settings_load(path, &host, diag);
 
-/* Where a setting of a section was made; NULL: it is the default. */
-static const struct gp__node *place_of(const struct gp__settings *settings, struct gp_slice section,
-                                       struct gp_slice key)
-{
-    const struct gp__node *map = gp__node_get(settings->shown, section);
-    const struct gp__node *node = map ? gp__node_get(map, key) : NULL;
-
-    return node && node->source && !node->source->builtin ? node : NULL;
+    if (source->no_plugins[0])
+        gp__diag_add(diag, GP__WARNING,
+                     settings ? place_of(settings, GP_S("plugins"), GP_S("path")) : NULL,
+                     "plugins: %s", source->no_plugins);
+    gp__diag_seal(diag);
+    return settings;
 }
 
 static void check_directory(struct gp__diag *diag, const struct gp__node *at, struct gp_slice path)
@@ -246,6 +267,12 @@ static struct gp_slice answer_of(const struct gp__identity *identity, const char
     return gp_slice(answer, len > 0 ? (size_t)len : 0);
 }
 
+/* One process starts as whoever we are, if nobody is named. */
+static bool becomes_somebody(const struct gp__settings *settings)
+{
+    return geteuid() == 0 && (settings->process.workers != 0 || settings->process.user.len);
+}
+
 void gp__config_spool(const struct gp__settings *settings, struct gp__diag *diag)
 {
     const struct gp__node *at = place_of(settings, GP_S("spool"), GP_S("path"));
@@ -253,18 +280,29 @@ void gp__config_spool(const struct gp__settings *settings, struct gp__diag *diag
     char text[1024];
     struct gp_slice problem;
 
-    if (!gp_slice_present(settings->spool.path) || geteuid() != 0)
-        return;
-    /* One process starts as whoever we are, if nobody is named. */
-    if (settings->process.workers == 0 && !settings->process.user.len)
+    if (!gp_slice_present(settings->spool.path) || !becomes_somebody(settings))
         return;
     if (gp__identity_find(&identity, settings->process.user, settings->process.group, text,
                           sizeof text) < 0)
-        return; /* the machine on which it is checked need not have the user */
+        return; /* gp__config_user() tells */
     problem = answer_of(&identity, settings->spool.path.data, text);
     if (problem.len)
         gp__diag_add(diag, GP__ERROR, at, "the spool, as user %s: " GP_FMT, identity.name,
                      GP_ARG(problem));
+}
+
+void gp__config_user(const struct gp__settings *settings, struct gp__diag *diag)
+{
+    const struct gp__node *at = gp__node_get(settings->shown, GP_S("user"));
+    struct gp__identity identity;
+    char text[200];
+
+    if (becomes_somebody(settings) &&
+        gp__identity_find(&identity, settings->process.user, settings->process.group, text,
+                          sizeof text) < 0)
+        gp__diag_add(diag, GP__WARNING, at && at->source && !at->source->builtin ? at : NULL,
+                     "%s: `gatepost serve` will not start here", text);
+    gp__diag_seal(diag);
 }
 
 void gp__config_complain(struct gp__diag *diag)

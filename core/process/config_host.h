@@ -11,7 +11,8 @@ struct gp__config_source {
     struct gp__plugins *plugins;
     struct gp__config_files files;
     char directory[4096];
-    bool may_create; /* files that the configuration asks for: when the server starts */
+    bool may_create;      /* files that the configuration asks for: when the server starts */
+    char no_plugins[512]; /* a directory of `plugins:` that cannot be listed, and why; "": none */
 };
 
 /* 0, or -1 with a line on standard error. */
@@ -32,6 +33,9 @@ void gp__config_places(const struct gp__settings *settings, struct gp__diag *dia
 /* The same for a spool that the user of the service can't read and write; only root can find out.
  * Forks: not where there are threads. */
 void gp__config_spool(const struct gp__settings *settings, struct gp__diag *diag);
+
+/* A warning when root would start the service, and the user whom it is to become is not there. */
+void gp__config_user(const struct gp__settings *settings, struct gp__diag *diag);
 
 /* All that was found, on standard error. */
 void gp__config_complain(struct gp__diag *diag);

@@ -213,8 +213,8 @@ int gp__alone_open_metrics(struct gp__alone *alone)
     if (!address.len)
         return 0;
     if (gp__listen_socket(&listen, &fd, &step) < 0) {
-        fprintf(stderr, "gatepost: metrics, " GP_FMT ": %s: %s\n", GP_ARG(address), step,
-                strerror(errno));
+        fprintf(stderr, "gatepost: metrics, " GP_FMT ": %s: %s%s\n", GP_ARG(address), step,
+                strerror(errno), gp__listen_advice(address, errno));
         return -1;
     }
     address = gp__reception_endpoint(fd, address, text);

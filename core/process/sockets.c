@@ -108,8 +108,9 @@ static int make(struct gp__sockets *sockets, const struct gp__manifest_door *doo
         step = "give to the user";
         (void)close(fd); /* nobody came */
     }
-    gp__buf_printf(error_r, "listener " GP_FMT ", " GP_FMT ": %s: %s", GP_ARG(door->listener),
-                   GP_ARG(door->address), step, strerror(errno));
+    gp__buf_printf(error_r, "listener " GP_FMT ", " GP_FMT ": %s: %s%s", GP_ARG(door->listener),
+                   GP_ARG(door->address), step, strerror(errno),
+                   gp__listen_advice(door->address, errno));
     return -1;
 }
 

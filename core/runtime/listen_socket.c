@@ -126,6 +126,22 @@ static int set_up(int fd, const struct gp__listen_options *options,
     return options->later ? 0 : gp__listen_now(fd, options->backlog);
 }
 
+const char *gp__listen_advice(struct gp_slice address, int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "; another program listens there: `ss -lp` tells which";
+    case EACCES:
+        return gp_slice_starts(address, GP_S("unix:"))
+                   ? ""
+                   : "; ports below 1024 are for root and who has CAP_NET_BIND_SERVICE";
+    case EADDRNOTAVAIL:
+        return "; no interface of this machine has that address";
+    default:
+        return "";
+    }
+}
+
 int gp__listen_now(int fd, int backlog)
 {
     return listen(fd, backlog > 0 ? backlog : BACKLOG);

@@ -29,6 +29,9 @@ struct gp__listen_options {
  */
 int gp__listen_socket(const struct gp__listen_options *options, int *fd_r, const char **step_r);
 
+/* "; " and what to do about an errno of it, or "". */
+const char *gp__listen_advice(struct gp_slice address, int error);
+
 /* For a socket that was only bound. Fine for one that listens. 0, or -1 with errno. */
 int gp__listen_now(int fd, int backlog);
 
@@ -45,10 +48,6 @@ struct gp__listener_user {
 /* Accepts from a listening socket, which the listener owns from now on. Live runtime only. */
 struct gp__listener *gp__listener_start(struct gp__runtime *rt, int fd,
                                         const struct gp__listener_user *user);
-
-/* Stops and resumes accepting, for a limit of connections; clients wait in the backlog. */
-void gp__listener_pause(struct gp__listener *listener);
-void gp__listener_resume(struct gp__listener *listener);
 
 /* Closes the socket; connections that were accepted live on. Memory goes on a later turn. */
 void gp__listener_stop(struct gp__listener **listener_);

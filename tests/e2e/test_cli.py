@@ -114,6 +114,7 @@ class Command(harness.TestCase):
         result = gatepost("check", GATEPOST_CONFIG=str(CONFIGS / "nowhere.yaml"))
         self.assert_exit(result, 1)
         self.assertIn("No such file", result.stdout + result.stderr)
+        self.assertIn("with --config FILE or in GATEPOST_CONFIG", result.stderr)
 
     def test_output_that_cannot_be_written(self):
         """A full disk under a redirected schema is a failure, not a short schema."""
@@ -157,6 +158,16 @@ class Check(harness.TestCase):
                 if os.environ.get("GATEPOST_E2E_UPDATE") == "1":
                     golden.write_text(text)
                 self.assertEqual(text, golden.read_text())
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root becomes somebody")
+    def test_user_who_is_not_there(self):
+        path = self.directory / "gatepost.yaml"
+        path.write_text("user: nobody_of_that_name\n" + harness.config())
+        result = gatepost("check", "--config", path)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertRegex(result.stdout, r":1:7: warning: there is no user \"nobody_of_that_name\": ")
+        result = gatepost("check", "--no-create", "--config", path)
+        self.assertNotIn("nobody_of_that_name", result.stdout)
 
     def test_json_says_the_same(self):
         for path in sorted(CONFIGS.glob("*.yaml")):

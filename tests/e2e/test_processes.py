@@ -400,7 +400,7 @@ class Starting(Processes):
             port = taken.getsockname()[1]
             server = self.launch(self.text().replace(":0", f":{port}"), listeners=0)
             self.assertEqual(server.wait(), 1)
-        self.assertRegex(server.stderr(), rf"listener mx, 127\.0\.0\.1:{port}: bind: .*in use")
+        self.assertRegex(server.stderr(), rf"listener mx, 127\.0\.0\.1:{port}: bind: .*in use; another program")
 
     def test_plugin_that_cannot_be_made(self):
         text = self.text().replace("tables:\n", "tables:\n  more: {regex: {path: missing}}\n")

@@ -85,7 +85,7 @@ class Listening(harness.TestCase):
             server = harness.Server(self.directory, harness.config().replace(":0", f":{port}"))
             server.launch()
             self.assertEqual(server.wait(), 1)
-        self.assertRegex(server.stderr(), rf"listener mx, 127\.0\.0\.1:{port}: bind: .*in use")
+        self.assertRegex(server.stderr(), rf"listener mx, 127\.0\.0\.1:{port}: bind: .*in use; another program")
 
     def test_several(self):
         path = self.directory / "unix.sock"
