@@ -130,15 +130,6 @@ void gp__authres_reason(struct gp__authres *authres, struct gp_slice reason)
     add(authres, GP_S("\""));
 }
 
-void gp__authres_comment(struct gp__authres *authres, struct gp_slice text)
-{
-    if (authres->results.len == 0)
-        return;
-    add(authres, GP_S(" ("));
-    add(authres, escape(authres->arena, text, "()\\"));
-    add(authres, GP_S(")"));
-}
-
 bool gp__authres_property(struct gp__authres *authres, struct gp_slice property,
                           struct gp_slice value)
 {

@@ -15,13 +15,12 @@ struct gp__authres; /* one being built */
 struct gp__authres *gp__authres_create(struct gp__arena *arena, struct gp_slice authserv_id);
 
 /* "; method=result"; both are keywords: false and nothing added otherwise. */
-/* Then what belongs to it, in this order: reason, properties; a comment anywhere. */
+/* Then what belongs to it, in this order: reason, properties. */
 bool gp__authres_result(struct gp__authres *authres, struct gp_slice method,
                         struct gp_slice result);
 
-/* " reason="..."" and " (comment)" of the last result; controls are dropped, the rest escaped. */
+/* " reason="..."" of the last result; controls are dropped, the rest escaped. */
 void gp__authres_reason(struct gp__authres *authres, struct gp_slice reason);
-void gp__authres_comment(struct gp__authres *authres, struct gp_slice text);
 
 /* " ptype.property=value" of the last result ("smtp.mailfrom"). False: not two keywords. */
 bool gp__authres_property(struct gp__authres *authres, struct gp_slice property,

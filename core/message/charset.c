@@ -149,11 +149,6 @@ void gp__charset_cache_free(void)
     }
 }
 
-bool gp__charset_known(struct gp_slice charset)
-{
-    return find(charset) < CHARSETS;
-}
-
 /* Room for a result; NULL when it is large and memory is out. */
 static char *room(struct gp__arena *arena, size_t size)
 {

@@ -11,8 +11,6 @@
 
 #include <gatepost/slice.h>
 
-bool gp__charset_known(struct gp_slice charset);
-
 /* UTF-8 text of the bytes. An absent or unknown character set is read as UTF-8 where that is valid.
  * A part of `bytes` when nothing needs a change. Absent only when memory is out. */
 struct gp_slice gp__charset_decode(struct gp__arena *arena, struct gp_slice charset,

@@ -88,16 +88,6 @@ static struct gp_message *derive(const struct gp_message *from, struct gp_messag
     return copy;
 }
 
-struct gp_message *gp__message_fork(const struct gp_message *from)
-{
-    struct gp_message *fork = like(from);
-
-    fork->root = fork;
-    fork->journal = GP__ARENA_NEW(fork->arena, struct gp__journal);
-    fork->next_header_id = from->root->next_header_id;
-    return fork;
-}
-
 struct gp_message *gp__message_clone(struct gp_message *parent, struct gp_slice copy_name)
 {
     return derive(parent, parent, copy_name);

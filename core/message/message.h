@@ -81,10 +81,6 @@ struct gp_message *gp__message_clone(struct gp_message *parent, struct gp_slice 
  * recipients that leave a copy for one of their own. Of the root it is a clone. */
 struct gp_message *gp__message_split(struct gp_message *copy, struct gp_slice copy_name);
 
-/* A message of its own that starts as `from` is now: no edit of either shows in the other or counts
- * against its budgets, and its journal is empty. For shadow runs. In the same arena. */
-struct gp_message *gp__message_fork(const struct gp_message *from);
-
 /*
  * Memory for edited bodies above GP__BODY_BUILD_MAX as one run (a mapped temporary file): must live
  * as long as the arena, may return NULL. Set on the root.

@@ -196,31 +196,6 @@ struct gp_slice gp__trace_return_path(struct gp__arena *arena, struct gp_slice a
     return GP__ARENA_JOIN(arena, GP_S("<"), address, GP_S(">"));
 }
 
-int gp__trace_add_return_path(struct gp_message *message, struct gp_slice who,
-                              struct gp_slice address)
-{
-    struct gp_slice value = gp__trace_return_path(message->arena, address);
-    struct gp_header *header;
-
-    if (!gp_slice_present(value))
-        return GP_EINVAL;
-    while (header = gp_header_find(message, GP_S("Return-Path"), 0), header) {
-        int result = gp__message_header_remove(message, who, header);
-
-        if (result < 0)
-            return result;
-    }
-    return gp__message_header_insert(message, who, 0, GP_S("Return-Path"), value);
-}
-
-int gp__trace_add_delivered_to(struct gp_message *message, struct gp_slice who,
-                               struct gp_slice address)
-{
-    if (!is_mailbox(address, true))
-        return GP_EINVAL;
-    return gp__message_header_insert(message, who, 0, GP_S("Delivered-To"), address);
-}
-
 bool gp__trace_delivered_before(struct gp_message *message, struct gp_slice address)
 {
     struct gp_slice key = gp__domain_key(message->arena, address);

@@ -38,17 +38,12 @@ struct gp_slice gp__trace_with(unsigned flags);
 /* The value of a Received field, folded, for gp__message_header_insert(). */
 struct gp_slice gp__trace_received(struct gp__arena *arena, const struct gp__trace *trace);
 
-/* "<a@b>"; "<>" for the empty address. */
+/* "<a@b>"; "<>" for the empty address; absent: not an address. */
 struct gp_slice gp__trace_return_path(struct gp__arena *arena, struct gp_slice address);
 
-/* Add one at the top. 0, or an error of the insert; GP_EINVAL: not an address. A Return-Path takes
- * the place of those that are there: there is one reverse-path (RFC 5321 4.4). */
+/* Adds one at the top. 0, or an error of the insert. */
 int gp__trace_add_received(struct gp_message *message, struct gp_slice who,
                            const struct gp__trace *trace);
-int gp__trace_add_return_path(struct gp_message *message, struct gp_slice who,
-                              struct gp_slice address);
-int gp__trace_add_delivered_to(struct gp_message *message, struct gp_slice who,
-                               struct gp_slice address);
 
 /* Adds what a submitted message lacks of Date and Message-ID, at the bottom of its header; an id of
  * ours names it (RFC 6409 8.2, 8.3). */

@@ -35,15 +35,6 @@ bool gp__dns_name_valid(struct gp_slice name)
     return label > 0;
 }
 
-bool gp__dns_name_eq(struct gp_slice a, struct gp_slice b)
-{
-    if (a.len > 0 && a.data[a.len - 1] == '.')
-        a.len--;
-    if (b.len > 0 && b.data[b.len - 1] == '.')
-        b.len--;
-    return gp_slice_caseeq(a, b);
-}
-
 /* ---- reading ---- */
 
 struct cursor {

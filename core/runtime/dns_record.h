@@ -16,9 +16,6 @@
  * one dot may follow. "" and "." are not. */
 bool gp__dns_name_valid(struct gp_slice name);
 
-/* Compares names, whatever the case and whether or not a last dot is there. */
-bool gp__dns_name_eq(struct gp_slice a, struct gp_slice b);
-
 /*
  * Reads the answer to a question out of a packet, following CNAMEs: 0 with records, GP_ENOTFOUND
  * (nxdomain is set or not), or GP_ETEMP (any other rcode, malformed). *answer_r is in the arena,

@@ -35,7 +35,6 @@ struct gp__listener {
     struct gp__endpoint local;
     int fd, spare;
     int fd_max;  /* descriptors from here on are not for clients */
-    bool paused; /* by the user */
     bool scarce; /* only reserved descriptors were left */
 };
 
@@ -48,7 +47,7 @@ static int open_spare(void)
 
 static void listen_again(struct gp__listener *listener)
 {
-    if (!listener->paused && !listener->timer.slot)
+    if (!listener->timer.slot)
         uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 }
 
@@ -193,7 +192,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     for (int n = 0; n < ACCEPTS_A_TURN; n++) {
-        if (listener->fd < 0 || listener->paused || !accept_one(listener))
+        if (listener->fd < 0 || !accept_one(listener))
             break;
     }
 }
@@ -218,18 +217,6 @@ struct gp__listener *gp__listener_start(struct gp__runtime *rt, int fd,
     listener->poll.data = listener;
     listen_again(listener);
     return listener;
-}
-
-void gp__listener_pause(struct gp__listener *listener)
-{
-    listener->paused = true;
-    uv_poll_stop(&listener->poll);
-}
-
-void gp__listener_resume(struct gp__listener *listener)
-{
-    listener->paused = false;
-    listen_again(listener);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -89,7 +89,6 @@ static void trace(struct gp__arena *arena, struct gp_message *message, struct gp
 
     gp__authres_result(authres, GP_S("spf"), GP_S("fail"));
     gp__authres_reason(authres, said);
-    gp__authres_comment(authres, said);
     gp__authres_property(authres, GP_S("smtp.helo"), said);
     require(gp__trace_add_received(message, WHO, &facts) == 0);
     gp__message_header_insert(message, WHO, 0, GP_S("Authentication-Results"),

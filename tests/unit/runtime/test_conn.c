@@ -393,22 +393,6 @@ static void test_ignored_connection_is_closed(void **state)
     close(fd);
 }
 
-static void test_listener_pause(void **state)
-{
-    struct fixture *f = *state;
-    int fd = serve_local(f), waiting;
-
-    gp__listener_pause(f->listener);
-    waiting = dial(f->fd);
-    say(fd, "x");
-    TURN_WHILE(f->rt, f->sessions[0].got.len < 1);
-    assert_int_equal(f->accepted, 1);
-    gp__listener_resume(f->listener);
-    TURN_WHILE(f->rt, f->accepted < 2);
-    close(fd);
-    close(waiting);
-}
-
 static bool under_valgrind(void)
 {
     const char *preload = getenv("LD_PRELOAD");
@@ -566,7 +550,6 @@ int main(void)
         TEST(test_reset),
         TEST(test_gone_while_paused),
         TEST(test_ignored_connection_is_closed),
-        TEST(test_listener_pause),
         TEST(test_shortage),
         TEST(test_unix_socket),
         TEST(test_zones),
