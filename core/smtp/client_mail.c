@@ -420,15 +420,22 @@ static void chunk_refused(struct gp__smtp_client *client, const struct gp__reply
         finish(client, true);
 }
 
+static void chunk_answered(struct gp__smtp_client *client, const struct gp__reply *reply)
+{
+    client->outgoing.chunks_answered++;
+    if (reply->code / 100 == 3) /* it would be the outcome, and told as such */
+        gp__client_lose(client, "the server's reply makes no sense here");
+    else if (reply->code / 100 != 2)
+        chunk_refused(client, reply);
+}
+
 /* While the message is being sent: an answer to a chunk, or a server that has seen enough. */
 void gp__client_content_answered(struct gp__smtp_client *client, const struct gp__reply *reply)
 {
     struct gp__outgoing *outgoing = &client->outgoing;
 
     if (outgoing->bdat && outgoing->chunks_answered < outgoing->chunks) {
-        outgoing->chunks_answered++;
-        if (reply->code / 100 != 2)
-            chunk_refused(client, reply);
+        chunk_answered(client, reply);
         return;
     }
     if (reply->code >= 400)
@@ -450,9 +457,7 @@ void gp__client_final_answered(struct gp__smtp_client *client, const struct gp__
     struct gp__outgoing *outgoing = &client->outgoing;
 
     if (outgoing->bdat && outgoing->chunks_answered + 1 < outgoing->chunks) {
-        outgoing->chunks_answered++;
-        if (reply->code / 100 != 2)
-            chunk_refused(client, reply);
+        chunk_answered(client, reply);
         return;
     }
     if (reply->code / 100 == 3) {
