@@ -85,6 +85,7 @@ enum gp__queued_flags {
     GP__QUEUED_LARGE = 1 << 0,   /* its content is a file of its own */
     GP__QUEUED_MOVING = 1 << 1,  /* is being written anew */
     GP__QUEUED_CHANGED = 1 << 2, /* it is not what its entry says: a compaction writes it down */
+    GP__QUEUED_FIXED = 1 << 3,   /* it could not be written anew: it stays where it is */
 };
 
 struct gp__queued {

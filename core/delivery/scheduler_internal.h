@@ -77,6 +77,7 @@ struct gp__scheduler {
     uint64_t keep_rounds;
     struct gp__place compact_after;
     size_t n_moving, n_moves_unsure; /* written anew; and not yet durably noted */
+    uint64_t no_moves_until_ms;      /* there was no space for one */
 
     void (*drained)(void *arg);
     void *drained_arg;

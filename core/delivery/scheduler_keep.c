@@ -20,6 +20,7 @@
 #define SPARSE_FACTOR 4u /* a segment is sparse when less than a fourth of its entries live */
 #define LONG_MS 300000u  /* and those have lived so long: others will soon be gone anyway */
 #define NEXT_MOVES_MS 50u
+#define NO_SPACE_MS 60000u /* without another move after one that found no space */
 
 /* ---- segments ---- */
 
@@ -48,6 +49,16 @@ static struct gp__queue_segment *segment_of(const struct gp__scheduler *s, uint6
     return gp__queue_segment_at(s->queue, low);
 }
 
+/* One that is damaged must not keep others from being moved. */
+static bool has_movable(const struct gp__queue_segment *segment)
+{
+    const struct gp__queued *message = segment->first;
+
+    while (message && (message->flags & GP__QUEUED_FIXED))
+        message = message->next;
+    return message != NULL;
+}
+
 static void on_segment(void *arg, const struct gp__spool_segment *known)
 {
     struct looking *looking = arg;
@@ -61,7 +72,8 @@ static void on_segment(void *arg, const struct gp__spool_segment *known)
         GP__GROW(looking->numbers, looking->cap, looking->n + 1);
         looking->numbers[looking->n++] = known->number;
     } else if (!looking->sparse && segment->n_live * SPARSE_FACTOR < known->entries &&
-               segment->first->arrived_ms + LONG_MS < gp__scheduler_now(looking->s)) {
+               segment->first->arrived_ms + LONG_MS < gp__scheduler_now(looking->s) &&
+               has_movable(segment)) {
         looking->sparse = segment;
     }
 }
@@ -94,6 +106,18 @@ static void on_move_noted(void *arg, int error)
     gp__scheduler_kick(s);
 }
 
+/* No space may come back; what can't be read will not, and is left where it is. */
+static void note_immovable(struct gp__scheduler *s, struct gp__queued *message, int error)
+{
+    gp__log(s->log, GP_LOG_ERROR, "queue.move",
+            GP__F_I("segment", gp__queued_place(message).segment),
+            GP__F_C("error", gp_strerror(error)));
+    if (error == GP_ENOSPC)
+        s->no_moves_until_ms = gp__scheduler_now(s) + NO_SPACE_MS;
+    else
+        message->flags |= GP__QUEUED_FIXED;
+}
+
 static void on_moved(void *arg, int error, const struct gp__place *places)
 {
     struct moving *moving = arg;
@@ -106,8 +130,7 @@ static void on_moved(void *arg, int error, const struct gp__place *places)
     s->n_moving--;
     message->flags &= ~(uint32_t)GP__QUEUED_MOVING;
     if (error) {
-        gp__log(s->log, GP_LOG_ERROR, "queue.move", GP__F_I("segment", mark.place.segment),
-                GP__F_C("error", gp_strerror(error)));
+        note_immovable(s, message, error);
     } else {
         mark.to = places[0];
         s->n_moves_unsure++; /* until then the old segment stays */
@@ -124,7 +147,7 @@ static void on_moved(void *arg, int error, const struct gp__place *places)
 
 static bool can_move(const struct gp__queued *message)
 {
-    if (message->flags & GP__QUEUED_MOVING)
+    if (message->flags & (GP__QUEUED_MOVING | GP__QUEUED_FIXED))
         return false;
     for (const struct gp__group *group = message->groups; group; group = group->sibling)
         if (group->state == GP__GROUP_LOOSE || group->state == GP__GROUP_TAKEN)
@@ -168,7 +191,7 @@ static void look_at_segments(struct gp__scheduler *s)
     /* A move that a crash could undo needs the old place. */
     for (size_t i = 0; i < looking.n && s->n_moves_unsure + s->n_moving == 0; i++)
         remove_segment(s, looking.numbers[i]);
-    if (looking.sparse && !s->closing)
+    if (looking.sparse && !s->closing && s->no_moves_until_ms <= gp__scheduler_now(s))
         move_some(s, looking.sparse);
     gp__free(looking.numbers);
 }

@@ -151,7 +151,7 @@ static void take_content(struct notice *notice, const struct gp__entry *entry, s
     dsn->n_content = copy->n_pieces;
 }
 
-static int write(struct notice *notice, const struct gp__entry *entry)
+static int write(struct notice *notice, const struct gp__entry *entry, bool whole)
 {
     struct gp__scheduler *s = notice->s;
     struct gp__dsn_needs needs;
@@ -174,7 +174,8 @@ static int write(struct notice *notice, const struct gp__entry *entry)
         .text = &s->texts[notice->action],
     };
 
-    take_content(notice, entry, &dsn);
+    if (whole)
+        take_content(notice, entry, &dsn);
     if (gp__dsn_write(&dsn, &notice->bytes, &needs) < 0)
         return -1;
     notice->copy.eight_bit = needs.eight_bit;
@@ -252,6 +253,17 @@ static void on_written(void *arg, int error, const struct gp__place *places)
     gp__scheduler_kick(s);
 }
 
+/* Of a message whose content is damaged the sender is told all the same, without it. */
+static int read_and_write(struct notice *notice, struct gp__entry *parent)
+{
+    struct gp__spool *spool = notice->s->spool;
+    bool whole = gp__spool_read(spool, notice->place, notice->arena, parent) == 0;
+
+    if (!whole && gp__spool_read_head(spool, notice->place, notice->arena, parent) < 0)
+        return -1;
+    return notice->of_copy < parent->n_copies ? write(notice, parent, whole) : -1;
+}
+
 static void commit(struct notice *notice)
 {
     struct gp__scheduler *s = notice->s;
@@ -259,8 +271,7 @@ static void commit(struct notice *notice)
     struct gp__entry parent;
 
     notice->entry.id = make_id(notice);
-    if (gp__spool_read(s->spool, notice->place, notice->arena, &parent) < 0 ||
-        notice->of_copy >= parent.n_copies || write(notice, &parent) < 0) {
+    if (read_and_write(notice, &parent) < 0) {
         on_written(notice, GP_EINVAL, NULL);
         return;
     }

@@ -15,7 +15,7 @@
 
 struct memory_entry {
     struct gp__buf head, base;
-    bool large;
+    bool large, damaged; /* damaged: its content can't be read */
 };
 
 struct memory_segment {
@@ -207,6 +207,8 @@ static void memory_rewrite(struct gp__spool_writer *writer, struct gp__spool *sp
     (void)spool;
     if (!entry)
         done.error = GP_ENOTFOUND;
+    else if (entry->damaged)
+        done.error = GP_EIO;
     if (!done.error) {
         struct gp__buf head = entry->head, base = entry->base; /* the array may move */
 
@@ -236,8 +238,8 @@ static void memory_close(struct gp__spool *spool)
     gp__free(spool);
 }
 
-static int memory_read(struct gp__spool *spool, struct gp__place place, struct gp__arena *arena,
-                       struct gp__entry *entry_r)
+static int memory_read_head(struct gp__spool *spool, struct gp__place place,
+                            struct gp__arena *arena, struct gp__entry *entry_r)
 {
     struct memory_entry *entry = memory_at(place);
 
@@ -246,18 +248,22 @@ static int memory_read(struct gp__spool *spool, struct gp__place place, struct g
         return GP_ENOTFOUND;
     if (gp__entry_read(entry_r, arena, gp__buf_slice(&entry->head)) < 0)
         return GP_EIO;
-    entry_r->base = gp__buf_slice(&entry->base);
+    entry_r->base = gp_slice(NULL, 0);
     entry_r->large = entry->large;
     return 0;
 }
 
-static int memory_read_head(struct gp__spool *spool, struct gp__place place,
-                            struct gp__arena *arena, struct gp__entry *entry_r)
+static int memory_read(struct gp__spool *spool, struct gp__place place, struct gp__arena *arena,
+                       struct gp__entry *entry_r)
 {
-    int error = memory_read(spool, place, arena, entry_r);
+    int error = memory_read_head(spool, place, arena, entry_r);
 
-    entry_r->base = gp_slice(NULL, 0);
-    return error;
+    if (error)
+        return error;
+    if (memory_at(place)->damaged)
+        return GP_EIO;
+    entry_r->base = gp__buf_slice(&memory_at(place)->base);
+    return 0;
 }
 
 static int memory_tail(struct gp__spool *spool, size_t max,
@@ -277,7 +283,7 @@ static int memory_tail(struct gp__spool *spool, size_t max,
                 return 1;
             place.offset = 64 * (uint32_t)++memory.segments[i].tailed;
             arena = gp__arena_create();
-            if (memory_read(spool, place, arena, &entry) == 0)
+            if (memory_read_head(spool, place, arena, &entry) == 0)
                 found(arg, place, &entry);
             gp__arena_free(&arena);
         }

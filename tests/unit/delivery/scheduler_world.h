@@ -211,7 +211,7 @@ static void answer_soon(size_t i, const char *outcomes)
 }
 
 /* And the sender hears of it. */
-static void answer(size_t i, const char *outcomes)
+static inline void answer(size_t i, const char *outcomes)
 {
     answer_soon(i, outcomes);
     if (strchr(outcomes, 'f'))
@@ -226,7 +226,7 @@ static struct gp__queue_stats stats(void)
     return now;
 }
 
-static void assert_empty(void)
+static inline void assert_empty(void)
 {
     assert_int_equal(stats().messages, 0);
     restart();
@@ -235,7 +235,7 @@ static void assert_empty(void)
 }
 
 /* The text of the newest entry. */
-static struct gp_slice newest(struct gp__entry *entry, struct gp__arena *arena)
+static inline struct gp_slice newest(struct gp__entry *entry, struct gp__arena *arena)
 {
     struct memory_segment *segment = &memory.segments[memory.n - 1];
     struct memory_entry *last = &segment->entries[segment->n - 1];
@@ -244,14 +244,14 @@ static struct gp_slice newest(struct gp__entry *entry, struct gp__arena *arena)
     return gp__buf_slice(&last->base);
 }
 
-static bool has(struct gp_slice text, const char *what)
+static inline bool has(struct gp_slice text, const char *what)
 {
     return gp_slice_search(text, gp_slice_of(what)) < text.len;
 }
 
 /* ---- time ---- */
 
-static void tell_bounced(size_t i)
+static inline void tell_bounced(size_t i)
 {
     struct gp__attempt_answer said = {.number = asked[i].number};
 
@@ -261,7 +261,7 @@ static void tell_bounced(size_t i)
 }
 
 /* An hour at a time everything is deferred, until observers are to be told or time is over. */
-static void defer_for(unsigned hours)
+static inline void defer_for(unsigned hours)
 {
     for (unsigned h = 0; h < hours; h++) {
         gp__sim_advance(rt, HOUR);

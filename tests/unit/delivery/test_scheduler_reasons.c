@@ -11,109 +11,37 @@
 
 #include <cmocka.h>
 
-#include "core/base/arena.h"
-#include "core/delivery/scheduler.h"
-#include "core/runtime/sim.h"
-#include "tests/unit/delivery/memory_spool.h"
+#include "tests/unit/delivery/scheduler_world.h"
 
-#define MINUTE UINT64_C(60000)
-#define HOUR (60 * MINUTE)
+static const uint64_t other[] = {10 * MINUTE}, unreachable[] = {20 * MINUTE},
+                      greylisted[] = {2 * MINUTE}, full[] = {40 * MINUTE}, busy[] = {80 * MINUTE};
+static const struct gp__plan_queue classes = {.name = {"default", 7},
+                                              .retry = {[GP__RETRY_OTHER] = {other, 1},
+                                                        [GP__RETRY_CONNECT] = {unreachable, 1},
+                                                        [GP__RETRY_GREYLIST] = {greylisted, 1},
+                                                        [GP__RETRY_FULL] = {full, 1},
+                                                        [GP__RETRY_LIMITED] = {busy, 1}},
+                                              .expire_ms = 48 * HOUR,
+                                              .attempt_ms = HOUR,
+                                              .connections = 20};
 
-static const uint64_t other[] = {10 * MINUTE}, connect[] = {20 * MINUTE}, greylist[] = {2 * MINUTE},
-                      full[] = {40 * MINUTE}, limited[] = {80 * MINUTE};
-static const struct gp__plan_queue policy = {.name = {"default", 7},
-                                             .retry = {[GP__RETRY_OTHER] = {other, 1},
-                                                       [GP__RETRY_CONNECT] = {connect, 1},
-                                                       [GP__RETRY_GREYLIST] = {greylist, 1},
-                                                       [GP__RETRY_FULL] = {full, 1},
-                                                       [GP__RETRY_LIMITED] = {limited, 1}},
-                                             .expire_ms = 48 * HOUR,
-                                             .attempt_ms = HOUR,
-                                             .connections = 20};
-static const struct gp__plan_route route = {
-    .name = {"world", 5}, .target = {"internet", 8}, .per_domain = true};
-static const struct gp__plan plan = {.hostname = {"mx.example.org", 14},
-                                     .daemon = {"MAILER-DAEMON@mx.example.org", 28},
-                                     .queues = &policy,
-                                     .n_queues = 1,
-                                     .routes = &route,
-                                     .n_routes = 1};
-
-static struct gp__runtime *rt;
-static struct gp__scheduler *scheduler;
-
-/* What the carrier was asked last, and how often it was asked. */
-static uint64_t asked;
-static char asked_for[65];
-static size_t n_asked;
-
-static void on_send(void *arg, const struct gp__attempt *attempt)
+static int setup_classes(void **state)
 {
-    (void)arg;
-    n_asked++;
-    asked = attempt->number;
-    snprintf(asked_for, sizeof asked_for, GP_FMT, GP_ARG(attempt->message));
-}
+    struct gp__plan of_classes = plan;
+    struct gp__buf bytes = {.limit = 0};
 
-static int setup(void **state)
-{
-    struct gp__spool_settings spool = {.engine = &memory_engine};
-    struct gp__buf bytes = {.limit = 0}, error = {.limit = 0};
-    struct gp__scheduler_options options = {.spool = &spool};
-
-    (void)state;
-    rt = gp__sim_create(1, NULL);
-    memory_rewind();
-    gp__plan_pack(&bytes, &plan);
-    options.runtime = rt;
-    options.plan = gp__buf_slice(&bytes);
-    scheduler = gp__scheduler_open(&options, &error);
-    assert_non_null(scheduler);
+    (void)setup(state);
+    of_classes.queues = &classes;
+    gp__plan_pack(&bytes, &of_classes);
+    assert_int_equal(gp__scheduler_plan(scheduler, gp__buf_slice(&bytes)), 0);
     gp__buf_free(&bytes);
-    n_asked = 0;
-    gp__scheduler_carrier(scheduler, 0, 32, on_send, NULL);
-    gp__sim_settle(rt);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    gp__scheduler_close(&scheduler);
-    gp__sim_settle(rt);
-    gp__sim_free(&rt);
-    memory_free();
     return 0;
 }
 
 static void again(void)
 {
     (void)teardown(NULL);
-    (void)setup(NULL);
-}
-
-static void put(const char *id, const char *to)
-{
-    static const char content[] = "Subject: hello\r\n\r\nworld\r\n";
-    struct gp__entry_piece piece = {.len = sizeof content - 1};
-    struct gp__entry_copy copy = {.id = GP_S("c"),
-                                  .sender = GP_S("s@example.com"),
-                                  .pieces = &piece,
-                                  .n_pieces = 1,
-                                  .size = sizeof content - 1};
-    struct gp__entry_recipient recipient = {.address = gp_slice_of(to), .route = GP_S("world")};
-    struct gp__entry entry = {.id = gp_slice_of(id),
-                              .received_ms = rt->ops->wall_ms(rt),
-                              .base = gp_slice(content, sizeof content - 1),
-                              .base_size = sizeof content - 1,
-                              .copies = &copy,
-                              .n_copies = 1,
-                              .recipients = &recipient,
-                              .n_recipients = 1};
-
-    (void)memory_put(&entry);
-    gp__scheduler_look(scheduler);
-    gp__sim_settle(rt);
+    (void)setup_classes(NULL);
 }
 
 struct reason {
@@ -124,7 +52,7 @@ struct reason {
     uint64_t retry_after, wait;
 };
 
-static void answer(const struct reason *reason)
+static void answer_for(const struct reason *reason)
 {
     struct gp__attempt_result result = {.outcome = GP_OUTCOME_DEFERRED,
                                         .reply = {.code = reason->code,
@@ -132,7 +60,7 @@ static void answer(const struct reason *reason)
                                                   .subject = reason->subject,
                                                   .detail = reason->detail,
                                                   .text = gp_slice_of(reason->text)}};
-    struct gp__attempt_answer said = {.number = asked,
+    struct gp__attempt_answer said = {.number = asked[0].number,
                                       .results = &result,
                                       .n = 1,
                                       .destination_down = reason->down,
@@ -141,6 +69,11 @@ static void answer(const struct reason *reason)
 
     gp__scheduler_answer(scheduler, 0, &said);
     gp__sim_settle(rt);
+}
+
+static void put_one(const char *id, const char *to)
+{
+    put(&(struct mail){.id = id, .to = {to}});
 }
 
 /* What a peer said, and what a carrier makes of it, decide when it is tried again. */
@@ -164,8 +97,8 @@ static void test_when(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        put("m1", "a@one.example");
-        answer(&reasons[i]);
+        put_one("m1", "a@one.example");
+        answer_for(&reasons[i]);
         gp__sim_advance(rt, reasons[i].wait * 7 / 8 - 1);
         assert_int_equal(n_asked, 1);
         gp__sim_advance(rt, reasons[i].wait / 4 + 2);
@@ -200,16 +133,16 @@ static void test_destination_is_spared(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        put("m1", "a@one.example");
-        answer(&reasons[i]);
-        put("m2", "a@one.example");
+        put_one("m1", "a@one.example");
+        answer_for(&reasons[i]);
+        put_one("m2", "a@one.example");
         assert_int_equal(n_asked, 1);
-        put("m3", "a@two.example");
+        put_one("m3", "a@two.example");
         assert_int_equal(n_asked, 2);
-        assert_string_equal(asked_for, "m3");
+        assert_string_equal(asked[1].message, "m3");
         retry("message=m2");
         assert_int_equal(n_asked, 3);
-        assert_string_equal(asked_for, "m2");
+        assert_string_equal(asked[2].message, "m2");
         again();
     }
 }
@@ -217,8 +150,8 @@ static void test_destination_is_spared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_when, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_destination_is_spared, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_when, setup_classes, teardown),
+        cmocka_unit_test_setup_teardown(test_destination_is_spared, setup_classes, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
