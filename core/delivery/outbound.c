@@ -10,6 +10,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/utf8.h"
+#include "core/delivery/greylist.h"
 
 #include <stdio.h>
 
@@ -20,6 +21,14 @@ static enum gp_outcome outcome_of(const struct gp__reply *reply)
     return reply->code / 100 == 2   ? GP_OUTCOME_DELIVERED
            : reply->code / 100 == 5 ? GP_OUTCOME_FAILED
                                     : GP_OUTCOME_DEFERRED;
+}
+
+/* Policy answers for now are about how much we send, but for greylisting: that is about each sender
+ * and recipient, and all of them are best made known at once. */
+static bool asks_for_less(const struct gp__reply *reply)
+{
+    return reply->code == 421 ||
+           (reply->code / 100 == 4 && reply->subject == 7 && !gp__says_greylist(reply->text));
 }
 
 /* It is not asked whether the reply is well-formed: the engine's are. */
@@ -36,7 +45,7 @@ static void settle(struct gp__outbound_job *job, size_t index, const struct gp__
     delivery->replies[index].text = gp__arena_dup(arena, reply->text);
     gp_delivery_remote(delivery, index, remote);
     delivery->peers[index].untried = false;
-    if (reply->code == 421 || (reply->code / 100 == 4 && reply->subject == 7))
+    if (asks_for_less(reply))
         gp_delivery_advise(delivery, GP_ADVICE_SLOWDOWN, 0);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What becomes of recipients: by answers of carriers, and by time. */
 #include "core/base/counts.h"
+#include "core/delivery/greylist.h"
 #include "core/delivery/scheduler_internal.h"
 
 #include <stdio.h>
@@ -16,16 +17,6 @@ struct results {
 
 /* ---- why ---- */
 
-/* "Greylisted", "greylisting in action", "graylist": what such servers say. */
-static bool says_greylist(struct gp_slice text)
-{
-    for (size_t i = 0; i + 7 <= text.len; i++)
-        if (gp_slice_caseeq(gp_slice_sub(text, i, 7), GP_S("greylis")) ||
-            gp_slice_caseeq(gp_slice_sub(text, i, 7), GP_S("graylis")))
-            return true;
-    return false;
-}
-
 static bool is(const struct gp__reply *reply, unsigned subject, unsigned detail)
 {
     return reply->klass && reply->subject == subject && reply->detail == detail;
@@ -37,7 +28,7 @@ static enum gp__retry_class why_of(const struct gp__attempt_answer *answer,
     if (answer->destination_down)
         return GP__RETRY_CONNECT;
     if ((reply->code == 450 || reply->code == 451) &&
-        (is(reply, 7, 1) || says_greylist(reply->text)))
+        (is(reply, 7, 1) || gp__says_greylist(reply->text)))
         return GP__RETRY_GREYLIST;
     if (is(reply, 2, 2) || is(reply, 3, 1) || reply->code == 452)
         return GP__RETRY_FULL;

@@ -190,7 +190,7 @@ class Mail(queueing.TestCase):
         """One destination says nothing, one defers all it gets: mail to a third goes out."""
         later = Sink()
         self.addCleanup(later.stop)
-        later.rcpt = lambda line: "450 4.2.0 later"
+        later.rcpt = lambda line: "450 4.7.1 Greylisted, try again in 300 seconds"
         targets = (f'  slow: {{smtp: {{to: "127.0.0.1:{self.silent()}"}}}}\n'
                    f'  later: {{smtp: {{to: "127.0.0.1:{later.port}"}}}}\n')
         routes = ("  - {name: slow, match: {recipient: slow.test}, to: slow}\n"

@@ -96,6 +96,57 @@ static void test_untried(void **state)
     assert_int_equal(asked[0].tries, 0);
 }
 
+/* What servers that greylist say, each in its own words; and what is no greylisting. */
+static void test_greylisted(void **state)
+{
+    static const uint64_t soon[] = {MINUTE};
+    static const struct {
+        struct gp__reply reply;
+        bool soon;
+    } says[] = {
+        {GP__REPLY_INIT(450, 4, 2, 0,
+                        "<a@one.example>: Recipient address rejected: Greylisted, see "
+                        "http://postgrey.schweikert.ch/help/one.example.html"),
+         true},
+        {GP__REPLY_INIT(450, 4, 7, 1,
+                        "<a@one.example>: Recipient address rejected: Greylisted for 5 minutes"),
+         true},
+        {GP__REPLY_INIT(451, 4, 7, 1, "Greylisting in action, please come back in 00:05:00"), true},
+        {GP__REPLY_INIT(451, 4, 7, 1, "Try again in 300 seconds"), true},
+        {GP__REPLY_INIT(451, 0, 0, 0, "GreyListed - please try again a little later."), true},
+        {GP__REPLY_INIT(450, 0, 0, 0, "graylisted"), true},
+        {GP__REPLY_INIT(450, 4, 2, 0, "Mailbox busy, try again in 60 seconds"), false},
+        {GP__REPLY_INIT(452, 4, 7, 1, "Greylisted"), false},
+    };
+    struct gp__plan other = plan;
+    struct gp__plan_queue queue = policy;
+    struct gp__buf bytes = {.limit = 0};
+
+    (void)state;
+    queue.retry[GP__RETRY_GREYLIST] = (struct gp__plan_waits){soon, 1};
+    other.queues = &queue;
+    gp__plan_pack(&bytes, &other);
+    assert_int_equal(gp__scheduler_plan(scheduler, gp__buf_slice(&bytes)), 0);
+    gp__buf_free(&bytes);
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        struct gp__attempt_result result = {.outcome = GP_OUTCOME_DEFERRED, .reply = says[i].reply};
+        char id[8];
+
+        snprintf(id, sizeof id, "m%zu", i);
+        n_asked = 0;
+        put(&(struct mail){.id = id, .to = {"a@one.example"}});
+        assert_int_equal(n_asked, 1);
+        gp__scheduler_answer(
+            scheduler, 0,
+            &(struct gp__attempt_answer){.number = asked[0].number, .results = &result, .n = 1});
+        gp__sim_advance(rt, MINUTE + MINUTE / 8);
+        assert_int_equal(n_asked, says[i].soon ? 2 : 1);
+        if (!says[i].soon)
+            gp__sim_advance(rt, 12 * MINUTE);
+        answer(1, "d");
+    }
+}
+
 static void test_lost_carrier(void **state)
 {
     (void)state;
@@ -827,6 +878,7 @@ int main(void)
         TEST(test_delivered),
         TEST(test_mixed),
         TEST(test_untried),
+        TEST(test_greylisted),
         TEST(test_lost_carrier),
         TEST(test_ending_carrier),
         TEST(test_drain),
