@@ -147,7 +147,7 @@ static const struct gp_option overload_rows[] = {
     GP_OPTION_SIZE(
         "keep_free", struct gp__shed_settings, keep_free, "512MiB", 0, 1ll << 50,
         "What stays free in `memory.spill_to`, `spool.path`, `hold.path` and the directories of targets: with less "
-        "nothing new is taken. 0: does not matter."),
+        "nothing new is taken. 0: does not matter. By default at least twice `spool.keep_free`."),
     GP_OPTIONS_END,
 };
 

@@ -155,12 +155,16 @@ static void check_spool(struct gp__load *load)
     gp__buf_free(&problem);
 }
 
-/* First no new message is begun, then none is kept any more, and the journal may use what is left. */
+/* First no new message is begun, then none is kept any more, and the journal may use what is left:
+ * `overload.keep_free` is above `spool.keep_free` unless it says otherwise. */
 static void check_order(struct gp__load *load)
 {
+    const struct gp__node *overload = gp__node_get(load->root, GP_S("overload"));
     uint64_t first = load->settings->overload.keep_free, then = load->settings->spool.keep_free;
 
-    if (first && first <= then)
+    if (!gp__node_get(overload, GP_S("keep_free")) && first < 2 * then)
+        load->settings->overload.keep_free = 2 * then;
+    else if (first && first <= then)
         gp__diag_add(load->diag, GP__WARNING, gp__load_place(load, "spool", "keep_free"),
                      "with `overload.keep_free` not above `spool.keep_free` messages are taken in "
                      "whole before they are refused for want of space");

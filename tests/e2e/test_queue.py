@@ -86,6 +86,8 @@ class Queue(Processes):
         self.assertEqual(status(pid, "NoNewPrivs"), "1")
         if harness.unprivileged():
             self.assertNotIn("0", status(pid, "Uid").split())
+            self.assertIn("gatepost", proc(pid, "maps"))
+            self.assertNotIn("/plugins/", proc(pid, "maps"))  # it needs none
 
     def test_pauses_outlive_it(self):
         server = self.launch()

@@ -1057,6 +1057,17 @@ static const struct report_case accepted[] = {
      "target sends mail on; match `relay: true` or recipients\n"
      "    routes: [{name: r, to: box, mode: direct}]\n"
      "                    ^\n"},
+    {"keep_free the wrong way round", false,
+     "hostname: mx.example\n"
+     "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+     "targets: {box: {maildir: {path: /m}}}\n"
+     "routes: [{name: r, to: box}]\n"
+     "spool: {path: /s, keep_free: 2GiB}\n"
+     "overload: {keep_free: 1GiB}\n",
+     "F:5:30: warning: with `overload.keep_free` not above `spool.keep_free` messages are taken in "
+     "whole before they are refused for want of space\n"
+     "    spool: {path: /s, keep_free: 2GiB}\n"
+     "                                 ^\n"},
     {"open to who says so", false,
      "hostname: mx.example\n"
      "listeners: {mx: {address: \"0.0.0.0:25\"}}\n"

@@ -122,6 +122,31 @@ static void test_queue(void **state)
     gp__settings_free(&s);
 }
 
+/* Less is wanted to begin a message than to keep one, unless somebody says so. */
+static void test_keep_free(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t first;
+    } cases[] = {
+        {REPORT_BASE "spool: {path: /s}\n", 512ull << 20},
+        {REPORT_BASE "spool: {path: /s, keep_free: 1MiB}\n", 512ull << 20},
+        {REPORT_BASE "spool: {path: /s, keep_free: 2GiB}\n", 4ull << 30},
+        {REPORT_BASE "spool: {path: /s, keep_free: 2GiB}\noverload: {memory: 1GiB}\n", 4ull << 30},
+        {REPORT_BASE "spool: {path: /s, keep_free: 2GiB}\noverload: {keep_free: 1GiB}\n",
+         1ull << 30},
+        {REPORT_BASE "spool: {path: /s, keep_free: 2GiB}\noverload: {keep_free: 0}\n", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gp__settings *s = load(cases[i].text);
+
+        assert_int_equal(s->overload.keep_free, cases[i].first);
+        gp__settings_free(&s);
+    }
+}
+
 static void test_too_many_waits(void **state)
 {
     char text[2048] = REPORT_BASE "spool: {path: /s}\nqueue: {default: {retry: [1h";
@@ -687,6 +712,7 @@ int main(void)
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_keep_free),
         cmocka_unit_test(test_too_many_waits),
         cmocka_unit_test(test_buckets),
         cmocka_unit_test(test_values),
