@@ -31,7 +31,7 @@ static void print_recipient(const json_t *recipient, json_int_t now)
     if (json_object_get(recipient, "released_from"))
         printf(", released from %s", gp__ask_text(recipient, "released_from"));
     if (next)
-        printf(" for %s", gp__ask_age(next > now ? (next - now) / 1000 : 0, age));
+        printf(" for another %s", gp__ask_age(next > now ? (next - now) / 1000 : 0, age));
     printf(", route %s, %lld tries", gp__ask_text(recipient, "route"),
            (long long)gp__ask_number(recipient, "tries"));
     print_reason(recipient);

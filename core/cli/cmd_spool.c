@@ -233,6 +233,20 @@ static void show_copy(struct job *job, const struct gp__entry *entry)
     complain(job, GP_FMT " has no copy \"%s\"", GP_ARG(entry->id), job->copy);
 }
 
+/* With its content; what is wrong with it is said. */
+static int read_whole(struct job *job, struct gp__place place, const struct gp__entry *head,
+                      struct gp__arena *arena, struct gp__entry *entry)
+{
+    int error = gp__spool_read(job->spool, place, arena, entry);
+
+    if (error == GP_EIO)
+        complain(job, GP_FMT ": its content is damaged; gatepost spool verify says where",
+                 GP_ARG(head->id));
+    else if (error)
+        complain(job, GP_FMT ": %s", GP_ARG(head->id), gp_strerror(error));
+    return error;
+}
+
 static void show_entry(struct job *job, const struct gp__entry *entry)
 {
     struct gp__buf json = {.limit = 0};
@@ -253,17 +267,15 @@ static void show_one(void *arg, struct gp__place place, const struct gp__entry *
     struct job *job = arg;
     struct gp__arena *arena;
     struct gp__entry entry;
-    int error;
 
     if (job->count > 0 || !wanted(job, head->id))
         return;
     job->count++;
     arena = gp__arena_create();
-    error = gp__spool_read(job->spool, place, arena, &entry);
-    if (error)
-        complain(job, GP_FMT ": %s", GP_ARG(head->id), gp_strerror(error));
-    else
+    if (read_whole(job, place, head, arena, &entry) == 0)
         show_entry(job, &entry);
+    else if (!job->copy && !job->message)
+        show_entry(job, head); /* whose it is can be read */
     gp__arena_free(&arena);
 }
 
@@ -300,17 +312,14 @@ static void export_one(void *arg, struct gp__place place, const struct gp__entry
     struct gp__arena *arena;
     struct gp__buf json = {.limit = 0};
     struct gp__entry entry;
-    int error;
 
     if (!wanted(job, head->id))
         return;
     arena = gp__arena_create();
-    error = gp__spool_read(job->spool, place, arena, &entry);
-    if (error)
-        complain(job, GP_FMT ": %s", GP_ARG(head->id), gp_strerror(error));
-    else if (gp__entry_json_write(&entry, &json) == 0 &&
-             write_new(job, entry.id, ".eml", entry.base) == 0 &&
-             write_new(job, entry.id, ".json", gp__buf_slice(&json)) == 0)
+    if (read_whole(job, place, head, arena, &entry) == 0 &&
+        gp__entry_json_write(&entry, &json) == 0 &&
+        write_new(job, entry.id, ".eml", entry.base) == 0 &&
+        write_new(job, entry.id, ".json", gp__buf_slice(&json)) == 0)
         job->count++;
     gp__buf_free(&json);
     gp__arena_free(&arena);

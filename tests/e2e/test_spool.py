@@ -96,6 +96,10 @@ class Spool(unittest.TestCase):
         said = self.spool("verify", code=1)
         self.assertIn("a message is damaged", said)
         self.assertIn("\n1 problems\n", said)
+        said = self.spool("show", "M1", code=1)  # whose it was
+        self.assertIn("M1: its content is damaged", said)
+        self.assertIn('"address": "b@example.net"', said)
+        self.assertIn("its content is damaged", self.spool("show", "--message", "M1", code=1))
         os.truncate(self.path / "messages" / "M2", 1999999)
         self.assertIn("has another size", self.spool("verify", code=1))
         os.unlink(self.path / "messages" / "M2")
