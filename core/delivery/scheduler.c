@@ -223,7 +223,7 @@ static void turn(void *arg)
     }
     if (more)
         gp__scheduler_kick(s);
-    else
+    else if (!s->kicked) /* what was done here may have asked for another turn */
         sleep_until_next(s, now);
 }
 

@@ -184,6 +184,43 @@ static void test_ending_carrier(void **state)
     assert_int_equal(n_asked, 1);
 }
 
+static size_t n_counted;
+static uint64_t counted; /* the first of them */
+
+static void on_count(void *arg, const struct gp__attempt *attempt)
+{
+    (void)arg;
+    counted = n_counted++ ? counted : attempt->number;
+}
+
+/* Room for just so many as are sent in one turn: an answer makes room at once, not when the scheduler
+ * would have woken up anyway. */
+static void test_all_at_once(void **state)
+{
+    struct gp__attempt_result delivered = {.outcome = GP_OUTCOME_DELIVERED};
+
+    (void)state;
+    n_counted = 0;
+    gp__scheduler_carrier_ends(scheduler, 0);
+    for (unsigned i = 0; i < 150; i++) {
+        char id[16], to[4][32];
+
+        snprintf(id, sizeof id, "m%u", i);
+        for (unsigned k = 0; k < 4; k++)
+            snprintf(to[k], sizeof to[k], "a@d%u.example", 4 * i + k);
+        put(&(struct mail){.id = id, .to = {to[0], to[1], to[2], to[3]}});
+    }
+    gp__scheduler_carrier(scheduler, 1, 256, on_count, NULL);
+    gp__scheduler_carrier(scheduler, 2, 256, on_count, NULL);
+    gp__sim_settle(rt);
+    assert_int_equal(n_counted, 512);
+    gp__scheduler_answer(
+        scheduler, 1,
+        &(struct gp__attempt_answer){.number = counted, .results = &delivered, .n = 1});
+    gp__sim_advance(rt, 1);
+    assert_int_equal(n_counted, 513);
+}
+
 static bool drained;
 
 static void on_drained(void *arg)
@@ -881,6 +918,7 @@ int main(void)
         TEST(test_greylisted),
         TEST(test_lost_carrier),
         TEST(test_ending_carrier),
+        TEST(test_all_at_once),
         TEST(test_drain),
         TEST(test_drain_at_the_end),
         TEST(test_route_gone),
