@@ -218,6 +218,7 @@ class Verdicts(milter.Case):
                 server, client = self.client(self.milter(connect=answer))
                 reply = client.expect(code)
                 self.assertRegex(reply.text, text)
+                client.close()
                 server.stop()
 
     def test_accept_at_connect_is_for_the_session(self):
@@ -248,6 +249,7 @@ class Verdicts(milter.Case):
             data=[milter.REJECT, milter.CONTINUE], unknown=milter.reply("502 5.5.2 Never")))
         client.expect(220)
         client.command("EHLO client.example", 550)
+        client.close()
         server.stop()
         server, client = self.client(self.milter(
             mail=[milter.reply("450 4.1.8 Who?"), milter.CONTINUE],

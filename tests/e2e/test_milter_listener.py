@@ -200,6 +200,7 @@ class Changes(Case):
         mta = self.introduced(server, actions=actions)
         answer = mta.whole(content, *recipients)
         mta.send("Q")
+        mta.socket.close()
         server.stop()
         return answer, mta.changes
 

@@ -50,7 +50,7 @@ class OpenDkim(milter.Case):
         process = subprocess.Popen(["opendkim", "-f", "-x", str(home / "conf")], stdout=output,
                                    stderr=output, stdin=subprocess.DEVNULL)
         self.addCleanup(process.wait, 10)
-        self.addCleanup(process.terminate)
+        self.addCleanup(process.kill)  # told to end, it looks every 5 s
         harness.wait_until((home / "dkim.sock").exists, f"opendkim: {(home / 'output').read_text()}")
         return f"unix:{home}/dkim.sock"
 
@@ -96,7 +96,7 @@ class OpenDmarc(milter.Case):
         process = subprocess.Popen(["opendmarc", "-f", "-c", str(conf)], stdout=output,
                                    stderr=output, stdin=subprocess.DEVNULL)
         self.addCleanup(process.wait, 10)
-        self.addCleanup(process.terminate)
+        self.addCleanup(process.kill)
         harness.wait_until((self.directory / "dmarc.sock").exists, "opendmarc is up")
         server = self.server(harness.config(
             chain=f'- milter: {{to: "unix:{self.directory}/dmarc.sock"}}'))
