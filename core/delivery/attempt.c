@@ -18,7 +18,8 @@ enum result_flags {
     HAS_ROUTE = 1 << 1,
     HAS_BUCKET = 1 << 2,
     UNTRIED = 1 << 3,
-    RESULT_FLAGS = (1 << 4) - 1,
+    PASSED = 1 << 4,
+    RESULT_FLAGS = (1 << 5) - 1,
 };
 
 /* ---- attempts ---- */
@@ -92,7 +93,7 @@ static void pack_result(struct gp__buf *out, const struct gp__attempt_result *re
     uint64_t flags = (gp_slice_present(result->remote) ? HAS_REMOTE : 0u) |
                      (gp_slice_present(result->route) ? HAS_ROUTE : 0u) |
                      (gp_slice_present(result->bucket) ? HAS_BUCKET : 0u) |
-                     (result->untried ? UNTRIED : 0u);
+                     (result->untried ? UNTRIED : 0u) | (result->passed ? PASSED : 0u);
 
     gp__pack_number(out, flags);
     gp__pack_number(out, result->outcome);
@@ -144,6 +145,7 @@ static void unpack_result(struct gp__attempt_result *result, struct gp__unpack *
     result->outcome = (enum gp_outcome)gp__unpack_upto(in, GP_OUTCOME_FAILED);
     result->filtered = (enum gp__filtered)gp__unpack_upto(in, GP__FILTERED_COUNT - 1);
     result->untried = (flags & UNTRIED) && result->outcome == GP_OUTCOME_DEFERRED;
+    result->passed = (flags & PASSED) && result->outcome == GP_OUTCOME_DELIVERED;
     result->reply.code = (uint16_t)gp__unpack_upto(in, 599);
     result->reply.klass = (uint8_t)gp__unpack_upto(in, 5);
     result->reply.subject = (uint16_t)gp__unpack_upto(in, 999);

@@ -58,6 +58,7 @@ struct gp__attempt_result {
     struct gp_slice route;  /* of ROUTE: the one that owns it now; absent: none does */
     struct gp_slice bucket; /* HELD: in which */
     bool untried;           /* DEFERRED by a limit of ours, on all that the target sends */
+    bool passed; /* DELIVERED to a next hop that reports success itself (RFC 3461 5.2.2) */
 };
 
 struct gp__attempt_answer {

@@ -260,6 +260,7 @@ static void take_results(struct carrying *carrying, const struct gp_delivery *de
         result->reply = delivery->replies[i];
         result->remote = delivery->peers[i].remote;
         result->untried = delivery->peers[i].untried;
+        result->passed = delivery->peers[i].passed;
         answer->relayed = answer->relayed || delivery->peers[i].relayed;
     }
     answer->untried_ms = delivery->untried_ms;

@@ -16,6 +16,7 @@
 struct gp__delivery_peer {
     struct gp_slice remote; /* absent: nobody else was asked */
     bool relayed;           /* delivered to a host without DSN */
+    bool passed;            /* delivered to a host that was asked to report success itself */
     bool untried;           /* deferred: nobody was asked, by a limit of ours */
 };
 

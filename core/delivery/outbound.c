@@ -97,14 +97,18 @@ static enum then judge(const struct gp__smtp_outcome *outcome, bool some_taken)
     return THEN_SETTLED;
 }
 
-static void note_relayed(struct gp__outbound_job *job, const struct gp__outbound_session *session,
+/* Who tells a sender that wants to hear of success: a host that was asked to, or else we. */
+static void note_success(struct gp__outbound_job *job, const struct gp__outbound_session *session,
                          size_t index)
 {
     const struct gp_recipient *recipient = job->delivery->recipients[index];
     const struct gp__capabilities *can = gp__smtp_client_capabilities(session->client);
 
-    if (!job->probe && !(can->extensions & GP__EXT_DSN) && !recipient->added &&
-        (recipient->given->notify & GP__NOTIFY_SUCCESS) && !job->pool->settings.lmtp)
+    if (job->probe || recipient->added || !(recipient->given->notify & GP__NOTIFY_SUCCESS))
+        return;
+    if (can->extensions & GP__EXT_DSN)
+        job->delivery->peers[index].passed = true;
+    else if (!job->pool->settings.lmtp)
         gp_delivery_relayed(job->delivery, index);
 }
 
@@ -143,7 +147,7 @@ static size_t take_outcomes(struct gp__outbound_job *job,
         if (then == THEN_SETTLED) {
             settle(job, index, &outcome->reply, session->remote);
             if (job->delivery->outcomes[index] == GP_OUTCOME_DELIVERED)
-                note_relayed(job, session, index);
+                note_success(job, session, index);
             continue;
         }
         remember(job, session, outcome);

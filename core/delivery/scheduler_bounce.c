@@ -106,6 +106,9 @@ void gp__scheduler_confirm(struct gp__scheduler *s, struct gp__group *group,
     enum gp__dsn_action action = relayed ? GP__DSN_RELAYED : GP__DSN_DELIVERED;
     uint64_t bits = wanted_bits(entry, group, action, GP__DSN_SEND);
 
+    GP__EACH_RECIPIENT(group, i)
+    if (results[i]->passed)
+        bits &= ~((uint64_t)1 << i);
     /* That it is not sent twice matters more than the news of it. */
     if (bits)
         gp__scheduler_notify(s, action, group, bits, NULL, entry, results);

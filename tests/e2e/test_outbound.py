@@ -7,6 +7,7 @@ import os
 import pwd
 import smtplib
 import socket
+import subprocess
 import threading
 import unittest
 
@@ -264,6 +265,32 @@ log: {{to: stderr, format: json}}
         harness.submit(server.address, b"Subject: y\r\n\r\nbody\r\n", "r@example.test")
         harness.wait_until(lambda: len(to.mails) == 2, "the next message", 30)
         return server
+
+    def test_who_tells_of_success(self):
+        """A host that reports success is asked to; else the sender hears that it was relayed."""
+        made = subprocess.run([str(harness.GATEPOST), "user", "add", "--file", "users", "anna"],
+                              input="secret\n", cwd=self.directory, capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        to = self.sink()
+        config = self.CONFIG.format(port=to.port, more="auth: {staff: {file: {path: users}}}")
+        server = harness.Server(self.directory, config.replace(
+            '"]}', '"], idle: 0s}').replace(
+            "relay: [127.0.0.0/8]", "auth: [staff], auth_plaintext: true, relay: [authenticated]"))
+        server.start()
+        self.addCleanup(server.stop)
+        for count, extensions in enumerate((("PIPELINING", "DSN"), ("PIPELINING",)), 1):
+            to.extensions = extensions
+            with smtplib.SMTP(*server.address) as client:
+                client.login("anna", "secret")
+                client.sendmail("a@example.test", ["r@example.net"], "Subject: x\r\n\r\n",
+                                rcpt_options=["NOTIFY=SUCCESS"])
+            server.wait_log("delivery", count)
+        (bounce,) = server.wait_log("bounce")
+        self.assertEqual((bounce["kind"], bounce["parent"]),
+                         ("relayed", server.log("delivery")[1]["message"]))
+        self.assertIn("NOTIFY=SUCCESS", to.mails[0]["rcpt"][0])
+        self.assertNotIn("NOTIFY", to.mails[1]["rcpt"][0])
 
     def test_one_process(self):
         self.through("")

@@ -166,7 +166,8 @@ static void put(const struct mail *mail)
     gp__sim_settle(rt);
 }
 
-/* Answers an attempt; outcomes by recipient: 'd'elivered, 't'emporary, 'f'ailed, 'u'ntried, 'w'orld,
+/* Answers an attempt; outcomes by recipient: 'd'elivered, 'p'assed on to a host that reports success
+ * itself, or to one that 'r'eports none, 't'emporary, 'f'ailed, 'u'ntried, 'w'orld,
  * 'i'nside, 'n'owhere; by filters: in's'ide the bucket "spam" again, or 'x': dropped. */
 static void answer_soon(size_t i, const char *outcomes)
 {
@@ -179,6 +180,8 @@ static void answer_soon(size_t i, const char *outcomes)
         const char *bucket;
     } kinds[] = {
         {'d', GP_OUTCOME_DELIVERED, {250, 2, 0, 0, {"ok", 2}}, NULL, GP__FILTERED_NOT, NULL},
+        {'p', GP_OUTCOME_DELIVERED, {250, 2, 0, 0, {"ok", 2}}, NULL, GP__FILTERED_NOT, NULL},
+        {'r', GP_OUTCOME_DELIVERED, {250, 2, 0, 0, {"ok", 2}}, NULL, GP__FILTERED_NOT, NULL},
         {'t', GP_OUTCOME_DEFERRED, {450, 4, 2, 0, {"busy", 4}}, NULL, GP__FILTERED_NOT, NULL},
         {'f', GP_OUTCOME_FAILED, {550, 5, 1, 1, {"nobody", 6}}, NULL, GP__FILTERED_NOT, NULL},
         {'u', GP_OUTCOME_DEFERRED, {451, 4, 4, 5, {"full", 4}}, NULL, GP__FILTERED_NOT, NULL},
@@ -203,6 +206,8 @@ static void answer_soon(size_t i, const char *outcomes)
         results[r].filtered = kinds[k].filtered;
         results[r].bucket = gp_slice_of(kinds[k].bucket);
         results[r].untried = outcomes[r] == 'u';
+        results[r].passed = outcomes[r] == 'p';
+        said.relayed = said.relayed || outcomes[r] == 'r';
         if (kinds[k].reply.code)
             results[r].remote = GP_S("mx.example.net [192.0.2.1]");
     }

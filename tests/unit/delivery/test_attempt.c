@@ -120,8 +120,11 @@ static void test_bad_attempts(void **state)
 static void test_answer(void **state)
 {
     struct gp__attempt_result results[] = {
-        {.outcome = GP_OUTCOME_DELIVERED, .reply = GP__REPLY(250, 2, 1, 5, "thanks")},
+        {.outcome = GP_OUTCOME_DELIVERED,
+         .reply = GP__REPLY(250, 2, 1, 5, "thanks"),
+         .passed = true},
         {.outcome = GP_OUTCOME_DEFERRED,
+         .passed = true, /* can't be */
          .reply = GP__REPLY(451, 4, 7, 1, "one\r\ntwo"),
          .remote = GP_S("mx.example.org [192.0.2.1]"),
          .route = GP_S("world")},
@@ -147,6 +150,7 @@ static void test_answer(void **state)
     assert_int_equal(read.n, 7);
     assert_int_equal(read.untried_ms, 6);
     assert_true(read.results[5].untried && !read.results[1].untried && !read.results[6].untried);
+    assert_true(read.results[0].passed && !read.results[1].passed && !read.results[2].passed);
     assert_int_equal(read.retry_after_ms, 5);
     assert_true(read.slow_down && !read.destination_down && !read.relayed);
     for (size_t i = 0; i < 5; i++) {

@@ -19,14 +19,27 @@ static void test_whom_to_tell(void **state)
         const char *outcome;
         const char *id; /* of the notification; NULL: none */
         unsigned held;
+        const char *says;
     } cases[] = {
-        {{.id = "m1", .to = {"a@one.example"}}, "f", "m1-f0", 0},
-        {{.id = "m2", .sender = "", .to = {"a@one.example"}}, "f", NULL, 0},
-        {{.id = "m3", .notify = "NEVER", .to = {"a@one.example"}}, "f", NULL, 0},
-        {{.id = "m4", .notify = "SUCCESS", .to = {"a@one.example"}}, "d", "m4-s0", 0},
-        {{.id = "m5", .notify = "FAILURE", .to = {"a@one.example"}}, "d", NULL, 0},
-        {{.id = "m6", .stranger = true, .to = {"a@one.example"}}, "f", NULL, 1},
+        {{.id = "m1", .to = {"a@one.example"}}, "f", "m1-f0", 0, "Action: failed"},
+        {{.id = "m2", .sender = "", .to = {"a@one.example"}}, "f", NULL, 0, NULL},
+        {{.id = "m3", .notify = "NEVER", .to = {"a@one.example"}}, "f", NULL, 0, NULL},
+        {{.id = "m4", .notify = "SUCCESS", .to = {"a@one.example"}},
+         "d",
+         "m4-s0",
+         0,
+         "Action: delivered"},
+        {{.id = "m5", .notify = "FAILURE", .to = {"a@one.example"}}, "d", NULL, 0, NULL},
+        {{.id = "m6", .notify = "SUCCESS", .to = {"a@one.example"}},
+         "r",
+         "m6-s0",
+         0,
+         "Action: relayed"},
+        {{.id = "m7", .notify = "SUCCESS", .to = {"a@one.example"}}, "p", NULL, 0, NULL},
+        {{.id = "m8", .stranger = true, .to = {"a@one.example"}}, "f", NULL, 1, NULL},
     };
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__entry entry;
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -39,6 +52,7 @@ static void test_whom_to_tell(void **state)
         assert_int_equal(stats().by_state[GP__GROUP_HELD], cases[i].held);
         if (cases[i].id) {
             assert_string_equal(asked[1].message, cases[i].id);
+            assert_true(has(newest(&entry, arena), cases[i].says));
             answer(1, "w");
             answer(2, "d");
         }
@@ -46,6 +60,7 @@ static void test_whom_to_tell(void **state)
     restart();
     assert_int_equal(stats().messages, 1);
     assert_int_equal(stats().by_state[GP__GROUP_HELD], 1);
+    gp__arena_free(&arena);
 }
 
 /* What can't be told yet is not finished. */
