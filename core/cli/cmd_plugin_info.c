@@ -19,9 +19,11 @@ static void print_hooks(const struct gp_plugin *plugin)
 
 static void print_roles(const struct gp_plugin *plugin)
 {
-    printf("roles:   %s%s%s%s%s\n", plugin->table ? " table" : "", plugin->target ? " target" : "",
-           plugin->auth ? " auth" : "", plugin->state ? " state" : "",
-           plugin->table || plugin->target || plugin->auth || plugin->state ? "" : " none");
+    bool any = plugin->table || plugin->target || plugin->auth || plugin->state || plugin->spool;
+
+    printf("roles:   %s%s%s%s%s%s\n", plugin->table ? " table" : "",
+           plugin->target ? " target" : "", plugin->auth ? " auth" : "",
+           plugin->state ? " state" : "", plugin->spool ? " spool" : "", any ? "" : " none");
 }
 
 static void print_needs(const struct gp_plugin *plugin)

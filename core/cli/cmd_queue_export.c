@@ -4,7 +4,7 @@
 #include "core/base/arena.h"
 #include "core/cli/command.h"
 #include "core/cli/queue.h"
-#include "core/process/scheduling.h"
+#include "core/process/engine.h"
 #include "core/runtime/live.h"
 
 #include <errno.h>
@@ -115,15 +115,19 @@ static bool export_page(void *arg, const json_t *page)
 static int run(const struct gp__queue_options *options, const struct gp__settings *settings)
 {
     struct job job = {.options = options, .directory = -1};
-    struct gp__spool_settings spool = gp__spool_settings_of(settings);
+    struct gp__spool_settings spool;
     struct gp__runtime *rt = gp__live_create(NULL, NULL);
+    struct gp__engine engine = {.plugin.instance = NULL};
     struct gp__buf error = {.limit = 0};
 
     if (gp__command_folder(options->into) == 0)
         job.directory = open(options->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (job.directory < 0)
         complain(&job, options->into, strerror(errno));
-    job.spool = rt ? gp__spool_open(rt, &spool, GP__SPOOL_READ, &error) : NULL;
+    if (rt && gp__engine_open(&engine, &settings->spool, rt, &error) == 0) {
+        spool = gp__engine_spool(&engine, &settings->spool);
+        job.spool = gp__spool_open(rt, &spool, GP__SPOOL_READ, &error);
+    }
     if (!job.spool) {
         fprintf(stderr, "gatepost queue export: " GP_FMT "\n", GP_ARG(gp__buf_slice(&error)));
         job.failed = true;
@@ -132,6 +136,7 @@ static int run(const struct gp__queue_options *options, const struct gp__setting
         job.failed = true;
     printf("%llu exported\n", (unsigned long long)job.written);
     gp__spool_close(&job.spool);
+    gp__engine_close(&engine);
     if (rt)
         gp__live_free(&rt);
     if (job.directory >= 0)

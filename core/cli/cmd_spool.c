@@ -8,6 +8,7 @@
 #include "core/base/date.h"
 #include "core/base/map.h"
 #include "core/cli/command.h"
+#include "core/process/engine.h"
 #include "core/runtime/live.h"
 #include "core/spool/spool.h"
 
@@ -32,7 +33,11 @@ struct job {
 
     struct gp__runtime *rt;
     struct gp__spool *spool;
-    struct gp__arena *arena; /* of settings */
+    struct gp__arena *arena; /* of the section */
+    struct gp__config_source source;
+    struct gp__settings *loaded; /* NULL: --path says it */
+    struct gp__spool_section section;
+    struct gp__engine engine;
     struct gp__spool_settings settings;
     struct gp__map seen; /* ids */
     bool failed;
@@ -55,32 +60,65 @@ static void complain(struct job *job, const char *format, ...)
 
 /* ---- which spool ---- */
 
-static int path_from_config(struct job *job, const char *config)
+/* Of the configuration all is needed where its engine is a plugin; --path is the log there. */
+static int settings_from_config(struct job *job, const char *config)
 {
-    struct gp__config_source source = {0};
-    struct gp__settings *settings;
-
-    if (gp__config_source_init(&source) < 0)
+    if (gp__config_source_init(&job->source) < 0)
         return -1;
-    settings = gp__command_load(&source, config, GP__ERROR);
-    if (settings && gp_slice_present(settings->spool.path)) {
-        job->settings.path = gp__arena_dup(job->arena, settings->spool.path);
-        job->settings.segment_size = settings->spool.segment;
-        job->settings.large_at = settings->spool.large;
-    } else if (settings) {
+    job->loaded = gp__command_load(&job->source, config, GP__ERROR);
+    if (job->loaded && !gp_slice_present(job->loaded->spool.path))
         complain(job, "%s has no `spool:`; --path says where one is", config);
-    }
-    gp__settings_free(&settings);
-    gp__config_source_done(&source);
-    return gp_slice_present(job->settings.path) ? 0 : -1;
+    return job->loaded && gp_slice_present(job->loaded->spool.path) ? 0 : -1;
 }
 
-static int find_path(struct job *job, const char *config)
+static void find_section(struct job *job, struct gp__spool_section *section_r)
 {
-    if (!job->path)
-        return path_from_config(job, config);
-    job->settings.path = gp__arena_dup(job->arena, gp_slice_of(job->path));
-    return 0;
+    *section_r = (struct gp__spool_section){.path = gp_slice(NULL, 0)};
+    if (job->loaded)
+        *section_r = job->loaded->spool;
+    else
+        section_r->path = gp__arena_dup(job->arena, gp_slice_of(job->path));
+    section_r->keep_free = 0; /* of a server */
+}
+
+/* With the rights of its owner: what an engine makes when it is opened is the server's, too. */
+static int open_engine(struct job *job, struct gp__buf *error)
+{
+    struct stat st;
+    bool root = job->section.engine && geteuid() == 0 && stat(job->section.path.data, &st) == 0;
+    int done;
+
+    if (root && (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0)) {
+        gp__buf_printf(error, GP_FMT ": %s", GP_ARG(job->section.path), strerror(errno));
+        return -1;
+    }
+    done = gp__engine_open(&job->engine, &job->section, job->rt, error);
+    if (root && (seteuid(0) < 0 || setegid(0) < 0)) {
+        gp__buf_printf(error, "back to root: %s", strerror(errno));
+        return -1;
+    }
+    return done;
+}
+
+/* What only reads makes no engine: the folder must be there. */
+static int find_spool(struct job *job, const char *config, bool reads)
+{
+    struct gp__buf error = {.limit = 0};
+    int done;
+
+    if (!job->path && settings_from_config(job, config) < 0)
+        return -1;
+    find_section(job, &job->section);
+    if (job->section.engine && reads && access(job->section.path.data, F_OK) < 0) {
+        complain(job, GP_FMT ": %s", GP_ARG(job->section.path), strerror(errno));
+        return -1;
+    }
+    done = open_engine(job, &error);
+    if (done < 0)
+        complain(job, GP_FMT, GP_ARG(gp__buf_slice(&error)));
+    gp__buf_free(&error);
+    job->settings = gp__engine_spool(&job->engine, &job->section);
+    return done;
 }
 
 static int open_spool(struct job *job)
@@ -362,10 +400,10 @@ static int become_owner(struct job *job)
 {
     struct stat st;
 
-    if (stat(job->settings.path.data, &st) < 0) {
+    if (stat(job->section.path.data, &st) < 0) {
         if (errno == ENOENT)
             return 0; /* it is made, and ours */
-        complain(job, GP_FMT ": %s", GP_ARG(job->settings.path), strerror(errno));
+        complain(job, GP_FMT ": %s", GP_ARG(job->section.path), strerror(errno));
         return -1;
     }
     if (geteuid() == st.st_uid)
@@ -536,14 +574,17 @@ static int run(struct job *job, const struct how *how, const char *config)
     job->rt = gp__live_create(NULL, NULL);
     if (!job->rt)
         complain(job, "no event loop: %s", strerror(errno));
-    else if (find_path(job, config) < 0 || (how->reads && open_spool(job) < 0))
+    else if (find_spool(job, config, how->reads) < 0 || (how->reads && open_spool(job) < 0))
         job->failed = true;
     else
         how->run(job);
     if (fflush(stdout) != 0)
         complain(job, "standard output: %s", strerror(errno));
     gp__spool_close(&job->spool);
+    gp__engine_close(&job->engine);
     gp__live_free(&job->rt);
+    gp__settings_free(&job->loaded);
+    gp__config_source_done(&job->source);
     gp__map_free(&job->seen);
     gp__arena_free(&job->arena);
     gp__arena_pool_free();

@@ -19,7 +19,8 @@ struct gp__load {
     const struct gp__node *root; /* the files merged; a mapping */
     struct gp__node *shown;      /* grows by a pair a section */
 
-    struct gp__map tables, targets, auths, chains, listeners, routes, queues, ids; /* by name */
+    struct gp__map tables, targets, auths, engines, chains, listeners, routes, queues,
+        ids;              /* by name */
     unsigned table_depth; /* of tables in tables */
 
     struct gp__table_settings **table_list; /* in the order in which they can be created */
@@ -70,7 +71,7 @@ const struct gp_plugin *gp__load_kind(struct gp__load *load, const struct gp__no
 /* What the rows of the top, and those below, fill. */
 struct gp__queue_raw {
     struct gp__spool_raw {
-        struct gp_slice path;
+        struct gp_slice path, engine;
         uint64_t keep_free, segment, large;
     } spool;
     struct gp__bounce_raw {
@@ -102,6 +103,14 @@ int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice 
 void gp__load_note_ref(void *arg, const struct gp__node *node, struct gp_slice name);
 int gp__load_table_actions(void *arg, struct gp_table *table);
 int gp__load_table_records(void *arg, const struct gp_records *records);
+
+/* ---- settings_engine.c ---- */
+
+/* The section `engines`, which of them keeps the spool, and whether it can be kept there. */
+void gp__load_engines(struct gp__load *load);
+
+/* Warns of those that nobody uses. */
+void gp__load_engine_check(struct gp__load *load);
 
 /* ---- settings_state.c ---- */
 

@@ -81,6 +81,13 @@ static void visit_own(const struct walk *walk, const struct gp__settings *settin
             walk->found(walk->arg, paths[i]);
 }
 
+static void visit_engine(struct walk *walk, const struct gp__settings *settings)
+{
+    if (settings->spool.engine)
+        visit_plugin(walk, settings->spool.engine->service.plugin,
+                     settings->spool.engine->service.options);
+}
+
 static void visit_targets(struct walk *walk, const struct gp__settings *settings)
 {
     for (size_t i = 0; i < settings->n_targets; i++)
@@ -94,6 +101,7 @@ void gp__settings_paths(const struct gp__settings *settings,
     struct walk walk = {.found = found, .arg = arg};
 
     visit_own(&walk, settings);
+    visit_engine(&walk, settings);
     if (settings->dns.root_key.len)
         found(arg, settings->dns.root_key);
     if (settings->state)
@@ -112,5 +120,14 @@ void gp__settings_stores(const struct gp__settings *settings,
     struct walk walk = {.flags = GP_OPTION_STORE, .found = found, .arg = arg};
 
     visit_own(&walk, settings);
+    visit_engine(&walk, settings);
     visit_targets(&walk, settings);
+}
+
+void gp__settings_engine_stores(const struct gp__settings *settings,
+                                void (*found)(void *arg, struct gp_slice path), void *arg)
+{
+    struct walk walk = {.flags = GP_OPTION_STORE, .found = found, .arg = arg};
+
+    visit_engine(&walk, settings);
 }

@@ -11,8 +11,13 @@
 void gp__settings_paths(const struct gp__settings *settings,
                         void (*found)(void *arg, struct gp_slice path), void *arg);
 
-/* The same with those below which mail is kept: of the core, and of targets (GP_OPTION_STORE). */
+/* The same with those below which mail is kept: of the core, and of the
+ * spool's engine and targets (GP_OPTION_STORE). */
 void gp__settings_stores(const struct gp__settings *settings,
                          void (*found)(void *arg, struct gp_slice path), void *arg);
+
+/* Of those the ones of the engine that keeps the spool. */
+void gp__settings_engine_stores(const struct gp__settings *settings,
+                                void (*found)(void *arg, struct gp_slice path), void *arg);
 
 #endif

@@ -316,6 +316,7 @@ enum plugin_role {
     ROLE_TABLE = 0,
     ROLE_TARGET,
     ROLE_AUTH,
+    ROLE_SPOOL,
 };
 
 static bool has_role(const struct gp_plugin *plugin, enum plugin_role role)
@@ -326,21 +327,24 @@ static bool has_role(const struct gp_plugin *plugin, enum plugin_role role)
     case ROLE_TARGET:
         return plugin->target;
     case ROLE_AUTH:
+        return plugin->auth;
+    case ROLE_SPOOL:
         break;
     }
-    return plugin->auth;
+    return plugin->spool;
 }
 
 /* What may be written instead of the name: file_table is a table of the kind file, auth_file a
- * backend of the kind file. */
+ * backend of the kind file, the same of engines. */
 static bool short_name(const char *name, enum plugin_role role, char kind[256])
 {
-    static const struct gp_slice suffix = {"_table", 6}, prefix = {"auth_", 5};
+    static const struct gp_slice suffix = {"_table", 6};
+    struct gp_slice prefix = role == ROLE_SPOOL ? GP_S("spool_") : GP_S("auth_");
     struct gp_slice text = gp_slice_of(name);
 
     if (role == ROLE_TABLE && gp_slice_ends(text, suffix))
         text = gp_slice_sub(text, 0, text.len - suffix.len);
-    else if (role == ROLE_AUTH && gp_slice_starts(text, prefix))
+    else if ((role == ROLE_AUTH || role == ROLE_SPOOL) && gp_slice_starts(text, prefix))
         text = gp_slice_sub(text, prefix.len, text.len);
     else
         return false;
@@ -419,6 +423,7 @@ static json_t *definitions(struct maker *m, const struct gp_plugin *const *plugi
     set(defs, "table", table_schema(plugins, count));
     set(defs, "target", one_of_plugins(plugins, count, ROLE_TARGET));
     set(defs, "auth", one_of_plugins(plugins, count, ROLE_AUTH));
+    set(defs, "engine", one_of_plugins(plugins, count, ROLE_SPOOL));
     set(defs, "item", item_schema(m, plugins, count));
     set(defs, "chain", json_pack("{s:[s,s],s:o}", "type", "array", "null", "items", ref("item")));
     for (size_t i = 0; i < count; i++) {
@@ -472,6 +477,7 @@ static json_t *whole(struct maker *m, const struct gp_plugin *const *plugins, si
     set(properties, "include", list_of(typed("string"), false));
     set(properties, "tables", map_of(ref("table")));
     set(properties, "targets", map_of(ref("target")));
+    set(properties, "engines", map_of(ref("engine")));
     set(properties, "state", state_schema(plugins, count));
     set(properties, "auth", map_of(ref("auth")));
     set(properties, "chains", map_of(ref("chain")));

@@ -204,8 +204,8 @@ const struct gp_option gp__top_rows[] = {
     GP_OPTIONS_END,
 };
 
-const char *const gp__top_own[] = {"include",   "tables", "auth",    "targets", "state", "chains",
-                                   "listeners", "routes", "buckets", "queue",   NULL};
+const char *const gp__top_own[] = {"include", "tables",    "auth",   "targets", "engines", "state",
+                                   "chains",  "listeners", "routes", "buckets", "queue",   NULL};
 
 static const char *const later_sections[] = {"console", NULL};
 
@@ -427,6 +427,7 @@ static void load_sections(struct gp__load *load)
         load->host->plugin_path(load->host->arg, load->settings->plugin_path);
     collect_names(load);
     gp__load_services(load);
+    gp__load_engines(load);
     gp__load_state(load);
     gp__load_auth(load);
     gp__load_chains(load);
@@ -442,6 +443,7 @@ static void free_maps(struct gp__load *load)
     gp__map_free(&load->tables);
     gp__map_free(&load->targets);
     gp__map_free(&load->auths);
+    gp__map_free(&load->engines);
     gp__map_free(&load->chains);
     gp__map_free(&load->listeners);
     gp__map_free(&load->routes);

@@ -52,9 +52,13 @@ struct gp__config_host {
                        struct gp__buf *problem_r);
     int (*authorities)(void *arg, struct gp_slice pem, struct gp__buf *problem_r);
 
-    /* Optional: whether a spool can be kept at this path. 0; or what is wrong and 1: another process
+    /* Optional: whether a spool can be kept at this path, by the plugin of this name or
+     * (NULL) the log. 0; or what is wrong and 1: another process
      * may be able to, -1: none can. */
-    int (*spool)(void *arg, const char *path, struct gp__buf *problem_r);
+    int (*spool)(void *arg, const char *path, const char *kept_by, struct gp__buf *problem_r);
+
+    /* Optional: whether mail should be kept below this path. 0, or 1 and what is against it. */
+    int (*store)(void *arg, const char *path, struct gp__buf *problem_r);
 
     /* Optional: whether this can be the text of a notification. 0, or -1 and what is wrong. */
     int (*template)(void *arg, struct gp_slice text, struct gp__buf *problem_r);
@@ -179,10 +183,17 @@ struct gp__route_settings {
     const struct gp__node *node;
 };
 
+struct gp__engine_settings {
+    struct gp__service service;     /* plugin is NULL after an error */
+    const struct gp__node *written; /* its options with absolute paths, for who has no more */
+};
+
 /* Where mail is kept until it is delivered, released or gone. */
 struct gp__spool_section {
     struct gp_slice path; /* absent: there is none */
     uint64_t keep_free, segment, large;
+    struct gp_slice engine_name;
+    const struct gp__engine_settings *engine; /* NULL: the log */
 };
 
 #define GP__WAITS_MAX 100u /* in a list */

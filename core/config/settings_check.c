@@ -419,6 +419,7 @@ void gp__load_check(struct gp__load *load)
     const struct gp__settings *settings = load->settings;
 
     check_used(load);
+    gp__load_engine_check(load);
     check_queues(load);
     for (size_t i = 0; i < settings->n_instances; i++)
         check_notes(load, settings->instances[i]->when);

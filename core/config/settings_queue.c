@@ -12,6 +12,9 @@
 const struct gp_option gp__spool_rows[] = {
     GP_OPTION_PATH("path", struct gp__spool_raw, path, NULL,
                    "Directory of the spool, on a disk that keeps what it was told to."),
+    GP_OPTION_STRING("engine", struct gp__spool_raw, engine, GP_OPTIONAL,
+                     "Who keeps the mail, by its name in `engines:`; without: the log, in `path`.",
+                     .flags = GP_OPTION_NOT_EMPTY),
     GP_OPTION_SIZE("keep_free", struct gp__spool_raw, keep_free, "256MiB", 0, 1ll << 50,
                    "What stays free on that disk: with less, mail is refused for now (452)."),
     GP_OPTION_SIZE("segment", struct gp__spool_raw, segment, "64MiB", 1 << 20, 1ll << 31,
@@ -141,20 +144,6 @@ bool gp__load_has(const struct gp__load *load, const char *section)
     return node && node->kind != GP__NODE_NULL;
 }
 
-static void check_spool(struct gp__load *load)
-{
-    const struct gp__spool_section *spool = &load->settings->spool;
-    const struct gp__node *at = gp__load_place(load, "spool", "path");
-    struct gp__buf problem = {.limit = 0};
-    int answer = load->host->spool ? load->host->spool(load->host->arg, spool->path.data, &problem)
-                                   : 0;
-
-    if (answer)
-        gp__diag_add(load->diag, answer < 0 ? GP__ERROR : GP__WARNING, at, "the spool: " GP_FMT,
-                     GP_ARG(gp__buf_slice(&problem)));
-    gp__buf_free(&problem);
-}
-
 /* First no new message is begun, then none is kept any more, and the journal may use what is left:
  * `overload.keep_free` is above `spool.keep_free` unless it says otherwise. */
 static void check_order(struct gp__load *load)
@@ -180,7 +169,7 @@ static void set_spool(struct gp__load *load, const struct gp__spool_raw *raw)
     spool->keep_free = raw->keep_free;
     spool->segment = raw->segment;
     spool->large = raw->large;
-    check_spool(load);
+    spool->engine_name = raw->engine;
     check_order(load);
     if (gp__load_has(load, "hold"))
         gp__diag_add(load->diag, GP__ERROR, gp__node_get(load->root, GP_S("hold")),

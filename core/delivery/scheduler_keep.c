@@ -82,6 +82,8 @@ static void remove_segment(struct gp__scheduler *s, uint64_t number)
 {
     int error = gp__spool_remove(s->spool, number);
 
+    if (error == GP_ETEMP)
+        return; /* under way: the next look finds it */
     if (error)
         gp__log(s->log, GP_LOG_ERROR, "queue.segment", GP__F_I("segment", number),
                 GP__F_C("error", gp_strerror(error)));

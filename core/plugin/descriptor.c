@@ -11,11 +11,12 @@
 #include <stddef.h>
 
 /* As of ABI 1.0; fields that were appended later may be missing. */
-#define SIZE_1_0 (offsetof(struct gp_plugin, state) + sizeof(void *))
+#define SIZE_1_0 (offsetof(struct gp_plugin, spool) + sizeof(void *))
 #define TABLE_ROLE_1_0 sizeof(struct gp_table_role)
 #define TARGET_ROLE_1_0 sizeof(struct gp_target_role)
 #define AUTH_ROLE_1_0 sizeof(struct gp_auth_role)
 #define STATE_ROLE_1_0 sizeof(struct gp_state_role)
+#define SPOOL_ROLE_1_0 sizeof(struct gp_spool_role)
 
 #define NEEDS_ALL                                                                                  \
     (GP_NEEDS_NETWORK | GP_NEEDS_FILES | GP_NEEDS_EDIT_ENVELOPE | GP_NEEDS_EDIT_HEADERS |          \
@@ -238,10 +239,27 @@ static bool check_state(struct check *check, struct gp_plugin *plugin)
            refuse(check, "has the role state without all of its functions");
 }
 
+static bool check_spool(struct check *check, struct gp_plugin *plugin)
+{
+    const struct gp_spool_role *role;
+
+    if (!plugin->spool)
+        return true;
+    role = plugin->spool = copy_role(check, "spool", plugin->spool, SPOOL_ROLE_1_0, sizeof *role);
+    if (!role)
+        return false;
+    if (plugin->flags & GP_PLUGIN_SERIAL)
+        return refuse(check,
+                      "has the role spool and is SERIAL: it must bear calls at the same time");
+    return (role->append && role->read && role->show && role->remove && role->journal_append &&
+            role->journal_switch && role->journal_show) ||
+           refuse(check, "has the role spool without all of its functions");
+}
+
 static bool check_use(struct check *check, const struct gp_plugin *plugin)
 {
     if ((plugin->hooks && plugin->hooks->fn) || plugin->table || plugin->target || plugin->auth ||
-        plugin->state)
+        plugin->state || plugin->spool)
         return true;
     return refuse(check, "has neither a hook nor a role: it does nothing");
 }
@@ -271,7 +289,7 @@ const struct gp_plugin *gp__descriptor_take(struct gp__arena *arena, const void 
     if (plugin && check_names(&check, plugin) && check_numbers(&check, plugin) &&
         check_hooks(&check, plugin) && check_table(&check, plugin) &&
         check_target(&check, plugin) && check_auth(&check, plugin) && check_state(&check, plugin) &&
-        check_use(&check, plugin) && check_options(&check, plugin)) {
+        check_spool(&check, plugin) && check_use(&check, plugin) && check_options(&check, plugin)) {
         *error_r = NULL;
         return plugin;
     }

@@ -4,7 +4,6 @@
 
 #include "core/base/arena.h"
 #include "core/delivery/plan.h"
-#include "core/process/scheduling.h"
 #include "core/runtime/live.h"
 #include "core/runtime/watch.h"
 
@@ -25,14 +24,16 @@ static void on_wake(void *arg, unsigned events)
 static int open_scheduler(struct gp__alone *alone, struct gp__buf *error)
 {
     const struct gp__settings *settings = alone->reception.generation->settings;
-    struct gp__spool_settings spool = gp__spool_settings_of(settings);
+    struct gp__spool_settings spool;
     struct gp__scheduler_options options = {
         .runtime = alone->reception.runtime, .log = &alone->reception.log, .spool = &spool};
-    struct gp__arena *arena = gp__arena_create();
+    struct gp__arena *arena;
     struct gp__buf packed = {.limit = 0};
     struct gp__plan plan;
 
-    spool.log = &alone->reception.log;
+    if (gp__reception_spool(&alone->reception, &spool, error) < 0)
+        return -1;
+    arena = gp__arena_create();
     gp__plan_of(&plan, arena, settings);
     gp__plan_pack(&packed, &plan);
     options.plan = gp__buf_slice(&packed);
@@ -68,7 +69,7 @@ static void on_answer(void *arg, const struct gp__attempt_answer *answer)
 
 static int open_carrier(struct gp__alone *alone, struct gp__buf *error)
 {
-    struct gp__spool_settings spool = gp__spool_settings_of(alone->reception.generation->settings);
+    struct gp__spool_settings spool;
     struct gp__carrier_options options = {
         .runtime = alone->reception.runtime,
         .spool = &spool,
@@ -77,7 +78,8 @@ static int open_carrier(struct gp__alone *alone, struct gp__buf *error)
         .arg = alone,
     };
 
-    spool.log = &alone->reception.log;
+    if (gp__reception_spool(&alone->reception, &spool, error) < 0)
+        return -1;
     alone->carrier = gp__carrier_open(&options, error);
     if (alone->carrier)
         gp__scheduler_carrier(alone->scheduler, 0, GP__ATTEMPTS_MAX, on_attempt, alone);

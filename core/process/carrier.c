@@ -6,7 +6,6 @@
  */
 #include "core/process/carrier_line.h"
 #include "core/process/roles.h"
-#include "core/process/scheduling.h"
 #include "core/process/servant.h"
 
 struct carrying {
@@ -67,8 +66,7 @@ static void on_patience(struct gp__timer *timer)
 static int open_carrier(struct gp__servant *servant, struct gp__buf *error_r)
 {
     struct carrying *carrying = servant->arg;
-    struct gp__spool_settings spool = gp__spool_settings_of(
-        servant->reception.generation->settings);
+    struct gp__spool_settings spool;
     struct gp__carrier_options options = {
         .runtime = servant->reception.runtime,
         .spool = &spool,
@@ -82,9 +80,9 @@ static int open_carrier(struct gp__servant *servant, struct gp__buf *error_r)
     carrying->line.log = &servant->reception.log;
     carrying->line.idle = on_idle;
     carrying->line.arg = carrying;
-    spool.log = &servant->reception.log;
     /* The first process to come makes the folder. */
-    if (gp__spool_prepare(&spool, error_r) < 0)
+    if (gp__reception_spool(&servant->reception, &spool, error_r) < 0 ||
+        gp__spool_prepare(&spool, error_r) < 0)
         return -1;
     carrying->line.carrier = gp__carrier_open(&options, error_r);
     if (!carrying->line.carrier)

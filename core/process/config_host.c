@@ -117,9 +117,8 @@ static const char *unfit(long type)
 }
 
 /* A spool that is not there yet is made: then its next directory above counts. */
-static int try_spool(const char *path, struct statfs *fs_r, struct gp__buf *problem_r)
+static int try_place(const char *path, struct statfs *fs_r, struct gp__buf *problem_r)
 {
-    struct gp__spool_settings settings = {.path = gp_slice_of(path)};
     char text[4096];
 
     (void)snprintf(text, sizeof text, "%s", path);
@@ -134,22 +133,44 @@ static int try_spool(const char *path, struct statfs *fs_r, struct gp__buf *prob
         gp__buf_printf(problem_r, "%s: %s", text, strerror(errno));
         return GP_EIO;
     }
-    return gp__spool_check(&settings, problem_r);
+    return 0;
 }
 
-static int spool(void *arg, const char *path, struct gp__buf *problem_r)
+static int try_spool(const char *path, const char *kept_by, struct statfs *fs_r,
+                     struct gp__buf *problem_r)
+{
+    struct gp__spool_settings settings = {.path = gp_slice_of(path), .kept_by = kept_by};
+    int error = try_place(path, fs_r, problem_r);
+
+    return error ? error : gp__spool_check(&settings, problem_r);
+}
+
+static int judge_place(const char *path, const struct statfs *fs, struct gp__buf *problem_r)
+{
+    const char *why = unfit((long)fs->f_type);
+
+    if (why)
+        gp__buf_printf(problem_r, "%s %s", path, why);
+    return why ? 1 : 0;
+}
+
+static int spool(void *arg, const char *path, const char *kept_by, struct gp__buf *problem_r)
 {
     struct statfs fs;
-    const char *why;
-    int error = try_spool(path, &fs, problem_r);
+    int error = try_spool(path, kept_by, &fs, problem_r);
 
     (void)arg;
     if (error)
         return error == GP_EINVAL ? -1 : 1; /* it may be another user who reads and writes */
-    why = unfit((long)fs.f_type);
-    if (why)
-        gp__buf_printf(problem_r, "%s %s", path, why);
-    return why ? 1 : 0;
+    return judge_place(path, &fs, problem_r);
+}
+
+static int store(void *arg, const char *path, struct gp__buf *problem_r)
+{
+    struct statfs fs;
+
+    (void)arg;
+    return try_place(path, &fs, problem_r) ? 1 : judge_place(path, &fs, problem_r);
 }
 
 static int template(void *arg, struct gp_slice text, struct gp__buf *problem_r)
@@ -188,6 +209,7 @@ struct gp__settings *gp__config_load(struct gp__config_source *source, const cha
         .certificate = certificate,
         .authorities = authorities,
         .spool = spool,
+        .store = store,
         .template = template,
         .self_sign = source->may_create ? self_sign : NULL,
         .arg = source,
@@ -232,8 +254,14 @@ void gp__config_places(const struct gp__settings *settings, struct gp__diag *dia
     gp__diag_seal(diag);
 }
 
+static const char *kept_by(const struct gp__spool_section *section)
+{
+    return section->engine ? section->engine->service.plugin->name : NULL;
+}
+
 /* In a process of its own, which becomes the user for good: what is wrong goes through the pipe. */
-static void try_as(const struct gp__identity *identity, const char *path, int out)
+static void try_as(const struct gp__identity *identity, const struct gp__spool_section *section,
+                   int out)
 {
     struct gp__buf problem = {.limit = 0};
     struct statfs fs;
@@ -241,13 +269,13 @@ static void try_as(const struct gp__identity *identity, const char *path, int ou
     if (gp__identity_take(identity) < 0)
         gp__buf_printf(&problem, "become user %s: %s", identity->name, strerror(errno));
     else
-        (void)try_spool(path, &fs, &problem);                     /* the text says it */
+        (void)try_spool(section->path.data, kept_by(section), &fs, &problem); /* it says it */
     (void)!write(out, gp__buf_slice(&problem).data, problem.len); /* fits into any pipe */
     _exit(0);
 }
 
-static struct gp_slice answer_of(const struct gp__identity *identity, const char *path,
-                                 char answer[1024])
+static struct gp_slice answer_of(const struct gp__identity *identity,
+                                 const struct gp__spool_section *section, char answer[1024])
 {
     int ends[2];
     ssize_t len = 0;
@@ -257,7 +285,7 @@ static struct gp_slice answer_of(const struct gp__identity *identity, const char
         return gp_slice(NULL, 0);
     pid = fork();
     if (pid == 0)
-        try_as(identity, path, ends[1]);
+        try_as(identity, section, ends[1]);
     (void)close(ends[1]); /* it is the child's */
     if (pid > 0) {
         len = read(ends[0], answer, 1024);
@@ -285,7 +313,7 @@ void gp__config_spool(const struct gp__settings *settings, struct gp__diag *diag
     if (gp__identity_find(&identity, settings->process.user, settings->process.group, text,
                           sizeof text) < 0)
         return; /* gp__config_user() tells */
-    problem = answer_of(&identity, settings->spool.path.data, text);
+    problem = answer_of(&identity, &settings->spool, text);
     if (problem.len)
         gp__diag_add(diag, GP__ERROR, at, "the spool, as user %s: " GP_FMT, identity.name,
                      GP_ARG(problem));

@@ -106,6 +106,10 @@ int gp__scheduler_fits(const struct gp__master *master, const struct gp__conf *c
         !gp_slice_eq(old.spool.path, new.spool.path)) {
         gp__buf_append(error_r, GP_S("another path of `spool:` takes effect with a restart"));
         result = -1;
+    } else if (!gp_slice_eq(old.engine, new.engine)) {
+        gp__buf_append(error_r, GP_S("another engine of `spool:`, or other options of it, take "
+                                     "effect with a restart"));
+        result = -1;
     }
     gp__arena_free(&arena);
     return result;

@@ -4,7 +4,6 @@
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
 #include "core/message/charset.h"
-#include "core/process/scheduling.h"
 #include "core/runtime/crash.h"
 #include "core/runtime/listener.h"
 #include "core/runtime/live.h"
@@ -153,6 +152,19 @@ int gp__reception_open_generation(struct gp__reception *reception, struct gp__bu
 
 /* ---- spool ---- */
 
+int gp__reception_spool(struct gp__reception *reception, struct gp__spool_settings *settings_r,
+                        struct gp__buf *error_r)
+{
+    const struct gp__spool_section *section = &reception->generation->settings->spool;
+
+    if (!reception->engine.plugin.instance &&
+        gp__engine_open(&reception->engine, section, reception->runtime, error_r) < 0)
+        return -1;
+    *settings_r = gp__engine_spool(&reception->engine, section);
+    settings_r->log = &reception->log;
+    return 0;
+}
+
 static int submit(struct gp_call *call, void *arg, const struct gp__entry *entry)
 {
     return gp__spool_commit(call, arg, &entry, 1, NULL);
@@ -161,9 +173,10 @@ static int submit(struct gp_call *call, void *arg, const struct gp__entry *entry
 int gp__reception_open_spool(struct gp__reception *reception, struct gp_slice name,
                              struct gp__buf *error_r)
 {
-    struct gp__spool_settings settings = gp__spool_settings_of(reception->generation->settings);
+    struct gp__spool_settings settings;
 
-    settings.log = &reception->log;
+    if (gp__reception_spool(reception, &settings, error_r) < 0)
+        return -1;
     if (gp_slice_present(settings.path)) {
         reception->server.spool = gp__spool_writer_open(reception->runtime, &settings, name,
                                                         error_r);
@@ -306,6 +319,7 @@ void gp__reception_close(struct gp__reception *reception)
     if (reception->server.spool)
         gp__spool_writer_close(&reception->server.spool);
     gp__doubts_close(&reception->server.doubts);
+    gp__engine_close(&reception->engine);
     gp__generation_unref(&reception->generation);
     gp__settings_free(&reception->settings);
     if (reception->runtime) {

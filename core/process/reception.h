@@ -6,6 +6,7 @@
 #ifndef GP_PROCESS_RECEPTION_H
 #define GP_PROCESS_RECEPTION_H
 
+#include "core/process/engine.h"
 #include "core/process/messages.h"
 #include "core/runtime/sink.h"
 #include "core/server/generation.h"
@@ -21,6 +22,7 @@ struct gp__reception {
     struct gp__runtime *runtime;
     struct gp__generation *generation;
     struct gp__server server;
+    struct gp__engine engine; /* of the spool */
     struct gp__door *doors;
     struct gp__timer clock; /* of the drain */
     enum gp__drain draining;
@@ -34,6 +36,11 @@ int gp__reception_open_log(struct gp__reception *reception, int file);
 /* 0, or -1 and why. */
 int gp__reception_open_runtime(struct gp__reception *reception, struct gp__buf *error_r);
 int gp__reception_open_generation(struct gp__reception *reception, struct gp__buf *error_r);
+
+/* Settings of the spool of the configuration; makes the instance of its engine when it is asked
+ * first. 0, or -1 and why. */
+int gp__reception_spool(struct gp__reception *reception, struct gp__spool_settings *settings_r,
+                        struct gp__buf *error_r);
 
 /* Where the configuration has a spool: opens it for this process to keep mail in, with the rights
  * that it has from now on. `name` is of this writer: "w0". 0, or -1 and why. */

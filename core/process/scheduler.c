@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The scheduler's process: one for the spool, over all configurations. It loads no plugin, reads no
- * configuration and talks to nobody but the master and the carriers; it writes below the spool alone.
+ * The scheduler's process: one for the spool, over all configurations. It reads no configuration,
+ * loads no plugin but the engine that keeps the spool, if one does, and talks to nobody but the master
+ * and the carriers; it writes below the spool alone.
  */
 #include "core/delivery/scheduler.h"
 
@@ -10,6 +11,7 @@
 #include "core/process/board.h"
 #include "core/process/carriers.h"
 #include "core/process/control.h"
+#include "core/process/engine.h"
 #include "core/process/messages.h"
 #include "core/base/arena.h"
 #include "core/base/pack.h"
@@ -42,6 +44,9 @@ struct process {
     struct gp__buf bytes; /* of the scheduling */
     struct gp__arena *arena;
     struct gp__scheduling scheduling;
+    struct gp__arena *engine_arena; /* of the recipe */
+    struct gp__engine_recipe recipe;
+    struct gp__engine engine;
     struct gp__scheduler *scheduler;
     struct gp__carriers carriers;
     int wake;
@@ -240,9 +245,20 @@ static int open_log(struct process *p, struct gp__message *start, struct gp__buf
     return 0;
 }
 
+/* What a later configuration says of it takes a restart: the master sees to that. */
+static int read_engine(struct process *p, struct gp__buf *error)
+{
+    p->engine_arena = gp__arena_create();
+    if (gp__engine_read(&p->recipe, p->engine_arena, p->scheduling.engine, error) < 0)
+        return -1;
+    if (p->recipe.plugins)
+        p->scheduling.spool.engine = &p->recipe.settings;
+    return 0;
+}
+
 static int lock_files(struct process *p, struct gp__buf *error)
 {
-    struct gp__settings writes = {.spool.path = p->scheduling.spool.path};
+    struct gp__settings writes = {.spool = p->scheduling.spool};
 
     if (!p->sandbox || gp__sandbox_files(&writes) >= 0)
         return 0;
@@ -268,12 +284,14 @@ static int open_runtime(struct process *p, struct gp__buf *error)
 
 static int open_scheduler(struct process *p, struct gp__buf *error)
 {
-    struct gp__scheduler_options options = {.runtime = p->runtime,
-                                            .log = &p->log,
-                                            .spool = &p->scheduling.spool,
-                                            .plan = p->scheduling.plan};
+    struct gp__spool_settings spool;
+    struct gp__scheduler_options options = {
+        .runtime = p->runtime, .log = &p->log, .spool = &spool, .plan = p->scheduling.plan};
 
-    p->scheduling.spool.log = &p->log;
+    if (gp__engine_open(&p->engine, &p->scheduling.spool, p->runtime, error) < 0)
+        return -1;
+    spool = gp__engine_spool(&p->engine, &p->scheduling.spool);
+    spool.log = &p->log;
     p->scheduler = gp__scheduler_open(&options, error);
     if (!p->scheduler)
         return -1;
@@ -309,7 +327,8 @@ static int lock_calls(struct process *p, struct gp__buf *error)
 static int start(struct process *p, struct gp__message *message, struct gp__buf *error)
 {
     if (gp__reception_seed() < 0 || take_start(p, message, error) < 0 ||
-        open_log(p, message, error) < 0 || lock_files(p, error) < 0 || open_runtime(p, error) < 0)
+        open_log(p, message, error) < 0 || read_engine(p, error) < 0 || lock_files(p, error) < 0 ||
+        open_runtime(p, error) < 0)
         return -1;
     return open_scheduler(p, error) < 0 || open_channel(p, error) < 0 || lock_calls(p, error) < 0
                ? -1
@@ -325,6 +344,10 @@ static void close_all(struct process *p)
     if (p->wake >= 0)
         (void)close(p->wake); /* nothing was written to it */
     gp__scheduler_close(&p->scheduler);
+    gp__engine_close(&p->engine);
+    gp__engine_recipe_done(&p->recipe);
+    if (p->engine_arena)
+        gp__arena_free(&p->engine_arena);
     if (p->runtime) {
         p->runtime->ops->timer_stop(p->runtime, &p->beat);
         gp__live_free(&p->runtime);

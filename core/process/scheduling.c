@@ -4,6 +4,7 @@
 #include "core/base/arena.h"
 #include "core/base/pack.h"
 #include "core/delivery/plan.h"
+#include "core/process/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,18 +15,10 @@
 #define PATH_MAX_BYTES 4096
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-struct gp__spool_settings gp__spool_settings_of(const struct gp__settings *settings)
-{
-    return (struct gp__spool_settings){.path = settings->spool.path,
-                                       .keep_free = settings->spool.keep_free,
-                                       .segment_size = settings->spool.segment,
-                                       .large_at = settings->spool.large};
-}
-
 void gp__scheduling_write(struct gp__buf *out, const struct gp__settings *settings)
 {
     struct gp__arena *arena;
-    struct gp__buf plan = {.limit = 0};
+    struct gp__buf plan = {.limit = 0}, engine = {.limit = 0};
     struct gp__plan of;
 
     if (!settings->spool.path.len)
@@ -37,10 +30,13 @@ void gp__scheduling_write(struct gp__buf *out, const struct gp__settings *settin
     gp__pack_number(out, settings->spool.keep_free);
     gp__pack_number(out, settings->spool.segment);
     gp__pack_number(out, settings->spool.large);
+    gp__engine_write(&engine, settings);
+    gp__pack_text(out, gp__buf_slice(&engine));
     gp__pack_text(out, settings->log.to);
     gp__pack_number(out, (uint64_t)settings->log.format);
     gp__pack_number(out, (uint64_t)settings->log.level);
     gp__pack_text(out, gp__buf_slice(&plan));
+    gp__buf_free(&engine);
     gp__buf_free(&plan);
     gp__arena_free(&arena);
 }
@@ -60,8 +56,9 @@ int gp__scheduling_read(struct gp__scheduling *scheduling, struct gp__arena *are
 
     *scheduling = (struct gp__scheduling){.spool.path = take_path(&in, arena)};
     scheduling->spool.keep_free = gp__unpack_number(&in);
-    scheduling->spool.segment_size = gp__unpack_number(&in);
-    scheduling->spool.large_at = gp__unpack_number(&in);
+    scheduling->spool.segment = gp__unpack_number(&in);
+    scheduling->spool.large = gp__unpack_number(&in);
+    scheduling->engine = gp__unpack_text(&in);
     scheduling->log_to = take_path(&in, arena);
     scheduling->log_format = gp__unpack_upto(&in, GP__LOG_JSON);
     scheduling->log_level = gp__unpack_upto(&in, GP_LOG_DEBUG);

@@ -75,6 +75,6 @@ struct gp__spool_engine {
     void (*journal_close)(struct gp__spool_journal *journal);
 };
 
-extern const struct gp__spool_engine gp__spool_log;
+extern const struct gp__spool_engine gp__spool_log, gp__spool_of_plugin;
 
 #endif

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define FORMAT "gatepost spool 1\n"
+#define FORMAT_OF "gatepost spool of " /* and the name of a plugin */
 #define EPOCH 1577836800 /* 2020: seconds since then are the least number of a segment */
 
 /* ---- paths ---- */
@@ -23,6 +24,16 @@ static char *join(const char *directory, const char *name)
     return path;
 }
 
+static char *format_of(const char *kept_by)
+{
+    char text[128];
+
+    if (!kept_by)
+        return gp__strdup(FORMAT);
+    (void)snprintf(text, sizeof text, FORMAT_OF "%s\n", kept_by);
+    return gp__strdup(text);
+}
+
 void gp__layout_init(struct gp__layout *layout, const struct gp__spool_settings *settings)
 {
     layout->disk = settings->disk ? settings->disk : &gp__disk_system;
@@ -34,6 +45,8 @@ void gp__layout_init(struct gp__layout *layout, const struct gp__spool_settings 
     layout->journal = join(layout->root, "journal");
     layout->owner = join(layout->root, "owner");
     layout->wake = join(layout->root, "wake");
+    layout->bare = settings->kept_by != NULL;
+    layout->format = format_of(settings->kept_by);
 }
 
 void gp__layout_free(struct gp__layout *layout)
@@ -45,6 +58,7 @@ void gp__layout_free(struct gp__layout *layout)
     gp__free(layout->journal);
     gp__free(layout->owner);
     gp__free(layout->wake);
+    gp__free(layout->format);
     *layout = (struct gp__layout){.disk = NULL};
 }
 
@@ -69,12 +83,28 @@ static int failed(struct gp__buf *error_r, const char *path, int error)
     return GP_EIO;
 }
 
+static int wrong_format(const struct gp__layout *layout, const char *path, const char *text,
+                        struct gp__buf *error_r)
+{
+    int found = (int)strcspn(text, "\n"), wanted = (int)strcspn(layout->format, "\n");
+
+    if (layout->bare || strncmp(text, FORMAT_OF, sizeof FORMAT_OF - 1) == 0)
+        gp__buf_printf(error_r,
+                       "%s: here is the spool of another engine (\"%.*s\", not \"%.*s\"): take "
+                       "another path, and its mail along with gatepost spool export and import",
+                       path, found, text, wanted, layout->format);
+    else
+        gp__buf_printf(error_r, "%s: \"%.*s\" is not a spool that this version reads (\"%.*s\")",
+                       path, found, text, wanted, layout->format);
+    return GP_EINVAL;
+}
+
 /* Whether the file says what this version writes: 1; 0: there is no such file; else with a text,
  * GP_EINVAL: it says something else, or GP_EIO. */
 static int check_format(const struct gp__layout *layout, const char *path, struct gp__buf *error_r)
 {
     const struct gp__disk *disk = layout->disk;
-    char text[64] = "";
+    char text[128] = "";
     int fd = disk->open(disk->arg, path, GP__DISK_READ);
     int64_t len;
 
@@ -84,18 +114,13 @@ static int check_format(const struct gp__layout *layout, const char *path, struc
     disk->close(disk->arg, fd);
     if (len < 0)
         return failed(error_r, path, (int)len);
-    if (strcmp(text, FORMAT) == 0)
-        return 1;
-    text[strcspn(text, "\n")] = '\0';
-    gp__buf_printf(error_r, "%s: \"%s\" is not a spool that this version reads (\"%.*s\")", path,
-                   text, (int)sizeof FORMAT - 2, FORMAT);
-    return GP_EINVAL;
+    return strcmp(text, layout->format) == 0 ? 1 : wrong_format(layout, path, text, error_r);
 }
 
 static int write_format(const struct gp__layout *layout, const char *path)
 {
     const struct gp__disk *disk = layout->disk;
-    struct iovec piece = {(void *)(uintptr_t)FORMAT, sizeof FORMAT - 1};
+    struct iovec piece = {layout->format, strlen(layout->format)};
     int fd = disk->open(disk->arg, layout->root, GP__DISK_NAMELESS);
     int error;
 
@@ -142,7 +167,9 @@ static int make_dirs(const struct gp__layout *layout, struct gp__buf *error_r)
     const char *const dirs[] = {layout->root, layout->segments, layout->marks, layout->messages,
                                 layout->journal};
 
-    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+    size_t n = layout->bare ? 1 : sizeof dirs / sizeof *dirs;
+
+    for (size_t i = 0; i < n; i++) {
         if (make_dir(layout, dirs[i], error_r) < 0)
             return -1;
     }

@@ -9,6 +9,8 @@
 struct gp__layout {
     const struct gp__disk *disk;
     char *root, *segments, *marks, *messages, *journal, *owner, *wake;
+    char *format; /* what the file of this name says */
+    bool bare;    /* of an engine that keeps its things elsewhere: no directories */
 };
 
 /* Paths, nothing is touched. */

@@ -3,12 +3,11 @@
 #include "core/spool/log_engine.h"
 
 #include "core/base/alloc.h"
+#include "core/spool/wake.h"
 
 #include <errno.h>
 #include <gatepost/types.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define SWEEP_AGE_S 3600
@@ -176,33 +175,9 @@ int gp__log_sweep(struct gp__spool *base, bool (*alive)(void *arg, struct gp_sli
     return error ? error : count;
 }
 
-/* ---- waking ---- */
-
-static int bind_wake(const char *path)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
-
-    if (fd < 0)
-        return -errno;
-    memcpy(to.sun_path, path, strlen(path) + 1);
-    (void)unlink(path); /* of an owner that is no more: there is only one */
-    if (bind(fd, (const struct sockaddr *)&to, sizeof to) == 0)
-        return fd;
-    error = -errno;
-    (void)close(fd); /* nothing came through it */
-    return error;
-}
-
 int gp__log_wake_open(struct gp__spool *base, struct gp__buf *error_r)
 {
-    const char *path = ((const struct gp__log_spool *)base)->layout.wake;
-    bool fits = strlen(path) < sizeof((struct sockaddr_un *)NULL)->sun_path;
-    int fd = fits ? bind_wake(path) : -ENAMETOOLONG;
-
-    if (fd < 0)
-        gp__buf_printf(error_r, "%s: %s", path, strerror(-fd));
-    return fd < 0 ? -1 : fd;
+    return gp__wake_bind(((const struct gp__log_spool *)base)->layout.wake, error_r);
 }
 
 const struct gp__spool_engine gp__spool_log = {

@@ -14,12 +14,11 @@
 #include "core/spool/engine.h"
 #include "core/spool/log_engine.h"
 #include "core/spool/trouble.h"
+#include "core/spool/wake.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define BATCH_MAX ((uint64_t)16 << 20) /* bytes; a single commit may have more */
@@ -59,9 +58,9 @@ struct writer {
     struct gp__log_head head; /* of the next segment, but its number and salt */
     struct gp__append_record *records;
     size_t cap;
-    int mark_fd, wake_fd;
+    int mark_fd;
     _Atomic uint64_t *mark;
-    struct sockaddr_un wake_to;
+    struct gp__wake wake;
 };
 
 static void list_init(struct list *list)
@@ -204,9 +203,7 @@ static void publish(struct writer *writer)
     atomic_store_explicit(writer->mark,
                           gp__mark_of(writer->segment.head.number, writer->segment.end),
                           memory_order_release);
-    if (writer->wake_fd >= 0) /* nobody may be there, or have enough bytes to wake up from */
-        (void)sendto(writer->wake_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL,
-                     (const struct sockaddr *)&writer->wake_to, sizeof writer->wake_to);
+    gp__wake_send(&writer->wake);
 }
 
 /* 0, or -errno with the step that failed. */
@@ -420,16 +417,6 @@ static int open_mark(struct writer *writer, struct gp_slice name)
     return writer->mark ? 0 : -ENOMEM;
 }
 
-/* Whom to wake; a path that is too long for a socket wakes nobody. */
-static void open_wake(struct writer *writer)
-{
-    writer->wake_to.sun_family = AF_UNIX;
-    if (strlen(writer->layout.wake) >= sizeof writer->wake_to.sun_path)
-        return;
-    memcpy(writer->wake_to.sun_path, writer->layout.wake, strlen(writer->layout.wake) + 1);
-    writer->wake_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-}
-
 static void free_writer(struct writer *writer)
 {
     const struct gp__disk *disk = writer->layout.disk;
@@ -444,8 +431,7 @@ static void free_writer(struct writer *writer)
         disk->unmap_mark(disk->arg, writer->mark);
     if (writer->mark_fd >= 0)
         disk->close(disk->arg, writer->mark_fd);
-    if (writer->wake_fd >= 0)
-        (void)close(writer->wake_fd); /* nothing of a datagram is left to be lost */
+    gp__wake_close(&writer->wake);
     while (writer->spare) {
         struct gp__log_commit *commit = writer->spare;
 
@@ -469,7 +455,7 @@ static struct writer *writer_create(const struct gp__spool_settings *settings)
         writer->segment_size = SEGMENT_MAX;
     writer->large_at = settings->large_at ? settings->large_at : GP__SPOOL_LARGE;
     writer->log = settings->log;
-    writer->segment.fd = writer->mark_fd = writer->wake_fd = -1;
+    writer->segment.fd = writer->mark_fd = writer->wake.fd = -1;
     pthread_mutex_init(&writer->lock, NULL);
     list_init(&writer->queued);
     list_init(&writer->finished);
@@ -495,7 +481,7 @@ struct gp__spool_writer *gp__log_writer_open(struct gp__runtime *rt,
     writer->head.kind = GP__LOG_SEGMENT;
     error = open_mark(writer, name);
     writer->next_number = gp__layout_next_segment(&writer->layout);
-    open_wake(writer);
+    gp__wake_open(&writer->wake, writer->layout.wake);
     writer->lane = error ? NULL : rt->ops->lane_open(rt, run, collect, writer);
     if (writer->lane)
         return &writer->base;

@@ -9,7 +9,9 @@
 
 static const struct gp__spool_engine *engine_of(const struct gp__spool_settings *settings)
 {
-    return settings->engine ? settings->engine : &gp__spool_log;
+    if (settings->engine)
+        return settings->engine;
+    return settings->kept_by ? &gp__spool_of_plugin : &gp__spool_log;
 }
 
 int gp__spool_prepare(const struct gp__spool_settings *settings, struct gp__buf *error_r)

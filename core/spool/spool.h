@@ -17,6 +17,7 @@ struct gp__disk;
 struct gp__log;
 struct gp__runtime;
 struct gp__spool_engine;
+struct gp__spool_plugin;
 struct gp_call;
 
 #define GP__SPOOL_KEEP_FREE ((uint64_t)256 << 20)
@@ -38,6 +39,8 @@ struct gp__spool_settings {
     struct gp__log *log;   /* or NULL */
     const struct gp__spool_engine *engine; /* NULL: the log */
     const struct gp__disk *disk;           /* of the log; NULL: the system's */
+    struct gp__spool_plugin *plugin;       /* NULL, or the engine that a plugin is: not copied */
+    const char *kept_by;                   /* the name of that plugin; NULL: the log */
 };
 
 /* Makes what is missing of the folder, readable for this user alone, and checks its version.
@@ -144,8 +147,8 @@ int gp__spool_verify(struct gp__spool *spool,
                      void *arg, struct gp__spool_sums *sums_r);
 
 /* Removes a sealed segment, durably (so a journal need not remember it any more); the file of a
- * large message. 0, GP_EINVAL: not sealed, GP_EIO. Owner only, and not from within found(). Block
- * for a few milliseconds. */
+ * large message. 0, GP_EINVAL: not sealed, GP_EIO, GP_ETEMP: it was begun, ask again. Owner only, and
+ * not from within found(). Block for a few milliseconds. */
 int gp__spool_remove(struct gp__spool *spool, uint64_t segment);
 int gp__spool_remove_large(struct gp__spool *spool, struct gp_slice id);
 

@@ -122,6 +122,7 @@ struct gp_plugin {
     const struct gp_target_role *target;
     const struct gp_auth_role *auth;
     const struct gp_state_role *state;
+    const struct gp_spool_role *spool;
 };
 
 /* The build defines GP_PLUGIN_NAME as the name of the module; libltdl finds the symbol by it, in

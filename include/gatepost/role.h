@@ -221,6 +221,74 @@ struct gp_state_role {
     int (*remove)(struct gp_call *call, void *self, struct gp_slice key);
 };
 
+/* ---- spool: where mail is safe once it was answered with 250 ---- */
+
+/*
+ * An engine behind the spool: it keeps records of the core, whose bytes mean nothing to it, and a
+ * journal of the scheduler's. The core encodes, checks (each record has checksums of its own) and
+ * decides; the engine promises that what it was given is there again, whoever dies.
+ *
+ * Who calls. Every process of the server has an instance with the same options: several workers and
+ * the scheduler append, at the same time; the scheduler alone shows, removes and has the journal;
+ * carriers and tools read. With `workers: 0` one instance does all of it. The scheduler's process
+ * has nothing of the configuration but this instance: of options it can have texts, numbers,
+ * paths and lists or objects of these, no tables, secrets, targets or commands.
+ *
+ * Who waits. append(), remove(), journal_append() and journal_switch() run on a fiber, wait as hooks
+ * do, and are called again before earlier calls returned (but for the journal's, which come one at
+ * a time). Nobody cancels them and they have no deadline: each must come to its end by itself, and
+ * answers when it is decided. read(), show() and journal_show() answer at once, from what this machine
+ * has: they may block for a disk, but a wait in them is a fault;
+ * found() may ask them again.
+ *
+ * Errors: 0 is a promise, and stands when all processes die or the power goes at the next moment.
+ * GP_ENOSPC: there is no room (452 to the client); GP_EIO, and all else that is not stated: it failed
+ * (451). After any error of a change nothing of it may be kept, unless that can't be known (then it
+ * may come twice, never be lost). read() and its like: GP_ENOTFOUND, GP_EIO.
+ */
+struct gp_spool_role {
+    size_t size; /* sizeof(struct gp_spool_role) */
+
+    /*
+     * Keeps n records, all or none, and gives each its number. A record is a head (up to 64 MiB,
+     * mostly one KiB) and a body (a message: up to what the configuration takes, or empty); the
+     * bytes live until the return. Numbers are from 1 to 2^37, never given twice, also not after a
+     * removal, and grow: once show() has shown a number no smaller one appears.
+     */
+    int (*append)(struct gp_call *call, void *self, const struct gp_slice *heads,
+                  const struct gp_slice *bodies, size_t n, uint64_t *numbers_r);
+
+    /* Calls found() with the record of that number; its bytes live until found() returns. */
+    int (*read)(struct gp_call *call, void *self, uint64_t number,
+                void (*found)(void *arg, struct gp_slice head, struct gp_slice body), void *arg);
+
+    /* Calls found() with the heads of the records after a number, in order of their numbers, until it
+     * returns false: all that append() said yes to before this call, of any process. */
+    int (*show)(struct gp_call *call, void *self, uint64_t after,
+                bool (*found)(void *arg, uint64_t number, struct gp_slice head), void *arg);
+
+    /* Removes the records from number `first` to `last`; those that are not there are no error. */
+    int (*remove)(struct gp_call *call, void *self, uint64_t first, uint64_t last);
+
+    /*
+     * The journal: small records (up to 1 MiB, mostly 30 bytes), in the order in which they were
+     * appended. There may be several, known by number, of which one counts: 0 in the beginning, then
+     * the one that journal_switch() has named. The scheduler writes a new one beside it, switches,
+     * and what was appended to any other is gone.
+     */
+
+    /* Keeps n records behind those that are there, all or none. */
+    int (*journal_append)(struct gp_call *call, void *self, uint64_t journal,
+                          const struct gp_slice *records, size_t n);
+
+    /* From now on this one counts. */
+    int (*journal_switch)(struct gp_call *call, void *self, uint64_t journal);
+
+    /* Calls found() with each record of the journal that counts, and says its number. */
+    int (*journal_show)(struct gp_call *call, void *self, uint64_t *journal_r,
+                        void (*found)(void *arg, struct gp_slice record), void *arg);
+};
+
 GP_END_C
 
 #endif

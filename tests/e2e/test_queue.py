@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scheduler's process: it stays over reloads, comes back when it dies, and does what operators say."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 import harness
@@ -139,8 +141,8 @@ class Queue(Processes):
         self.assertIn("no queue", self.gatepost("queue", "stats", code=1))
 
 
-class Mail(queueing.TestCase):
-    """What operators do to mail that cannot be delivered just now."""
+class Operated(queueing.TestCase):
+    """A server whose mail for down.test cannot be delivered just now, and who operates it."""
 
     workers_count = 1
     DOWN = '  down: {smtp: {to: "127.0.0.1:1"}}\n'
@@ -181,6 +183,10 @@ class Mail(queueing.TestCase):
             now = self.stats()["states"]
             return all(now[state] == count for state, count in states.items())
         harness.wait_until(look, f"{states}, not {self.stats()['states']}")
+
+
+class Mail(Operated):
+    """What operators do to mail that cannot be delivered just now."""
 
     def silent(self):
         """A port where connections are taken and nothing is ever said."""
@@ -428,6 +434,98 @@ class Mail(queueing.TestCase):
         self.wait_states(held=1)
         self.gatepost("queue", "reroute", "--to", "mailboxes", "--bucket", "orphan")
         self.wait_stored(server, 1, "a@down.test")
+
+
+class Engines(Operated):
+    """The life of some messages, the same whatever keeps the spool."""
+
+    def spool(self, server, *words):
+        result = subprocess.run(
+            [str(harness.GATEPOST), "spool", *words, "--config", str(server.config)],
+            capture_output=True, check=False, cwd=self.directory)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return result.stdout
+
+    def imported(self, server):
+        """One whose sender may be told, with a large message, comes in by a tool."""
+        content = self.MESSAGE + b"x" * 70 + b"\r\n" + (b"y" * 76 + b"\r\n") * 20000
+        entry = {"id": "imported", "received_ms": int(time.time() * 1000), "bounce": 1,
+                 "sender_given": "r@example.test", "base_size": len(content),
+                 "copies": [{"id": "imported.a", "sender": "r@example.test",
+                             "size": len(content), "pieces": [{"len": len(content)}]}],
+                 "recipients": [{"address": "b@down.test", "route": "down"}]}
+        (self.directory / "imported.json").write_text(json.dumps(entry))
+        (self.directory / "imported.eml").write_bytes(content)
+        self.spool(server, "import", str(self.directory / "imported.json"))
+        return content
+
+    def transcript(self):
+        server = self.launch_down()
+        for command in ("--route down", "--domain example.test"):
+            self.gatepost("queue", "pause", *command.split())
+        for recipient in ("r@example.test", "r@example.test", "a@down.test"):
+            self.submit(server, recipient)
+        self.wait_states(paused=3)
+        self.gatepost("queue", "hold", "--domain", "down.test")
+        self.wait_states(paused=2, held=1)
+
+        (worker,) = queueing.children(server.process.pid)["worker"]
+        os.kill(worker, signal.SIGKILL)
+        harness.wait_until(lambda: queueing.children(server.process.pid).get("worker", [worker])
+                           != [worker], "another worker")
+        harness.wait_until(lambda: self.took(server), "a 250 of it")
+        self.kill(server)
+        self.wait_states(paused=3, held=1)
+
+        content = self.imported(server)
+        self.wait_states(paused=4)
+        lines = [json.loads(line) for line in self.spool(server, "list", "--json").splitlines()]
+        self.assertEqual(len(lines), 5)
+        self.assertEqual(self.spool(server, "show", "--message", "imported"), content)
+        self.assertIn(b"\n0 problems\n", self.spool(server, "verify"))
+        self.assertIn(b"5 exported", self.spool(server, "export", "--to", "rescued"))
+        self.assertEqual((self.directory / "rescued/imported.eml").read_bytes(), content)
+
+        self.kill_all(server)
+        server.start()
+        server.wait_log("queue.ready", 3)
+        self.wait_states(paused=4, held=1)
+        self.gatepost("queue", "bounce", "imported")
+        self.wait_states(paused=4)  # the notification has taken its place
+        self.gatepost("queue", "resume", "--domain", "example.test")
+        messages = self.wait_stored(server, 4)
+        self.assertEqual(sum(b"Auto-Submitted: auto-replied" in each.raw for each in messages), 1)
+        self.gatepost("queue", "release", "--bucket", "hold")
+        self.wait_states(paused=1, held=0)
+        self.gatepost("queue", "reroute", "--to", "mailboxes", "--all")
+        self.wait_stored(server, 1, "a@down.test")
+        harness.wait_until(lambda: self.stats()["messages"] == 0, "an empty queue")
+        if self.lmdb:  # the log keeps the segments that it still writes to
+            harness.wait_until(lambda: not self.spool(server, "list"), "an empty store")
+
+    def took(self, server):
+        """Whether a worker is there again and takes a message."""
+        with contextlib.suppress(OSError, harness.Closed, harness.Unexpected):
+            self.submit(server, "r@example.test")
+            return True
+        return False
+
+    def test_log(self):
+        self.transcript()
+
+    def test_lmdb(self):
+        self.lmdb = True
+        self.transcript()
+
+    def test_changes(self):
+        """Another engine takes a restart, and a folder of its own."""
+        server = self.launch_down()
+        server.config.write_text(queueing.config(1, self.DOWN, self.ROUTES, "1h", self.REST, True))
+        self.assertIn("engine", self.gatepost("reload", code=1))
+        self.assertEqual(server.stop(), 0)
+        with self.assertRaises(AssertionError):
+            server.start()
+        self.assertIn("the spool of another engine", server.stderr())
 
 
 if __name__ == "__main__":

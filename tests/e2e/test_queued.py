@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queued mail from its 250 to its target: in one process, and with workers, a scheduler and carriers."""
 
-import contextlib
 import os
 import re
 import select
-import signal
 import threading
 import time
 import unittest
@@ -246,15 +244,6 @@ class OneProcess(queueing.TestCase):
                 for message in harness.stored(server)}
 
     # ---- what else ----
-
-    def kill_all(self, server):
-        pids = [pid for role in queueing.children(server.process.pid).values() for pid in role]
-        server.kill()
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        harness.wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids),
-                           "all to be gone")
 
     def again(self, server):
         server.start()

@@ -198,6 +198,43 @@ static const struct gp_option fake_smart_rows[] = {
     GP_OPTIONS_END,
 };
 
+struct fake_store_disk {
+    struct gp_slice path;
+    int64_t weight;
+};
+
+struct fake_store {
+    struct gp_slice path;
+    const struct gp_list *more, *disks;
+    uint64_t size;
+};
+
+static const struct gp_option fake_disk_rows[] = {
+    GP_OPTION_PATH("path", struct fake_store_disk, path, NULL, "Where."),
+    GP_OPTION_INTEGER("weight", struct fake_store_disk, weight, "1", 1, 9, "How much of it."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp_option fake_store_rows[] = {
+    GP_OPTION_PATH("path", struct fake_store, path, NULL, "Where.", .flags = GP_OPTION_STORE),
+    GP_OPTION_LIST("more", struct fake_store, more, GP_TYPE_PATH, "[]", "Where else."),
+    GP_OPTION_LIST("disks", struct fake_store, disks, GP_TYPE_OBJECT, "[]", "And where else.",
+                   .rows = fake_disk_rows, .row_size = sizeof(struct fake_store_disk)),
+    GP_OPTION_SIZE("size", struct fake_store, size, "1MiB", 1024, 1 << 30, "How much."),
+    GP_OPTIONS_END,
+};
+
+struct fake_secret {
+    struct gp_slice key;
+};
+
+static const struct gp_option fake_secret_rows[] = {
+    GP_OPTION_SECRET("key", struct fake_secret, key, NULL, "A key."),
+    GP_OPTIONS_END,
+};
+
+static const struct gp_spool_role fake_spool_role = {.size = sizeof fake_spool_role};
+
 static const struct gp_hook fake_rcpt_hooks[] = {
     {GP_HOOK_MAIL, fake_hook}, {GP_HOOK_RCPT, fake_hook}, {.fn = NULL}};
 static const struct gp_hook fake_connect_hooks[] = {{GP_HOOK_CONNECT, fake_hook}, {.fn = NULL}};
@@ -225,6 +262,10 @@ static const struct gp_plugin fake_plugins[] = {
     {FAKE_HEAD, .name = "granter", .hooks = fake_rcpt_hooks, .needs = GP_NEEDS_GRANT_RELAY},
     {FAKE_HEAD, .name = "nothing"},
     {FAKE_HEAD, .name = "remembers", .hooks = fake_rcpt_hooks, .needs = GP_NEEDS_STATE},
+    {FAKE_HEAD, .name = "spool_box", .options = fake_store_rows,
+     .instance_size = sizeof(struct fake_store), .spool = &fake_spool_role},
+    {FAKE_HEAD, .name = "spool_secret", .options = fake_secret_rows,
+     .instance_size = sizeof(struct fake_secret), .spool = &fake_spool_role},
     {FAKE_HEAD, .name = "state_box", .options = fake_path_rows,
      .instance_size = sizeof(struct fake_path), .state = &fake_state_role},
 };
@@ -277,13 +318,20 @@ static int fake_authorities(void *arg, struct gp_slice pem, struct gp__buf *prob
 }
 
 /* Loads FAKE_MAIN from the files; what is to be said about it is appended to report. */
-static int fake_spool(void *arg, const char *path, struct gp__buf *problem_r)
+static int fake_store(void *arg, const char *path, struct gp__buf *problem_r)
 {
     (void)arg;
     if (strcmp(path, "/memory") != 0 && strcmp(path, "/later") != 0)
         return 0;
     gp__buf_printf(problem_r, "%s is %s", path, path + 1);
     return strcmp(path, "/memory") == 0 ? 1 : -1;
+}
+
+static int fake_spool(void *arg, const char *path, const char *kept_by, struct gp__buf *problem_r)
+{
+    if (kept_by)
+        return strcmp(path, "/log") == 0 ? gp__buf_printf(problem_r, "no %s", kept_by), -1 : 0;
+    return fake_store(arg, path, problem_r);
 }
 
 static int fake_template(void *arg, struct gp_slice text, struct gp__buf *problem_r)
@@ -310,6 +358,7 @@ static inline struct gp__settings *fake_load(const struct fake_file *files, stru
                                    .certificate = fake_certificate,
                                    .authorities = fake_authorities,
                                    .spool = fake_spool,
+                                   .store = fake_store,
                                    .template = fake_template};
     struct gp__diag *diag = gp__diag_create();
     struct gp__settings *settings = gp__settings_load("F", &host, diag);

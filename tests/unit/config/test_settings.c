@@ -4,6 +4,8 @@
 #include "tests/unit/config/report.h"
 
 #include "core/config/bind.h"
+#include "core/config/node_pack.h"
+#include "core/config/paths.h"
 #include "core/config/show.h"
 #include "core/config/value.h"
 
@@ -120,6 +122,93 @@ static void test_queue(void **state)
     assert_ptr_equal(s->routes[1]->queue, normal);
     assert_int_equal(s->process.carriers, 3);
     gp__settings_free(&s);
+}
+
+/* ---- an engine's options, written down for another process ---- */
+
+static int bind_unpacked(struct gp__arena *arena, struct gp_slice packed, struct fake_store *out)
+{
+    struct gp__unpack in = {.rest = packed};
+    const struct gp__node *node = gp__node_unpack(&in, arena);
+    struct gp__schema_rows rows = {fake_store_rows, 0, sizeof *out, NULL, NULL};
+    struct gp__diag *diag = gp__diag_create();
+    struct gp__binder binder = {.arena = arena, .diag = diag};
+    int result = node && gp__unpack_ended(&in)
+                     ? gp__bind(&binder, node, node, GP_S("it"), &rows, out, NULL)
+                     : -1;
+
+    gp__diag_free(&diag);
+    return result;
+}
+
+static void note_path(void *arg, struct gp_slice path)
+{
+    gp__buf_printf(arg, GP_FMT " ", GP_ARG(path));
+}
+
+static void test_engine(void **state)
+{
+    struct gp__settings *s = load(
+        "hostname: mx.example\n"
+        "listeners: {mx: {address: \"127.0.0.1:25\"}}\n"
+        "targets: {box: {maildir: {path: /m}}}\n"
+        "routes: [{name: q, to: box}]\n"
+        "engines: {store: {box: {path: here, more: [/a, ./b], disks: [{path: c}]}}}\n"
+        "spool: {path: spool, engine: store}\n");
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__buf packed = {.limit = 0}, paths = {.limit = 0};
+    struct fake_store store = {.size = 0};
+    const struct fake_store_disk *disk;
+
+    (void)state;
+    assert_text(s->spool.engine->service.name, "store");
+    gp__settings_stores(s, note_path, &paths);
+    assert_text(gp__buf_slice(&paths),
+                "/etc/gatepost/spool /etc/gatepost/spool /etc/gatepost/here ");
+    gp__node_pack(&packed, s->spool.engine->written);
+    assert_int_equal(bind_unpacked(arena, gp__buf_slice(&packed), &store), 0);
+    assert_text(store.path, "/etc/gatepost/here");
+    assert_int_equal(gp_list_count(store.more), 2);
+    assert_text(*(const struct gp_slice *)gp_list_at(store.more, 1), "/etc/gatepost/b");
+    disk = gp_list_at(store.disks, 0);
+    assert_text(disk->path, "/etc/gatepost/c");
+    assert_int_equal(disk->weight, 1);
+    assert_int_equal(store.size, 1 << 20);
+    for (size_t i = 0; i < packed.len; i++)
+        assert_int_equal(bind_unpacked(arena, gp_slice_sub(gp__buf_slice(&packed), 0, i), &store),
+                         -1);
+    gp__buf_free(&packed);
+    gp__buf_free(&paths);
+    gp__arena_free(&arena);
+    gp__settings_free(&s);
+}
+
+/* Sizes and depths that nobody wrote. */
+static void test_unpack_refused(void **state)
+{
+    struct gp__arena *arena = gp__arena_create();
+    struct gp__buf deep = {.limit = 0}, wide = {.limit = 0};
+    struct gp__unpack in;
+
+    (void)state;
+    for (int i = 0; i < GP__NODE_DEPTH_MAX + 1; i++) {
+        gp__pack_number(&deep, GP__NODE_SEQUENCE);
+        gp__pack_number(&deep, 1);
+    }
+    gp__pack_number(&deep, GP__NODE_NULL);
+    in = (struct gp__unpack){.rest = gp__buf_slice(&deep)};
+    assert_null(gp__node_unpack(&in, arena));
+    gp__pack_number(&wide, GP__NODE_SEQUENCE);
+    gp__pack_number(&wide, GP__NODE_PACK_MAX);
+    for (unsigned i = 0; i < GP__NODE_PACK_MAX; i++)
+        gp__pack_number(&wide, GP__NODE_NULL);
+    in = (struct gp__unpack){.rest = gp__buf_slice(&wide)};
+    assert_null(gp__node_unpack(&in, arena));
+    in = (struct gp__unpack){.rest = gp_slice("\x07\0\0\0\0\0\0\0", 8)};
+    assert_null(gp__node_unpack(&in, arena));
+    gp__buf_free(&deep);
+    gp__buf_free(&wide);
+    gp__arena_free(&arena);
 }
 
 /* Less is wanted to begin a message than to keep one, unless somebody says so. */
@@ -729,6 +818,8 @@ int main(void)
         cmocka_unit_test(test_include_refused),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_show_again),
+        cmocka_unit_test(test_engine),
+        cmocka_unit_test(test_unpack_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_pool);

@@ -143,6 +143,7 @@ static void test_roles(void **state)
     static const struct gp_target_role nothing = {.size = sizeof nothing};
     static const struct gp_auth_role auth = {.size = sizeof auth};
     static const struct gp_state_role state_role = {.size = sizeof state_role};
+    static const struct gp_spool_role spool = {.size = sizeof spool};
 
     (void)state;
     WITH(table = &table, NULL);
@@ -153,6 +154,7 @@ static void test_roles(void **state)
     WITH(target = &nothing, "target without deliver()");
     WITH(auth = &auth, "auth without any function");
     WITH(state = &state_role, "state without all");
+    WITH(spool = &spool, "spool without all");
 }
 
 /* ---- options ---- */

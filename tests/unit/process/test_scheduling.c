@@ -42,7 +42,7 @@ static void test_written_and_read(void **state)
     make(&bytes, "/var/spool/gatepost");
     assert_int_equal(gp__scheduling_read(&read, arena, gp__buf_slice(&bytes)), 0);
     assert_string_equal(read.spool.path.data, "/var/spool/gatepost");
-    assert_int_equal(read.spool.segment_size, 5);
+    assert_int_equal(read.spool.segment, 5);
     assert_int_equal(read.log_format, GP__LOG_JSON);
     assert_int_equal(gp__plan_unpack(&plan, arena, read.plan), 0);
     assert_true(gp_slice_eq(plan.hostname, GP_S("mx.example.org")));
