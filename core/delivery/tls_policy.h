@@ -40,7 +40,9 @@ struct gp__outbound {
     struct gp__sts_cache sts;
     struct gp__state *state; /* where reports are counted; NULL: there is none */
 
-    /* Keeps a message of our own, on the fiber of the call: 0, or an error. NULL: there is no queue. */
+    /* Keeps a message of our own in the queue, on the fiber of the call: 0, or an error. NULL: there is
+     * no queue, or, where mail is spooled, this process only takes from it. */
+    bool spooled;
     int (*submit)(struct gp_call *call, void *arg, const struct gp__entry *entry);
     void *submit_arg;
 };

@@ -456,13 +456,14 @@ static void report_on(struct gp_call *call, const struct gp__outbound *outbound,
 int gp__report_send(struct gp_call *call)
 {
     const struct gp__outbound *outbound = outbound_of(call);
-    struct gp__arena *arena = gp__call_arena(call);
-    struct gathering all = {.arena = arena};
+    struct gathering all = {.arena = NULL};
+    struct gp__arena *arena;
     struct gp_slice day;
     int64_t start_ms;
 
-    if (!outbound)
-        return 0;
+    if (!outbound || (outbound->spooled && !outbound->submit))
+        return 0; /* those who can send by mail, too, do it */
+    all.arena = arena = gp__call_arena(call);
     start_ms = (gp_wall_clock(call) / DAY_MS - 1) * DAY_MS;
     day = day_of(arena, start_ms);
     all.domains = GP__ARENA_ARRAY(arena, struct gp_slice, DOMAINS_MAX);

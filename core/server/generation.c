@@ -458,6 +458,7 @@ struct gp__generation *gp__generation_open(struct gp__settings **settings_,
     generation->runtime = runtime;
     generation->outbound.settings = settings->outbound;
     generation->outbound.hostname = settings->hostname;
+    generation->outbound.spooled = gp_slice_present(settings->spool.path);
     *settings_ = NULL;
     generation->instances = GP__ARENA_ARRAY(arena, struct gp__instance *,
                                             1 + settings->n_tables + settings->n_targets +

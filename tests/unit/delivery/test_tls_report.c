@@ -11,7 +11,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "core/delivery/tls_policy.h"
 #include "core/delivery/tls_report.h"
+#include "core/hook/state.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -206,11 +208,25 @@ static void results(void **state)
     assert_null(gp__report_trouble(GP__TROUBLE_NONE));
 }
 
+/* A carrier has a queue behind it and puts nothing into it: it asks nobody, and claims nothing. */
+static void not_by_carriers(void **state)
+{
+    struct gp__outbound_settings settings = {.contact = GP_S("tls@example.net")};
+    struct gp__state nothing = {.instance = NULL}; /* asking it would crash */
+    struct gp__outbound outbound = {.settings = &settings, .state = &nothing, .spooled = true};
+    struct gp__instance instance = {.outbound = &outbound};
+    struct gp_call call = {.instance = &instance};
+
+    (void)state;
+    assert_int_equal(gp__report_send(&call), 0);
+    assert_null(call.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results),  cmocka_unit_test(whole), cmocka_unit_test(empty),
-        cmocka_unit_test(where_to), cmocka_unit_test(keys),
+        cmocka_unit_test(results), cmocka_unit_test(not_by_carriers), cmocka_unit_test(whole),
+        cmocka_unit_test(empty),   cmocka_unit_test(where_to),        cmocka_unit_test(keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
