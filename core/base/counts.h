@@ -127,6 +127,7 @@
             "Recipients of queued mail by what an attempt came to")                                \
     GP__ROW(queue_expired, "queue_recipients", "outcome=\"expired\"",                              \
             "Recipients of queued mail by what an attempt came to")                                \
+    GP__ROW(hosts_out, "hosts_out", "", "How often a host of a target was found out of reach")     \
     GP__ROW(queue_put_off, "queue_put_off", "",                                                    \
             "Attempts that waited because all source addresses were at their limits")              \
     GP__ROW(bounces, "notifications", "", "Delivery status notifications that were made")          \

@@ -262,10 +262,10 @@ static bool try_session(struct gp__outbound_job *job, const struct gp__outbound_
     if (result == 0 && session->reused && !gp__outbound_ready(job, session)) {
         *fresh = again = true;
     } else if (result == 0) {
-        gp__outbound_worked(job->pool, host);
+        gp__outbound_worked(job, host);
         *fresh = again = send_all(job, session) == SENT_NOTHING;
     } else if (result == 1 && session) {
-        gp__outbound_failed(job->pool, host);
+        gp__outbound_failed(job, host);
         /* Plaintext is what it would have been without TLS (RFC 7435). */
         again = session->tls_failed && policy->level == GP__TLS_LEVEL_OPPORTUNISTIC;
         if (again) {
@@ -394,6 +394,8 @@ int gp_smtp_deliver(struct gp_call *call, struct gp_smtp *smtp, struct gp_delive
     struct gp__outbound_job job;
 
     job_init(&job, call, smtp, delivery);
+    if (!smtp->hostname.len)
+        smtp->hostname = gp__arena_dup(smtp->arena, delivery->hostname);
     gp__outbound_message(&job);
     if (!job.message.binary)
         return deliver_all(&job);
@@ -489,6 +491,7 @@ static void set_defaults(struct gp_smtp_settings *settings)
     settings->messages = settings->messages ? settings->messages : 100;
     settings->recipients = settings->recipients ? settings->recipients : 100;
     settings->connect_ms = settings->connect_ms ? settings->connect_ms : 30000;
+    settings->check_timeout_ms = settings->check_timeout_ms ? settings->check_timeout_ms : 10000;
 }
 
 struct gp_smtp *gp_smtp_create(struct gp_call *call, const struct gp_smtp_settings *settings)

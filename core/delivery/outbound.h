@@ -7,6 +7,7 @@
  *     outbound_hop.c      the target's own hosts, or those that a record names for a recipient
  *     outbound_hosts.c    which hosts: those given, or by MX; their addresses
  *     outbound_pool.c     sessions that are idle, how many there may be, hosts that are down
+ *     outbound_check.c    whether hosts of a list are there, before mail is
  *     outbound_source.c   from which address, and how much it may send
  *     outbound_session.c  one session: connecting, TLS, a mail
  *     outbound_mail.c     what a message asks of a server
@@ -114,6 +115,7 @@ struct gp__outbound_peer {
     int64_t sessions;  /* in use or being made */
     unsigned failures; /* in a row */
     uint64_t down_until_ms;
+    uint64_t known_until_ms; /* it was reached: no check before */
 };
 
 struct gp__outbound_waiter {
@@ -132,6 +134,8 @@ struct gp_smtp {
     struct gp__origin_limits limits; /* of each */
     struct gp__outbound_hop own;     /* of recipients that no record is about */
     size_t next_host;
+    struct gp_slice hostname; /* ours, once something was delivered; absent: nothing was */
+    uint64_t next_check_ms;
     struct gp__outbound_session *idle; /* the last used first */
     struct gp__timer timer;
     struct gp__map peers;
@@ -157,6 +161,8 @@ struct gp__outbound_job {
     struct gp_delivery *delivery;
     struct gp__arena *arena; /* the call's */
     struct gp__outbound_message message;
+    uint64_t
+        within_ms;   /* the most that connecting, and each reply, may take; 0: as the target says */
     bool probe;      /* whether the recipients are there, and nothing else */
     size_t *pending; /* indexes of recipients of one destination who have no outcome */
     size_t n_pending;
@@ -255,7 +261,7 @@ struct gp__outbound_peer *gp__outbound_peer(struct gp_smtp *pool, struct gp_slic
 void gp__outbound_peers_free(struct gp__map *peers);
 
 /* The host failed, or not. */
-void gp__outbound_failed(struct gp_smtp *pool, const struct gp__outbound_host *host);
-void gp__outbound_worked(struct gp_smtp *pool, const struct gp__outbound_host *host);
+void gp__outbound_failed(const struct gp__outbound_job *job, const struct gp__outbound_host *host);
+void gp__outbound_worked(const struct gp__outbound_job *job, const struct gp__outbound_host *host);
 
 #endif

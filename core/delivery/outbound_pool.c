@@ -4,6 +4,7 @@
  * which hosts are down. Whoever wants one more session than there may be waits in turn.
  */
 #include "core/base/alloc.h"
+#include "core/base/counts.h"
 #include "core/base/log.h"
 #include "core/delivery/outbound.h"
 
@@ -59,22 +60,55 @@ struct gp__outbound_peer *gp__outbound_peer(struct gp_smtp *pool, struct gp_slic
     return peer;
 }
 
-void gp__outbound_failed(struct gp_smtp *pool, const struct gp__outbound_host *host)
+static struct gp_slice who(const struct gp__outbound_job *job)
 {
-    struct gp__outbound_peer *peer = gp__outbound_peer(pool, host->key);
-    uint64_t wait = (uint64_t)DOWN_MS << (peer->failures < 6 ? peer->failures : 6);
+    const struct gp__instance *instance = job->call->instance;
 
-    peer->failures++;
-    peer->down_until_ms = pool->runtime->ops->now_ms(pool->runtime) +
-                          (wait < DOWN_MAX_MS ? wait : DOWN_MAX_MS);
+    return instance ? instance->id : gp_slice(NULL, 0);
 }
 
-void gp__outbound_worked(struct gp_smtp *pool, const struct gp__outbound_host *host)
+/* Hosts of a list only: MX hosts are everybody's, and too many. */
+static void log_out(const struct gp__outbound_job *job, const struct gp__outbound_host *host)
 {
+    if (job->hop->n_hosts)
+        gp__log(job->pool->runtime->log, GP_LOG_WARNING, "host.out", GP__F_S("instance", who(job)),
+                GP__F_S("host", host->key), GP__F_S("text", job->failure.reply.text));
+}
+
+static void log_back(const struct gp__outbound_job *job, const struct gp__outbound_host *host)
+{
+    if (job->hop->n_hosts)
+        gp__log(job->pool->runtime->log, GP_LOG_NOTICE, "host.back", GP__F_S("instance", who(job)),
+                GP__F_S("host", host->key));
+}
+
+void gp__outbound_failed(const struct gp__outbound_job *job, const struct gp__outbound_host *host)
+{
+    struct gp_smtp *pool = job->pool;
+    struct gp__outbound_peer *peer = gp__outbound_peer(pool, host->key);
+    uint64_t wait = (uint64_t)DOWN_MS << (peer->failures < 6 ? peer->failures : 6);
+    /* Where hosts are checked it is a check that brings one back. */
+    uint64_t check = pool->settings.check_ms ? 2 * pool->settings.check_ms : 0;
+
+    if (peer->failures++ == 0) {
+        GP__COUNT(hosts_out);
+        log_out(job, host);
+    }
+    wait = wait < DOWN_MAX_MS ? wait : DOWN_MAX_MS;
+    peer->known_until_ms = 0;
+    peer->down_until_ms = pool->runtime->ops->now_ms(pool->runtime) + (wait > check ? wait : check);
+}
+
+void gp__outbound_worked(const struct gp__outbound_job *job, const struct gp__outbound_host *host)
+{
+    struct gp_smtp *pool = job->pool;
     struct gp__outbound_peer *peer = gp__outbound_peer(pool, host->key);
 
+    if (peer->failures)
+        log_back(job, host);
     peer->failures = 0;
     peer->down_until_ms = 0;
+    peer->known_until_ms = pool->runtime->ops->now_ms(pool->runtime) + pool->settings.check_ms;
 }
 
 /* ---- turns ---- */

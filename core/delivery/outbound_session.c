@@ -35,6 +35,12 @@ static int wait_within(struct gp_call *call, struct gp_op *op, uint64_t ms)
     return first == 0 ? op->result : GP_ETEMP;
 }
 
+/* What the target allows, or less if the job is in a hurry. */
+static uint64_t within(const struct gp__outbound_job *job, uint64_t ms)
+{
+    return job->within_ms && (ms == 0 || job->within_ms < ms) ? job->within_ms : ms;
+}
+
 static bool is_sticky(const struct gp__outbound_job *job)
 {
     return job->call->root->sticky != 0;
@@ -115,7 +121,7 @@ static int secure(struct gp__outbound_job *job, struct gp__outbound_session *ses
     };
     if (op)
         rt->ops->stream_secure(rt, op, session->stream, &session->wish);
-    error = wait_within(job->call, op, HANDSHAKE_MS);
+    error = wait_within(job->call, op, within(job, HANDSHAKE_MS));
     if (is_sticky(job))
         return job->call->root->sticky;
     session->tls_failed = error != 0;
@@ -248,7 +254,7 @@ static int dial(struct gp__outbound_job *job, struct gp__outbound_session *sessi
         rt->ops->connect(rt, op, gp__arena_dup(job->arena, host->key));
     else if (op)
         start_dial(job, op, host, from);
-    error = wait_within(job->call, op, job->pool->settings.connect_ms);
+    error = wait_within(job->call, op, within(job, job->pool->settings.connect_ms));
     if (op && op->stream) /* also when the deadline came with it: it is ours to close */
         session->stream = op->stream;
     gp__outbound_keep_source(session, from,
@@ -279,7 +285,7 @@ static void set_settings(struct gp__outbound_job *job, struct gp__outbound_sessi
     session->settings = (struct gp__smtp_client_settings){
         .protocol = from->lmtp ? GP__PROTOCOL_LMTP : GP__PROTOCOL_SMTP,
         .hostname = gp__arena_dup(session->arena, name),
-        .patience = {.command = from->command_ms, .end = from->final_ms},
+        .patience = {.command = within(job, from->command_ms), .end = from->final_ms},
         .tls = hop->implicit_tls || level == GP__TLS_LEVEL_NONE ? GP__CLIENT_TLS_NONE
                : level == GP__TLS_LEVEL_OPPORTUNISTIC           ? GP__CLIENT_TLS_OFFERED
                                                                 : GP__CLIENT_TLS_REQUIRED,

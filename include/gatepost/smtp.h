@@ -95,6 +95,9 @@ struct gp_smtp_settings {
 
     struct gp_rate source_rate; /* messages from each of `sources`; count 0: no limit */
     int64_t source_connections; /* sessions from each at once, of all processes; 0: no limit */
+
+    uint64_t check_ms;         /* how often gp_smtp_check() asks hosts; 0: never */
+    uint64_t check_timeout_ms; /* for each step of that: 10 s */
 };
 
 /* What a record may say of a recipient, instead of the settings of the same name. With `to` come
@@ -171,6 +174,14 @@ struct gp_smtp_record {
         GP_OPTION_DURATION("final_timeout", struct_, member.final_ms, "10m", 100, 3600000,         \
                            "How long it may take for the reply to a message.")
 
+/* The rows for checks of hosts, for targets whose hosts are given: to be asked at `tick`. */
+#define GP_SMTP_CHECK(struct_, member)                                                             \
+    GP_OPTION_DURATION("check", struct_, member.check_ms, "0s", 0, 86400000,                       \
+                       "How often hosts that get no mail are asked whether they are there; 0s: "   \
+                       "never, and only mail finds out."),                                         \
+        GP_OPTION_DURATION("check_timeout", struct_, member.check_timeout_ms, "10s", 100, 300000,  \
+                           "How long each step of that may take.")
+
 /* Names of enum gp_smtp_tls in options. */
 #define gp_smtp_tls_names                                                                          \
     ((const char *const[]){"policy", "none", "opportunistic", "required", "verified", "dane", NULL})
@@ -196,6 +207,11 @@ GP_API int gp_smtp_deliver(struct gp_call *call, struct gp_smtp *smtp,
  * by verify() of a target.
  */
 GP_API int gp_smtp_verify(struct gp_call *call, struct gp_smtp *smtp, struct gp_delivery *delivery);
+
+/* At `tick`: asks those of the given hosts whether they are there (connect, EHLO, TLS and login, QUIT)
+ * that no mail was delivered to for `check_ms`, if it is time; not before something was delivered. Hosts
+ * that are not are used last. 0, or a sticky error. */
+GP_API int gp_smtp_check(struct gp_call *call, struct gp_smtp *smtp);
 
 /* At `tick`: sends the reports of TLS (RFC 8460) that are due, if the configuration wants that. 0, or
  * a sticky error. One instance of a configuration is enough. */

@@ -13,7 +13,8 @@ GP_OPTIONS(struct lmtp,
                           "The hosts or sockets, which are used in turn; those that are down last. "
                           "With `per_recipient`, for those who are not in it.",
                           .flags = GP_OPTION_NOT_EMPTY),
-           GP_SMTP_PER_RECIPIENT(struct lmtp, settings), GP_SMTP_OPTIONS(struct lmtp, settings));
+           GP_SMTP_PER_RECIPIENT(struct lmtp, settings), GP_SMTP_CHECK(struct lmtp, settings),
+           GP_SMTP_OPTIONS(struct lmtp, settings));
 
 static int create(struct gp_call *call, void *self)
 {
@@ -43,9 +44,17 @@ static int verify(struct gp_call *call, void *self, struct gp_delivery *delivery
     return gp_smtp_verify(call, ((struct lmtp *)self)->pool, delivery);
 }
 
+static enum gp_verdict on_tick(struct gp_call *call, void *self)
+{
+    (void)gp_smtp_check(call, ((struct lmtp *)self)->pool);
+    return GP_NEXT;
+}
+
+GP_HOOKS({GP_HOOK_TICK, on_tick});
+
 static const struct gp_target_role target = {
     .size = sizeof target, .deliver = deliver, .verify = verify};
 
 GP_PLUGIN(.version = "1.0", .summary = "Delivers to a mailbox server by LMTP",
           .needs = GP_NEEDS_NETWORK, .deadline_ms = 900000, .create = create, .destroy = destroy,
-          .target = &target, GP_USES_OPTIONS);
+          .tick_ms = 1000, .target = &target, GP_USES_OPTIONS, GP_USES_HOOKS);

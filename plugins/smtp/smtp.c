@@ -29,7 +29,7 @@ GP_OPTIONS(struct smtp,
            GP_OPTION_ENUM("forward", struct smtp, settings.forward, forward_names, "off",
                           "Tell the hosts whose message it is, if they let us: xforward (for their "
                           "logs) or xclient (also for what they decide)."),
-           GP_SMTP_OPTIONS(struct smtp, settings));
+           GP_SMTP_CHECK(struct smtp, settings), GP_SMTP_OPTIONS(struct smtp, settings));
 
 static int create(struct gp_call *call, void *self)
 {
@@ -62,9 +62,17 @@ static int verify(struct gp_call *call, void *self, struct gp_delivery *delivery
     return gp_smtp_verify(call, ((struct smtp *)self)->pool, delivery);
 }
 
+static enum gp_verdict on_tick(struct gp_call *call, void *self)
+{
+    (void)gp_smtp_check(call, ((struct smtp *)self)->pool);
+    return GP_NEXT;
+}
+
+GP_HOOKS({GP_HOOK_TICK, on_tick});
+
 static const struct gp_target_role target = {
     .size = sizeof target, .deliver = deliver, .verify = verify};
 
 GP_PLUGIN(.version = "1.0", .summary = "Delivers to given hosts by SMTP", .needs = GP_NEEDS_NETWORK,
-          .deadline_ms = 900000, .create = create, .destroy = destroy, .target = &target,
-          GP_USES_OPTIONS);
+          .deadline_ms = 900000, .create = create, .destroy = destroy, .tick_ms = 1000,
+          .target = &target, GP_USES_OPTIONS, GP_USES_HOOKS);

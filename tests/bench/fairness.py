@@ -190,8 +190,8 @@ def fill(bench, server, deferred, slow):
     for route in ("slow", "later"):
         server.queue("pause", "--route", route)
     for port, count in ((server.ports["later_port"], deferred), (server.ports["slow_port"], slow)):
-        subprocess.run([bench.program("bench_load"), "-n", str(count), "-b", "1024", str(port)],
-                       stdout=subprocess.DEVNULL, check=True)
+        load = [bench.program("bench_load"), "-n", str(count), "-t", "300", "-b", "1024", str(port)]
+        subprocess.run(load, stdout=subprocess.DEVNULL, check=True)
     for route in ("slow", "later"):
         server.queue("resume", "--route", route)
 
