@@ -94,17 +94,19 @@ uint64_t gp__queue_hash(struct gp_slice text)
 
 /* ---- names and the plan ---- */
 
+gp__name gp__queue_name_find(const struct gp__queue *queue, struct gp_slice name)
+{
+    const struct gp__map_entry *entry = name.len ? gp__map_find(&queue->name_map, name) : NULL;
+
+    return entry ? (gp__name)(entry - queue->name_map.entries) : 0;
+}
+
 gp__name gp__queue_name(struct gp__queue *queue, struct gp_slice name)
 {
-    const struct gp__map_entry *entry;
+    gp__name known = gp__queue_name_find(queue, name);
 
-    if (queue->n_names && name.len == 0)
-        return 0;
-    entry = gp__map_find(&queue->name_map, name);
-    if (entry)
-        return (gp__name)(entry - queue->name_map.entries);
-    if (queue->n_names > GP__QUEUE_NAMES_MAX)
-        return 0;
+    if (known || (queue->n_names && name.len == 0) || queue->n_names > GP__QUEUE_NAMES_MAX)
+        return known;
     GP__GROW(queue->names, queue->names_cap, queue->n_names + 1);
     name = gp__arena_dup(queue->arena, name);
     queue->names[queue->n_names].text = name;

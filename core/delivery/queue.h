@@ -28,7 +28,8 @@
 #define GP__GROUP_RECIPIENTS GP__ATTEMPT_RECIPIENTS_MAX
 #define GP__QUEUE_CARRIERS_MAX 256u
 #define GP__QUEUE_PAUSES_MAX 100u
-#define GP__QUEUE_NAMES_MAX 65535u /* of routes, targets and buckets */
+#define GP__QUEUE_NAMES_MAX 65534u    /* of routes, targets and buckets */
+#define GP__QUEUE_NAME_UNKNOWN 65535u /* in a filter: one that no mail has */
 
 /* What is not known is 0 and absent. */
 typedef uint16_t gp__name;
@@ -125,6 +126,9 @@ void gp__queue_plan(struct gp__queue *queue, const struct gp__plan *plan);
 
 /* A number for a name, always the same; 0 for absent, or when there are too many. */
 gp__name gp__queue_name(struct gp__queue *queue, struct gp_slice name);
+
+/* The same without remembering it: 0 when it has none. */
+gp__name gp__queue_name_find(const struct gp__queue *queue, struct gp_slice name);
 struct gp_slice gp__queue_name_text(const struct gp__queue *queue, gp__name name);
 
 /* Whether the plan has that route. */

@@ -126,6 +126,10 @@ int gp__scheduler_resume(struct gp__scheduler *scheduler, struct gp_slice text,
 int gp__queue_filter_parse(struct gp__queue *queue, struct gp_slice text,
                            struct gp__queue_filter *filter_r, struct gp__buf *error_r);
 
+/* The same for mail that comes later, too: names in it that are not known yet are remembered. */
+int gp__queue_filter_lasting(struct gp__queue *queue, struct gp_slice text,
+                             struct gp__queue_filter *filter, struct gp__buf *error_r);
+
 /* The entry of a message, without its base. 0, or an error. */
 int gp__scheduler_read(struct gp__scheduler *scheduler, const struct gp__queued *message,
                        struct gp__arena *arena, struct gp__entry *entry_r);

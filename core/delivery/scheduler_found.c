@@ -150,7 +150,7 @@ static void replay_pause(struct gp__scheduler *s, const struct gp__mark *mark)
 
     if (mark->kind == GP__MARK_RESUMED)
         (void)gp__queue_resume(s->queue, mark->name, 0); /* of before a compaction */
-    else if (gp__queue_filter_parse(s->queue, mark->name, &filter, &error) == 0)
+    else if (gp__queue_filter_lasting(s->queue, mark->name, &filter, &error) == 0)
         (void)gp__queue_pause(s->queue, &filter, mark->name, 0); /* there were not more */
     gp__buf_free(&error);
 }

@@ -36,11 +36,14 @@ static uint64_t domain_hash(struct gp_slice domain)
                                                                                     : domain);
 }
 
-/* 0 would match everything: a queue that can't take one more name must not be asked that way. */
+/* A question must not make the queue remember names, of which it has room for some: whoever may ask
+ * could fill it. 0 would match everything. */
 static int take_name(struct gp__queue *queue, gp__name *name, struct gp_slice value)
 {
-    *name = gp__queue_name(queue, value);
-    return *name ? 0 : -1;
+    gp__name known = gp__queue_name_find(queue, value);
+
+    *name = known ? known : (gp__name)GP__QUEUE_NAME_UNKNOWN;
+    return value.len ? 0 : -1;
 }
 
 /* "TARGET" or "TARGET/DOMAIN". */
@@ -409,11 +412,26 @@ static struct gp_slice in_order(struct gp_slice text, struct gp__buf *out)
     return gp__buf_slice(out);
 }
 
+int gp__queue_filter_lasting(struct gp__queue *queue, struct gp_slice text,
+                             struct gp__queue_filter *filter, struct gp__buf *error_r)
+{
+    static const char *const keys[] = {"route", "bucket", "destination"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct gp_slice value = word_of(text, gp_slice_of(keys[i]));
+
+        (void)gp_slice_split(&value, '=');
+        if (value.len)
+            (void)gp__queue_name(queue, gp_slice_split(&value, '/'));
+    }
+    return gp__queue_filter_parse(queue, text, filter, error_r);
+}
+
 /* Not by what changes by itself. */
 static bool may_pause(struct gp__scheduler *s, struct gp_slice text,
                       struct gp__queue_filter *filter, struct gp__buf *error_r)
 {
-    if (gp__queue_filter_parse(s->queue, text, filter, error_r) < 0)
+    if (gp__queue_filter_lasting(s->queue, text, filter, error_r) < 0)
         return false;
     if (filter->before_ms || filter->states || text.len == 0) {
         gp__buf_append(error_r, GP_S("a pause says which mail, by message, sender, domain, "

@@ -19,6 +19,9 @@
 #define LIMIT_MAX 100000
 #define GROUPS_MAX 256
 #define GOODBYE_MS 2000u
+#define STRANGERS_MAX 16 /* who hear at the same time that they may not */
+
+enum right { NOTHING, RELEASES, EVERYTHING, RIGHTS };
 
 struct client {
     struct client *next;
@@ -27,9 +30,9 @@ struct client {
     struct gp__watch *watch;
     struct gp__buf in, out;
     struct gp__control_call *call; /* not answered yet */
-    bool releases;                 /* that is all it may do */
-    bool ending;                   /* when all is written */
-    struct gp__timer timer;        /* for one that ends and does not go */
+    enum right right;
+    bool ending;            /* when all is written */
+    struct gp__timer timer; /* for one that ends and does not go */
 };
 
 struct gp__control_call {
@@ -51,7 +54,7 @@ struct gp__control {
     int fd;
     struct gp__watch *watch;
     struct client *clients;
-    unsigned n_clients;
+    unsigned n_clients[RIGHTS]; /* who may less takes no place from who may more */
 };
 
 /* ---- who may ask ---- */
@@ -70,8 +73,6 @@ static bool is_in_group(int fd, const struct ucred *peer, struct group group)
             return true;
     return false;
 }
-
-enum right { NOTHING, RELEASES, EVERYTHING };
 
 static enum right right_of(const struct gp__control *control, int fd, struct ucred *peer)
 {
@@ -94,7 +95,7 @@ static void free_client(struct client *client)
     while (*link != client)
         link = &(*link)->next;
     *link = client->next;
-    client->control->n_clients--;
+    client->control->n_clients[client->right]--;
     if (client->call)
         client->call->client = NULL;
     gp__watch_stop(&client->watch);
@@ -141,7 +142,8 @@ static bool flush(struct client *client)
     }
     if (client->ending)
         say_goodbye(client);
-    gp__watch_for(client->watch, client->call ? 0 : GP__WATCH_READ);
+    /* A stranger keeps its place until its time is over, so that it can't come again at once. */
+    gp__watch_for(client->watch, client->call || client->right == NOTHING ? 0 : GP__WATCH_READ);
     return true;
 }
 
@@ -187,7 +189,7 @@ static const char *parse(const struct client *client, struct gp_slice line,
     else if (limit && (!json_is_integer(limit) || json_integer_value(limit) < 0 ||
                        json_integer_value(limit) > LIMIT_MAX))
         problem = "\"limit\" is a number up to 100000";
-    else if (client->releases && !is_release(root))
+    else if (client->right == RELEASES && !is_release(root))
         problem = "you may release held mail for somebody (`gatepost queue release --as "
                   "ADDRESS`), and nothing else";
     if (!problem) {
@@ -258,39 +260,45 @@ static void on_client(void *arg, unsigned events)
     take_line(client);
 }
 
+static struct client *add(struct gp__control *control, int fd, enum right right)
+{
+    struct client *client = gp__alloc(sizeof *client);
+
+    client->control = control;
+    client->fd = fd;
+    client->right = right;
+    client->in.limit = 2 * (size_t)GP__CONTROL_REQUEST_MAX;
+    client->out.limit = GP__CONTROL_ANSWER_MAX + 4096;
+    client->next = control->clients;
+    control->clients = client;
+    control->n_clients[right]++;
+    client->watch = gp__watch_start(control->runtime, fd, GP__WATCH_READ, on_client, client);
+    if (client->watch)
+        return client;
+    free_client(client);
+    return NULL;
+}
+
 static void welcome(struct gp__control *control, int fd)
 {
     struct client *client;
     struct ucred peer;
     enum right right = right_of(control, fd, &peer);
-    bool allowed = right != NOTHING;
 
-    if (control->n_clients >= 2 * GP__CONTROL_CLIENTS_MAX) {
+    if (control->n_clients[right] >=
+        (right == NOTHING ? STRANGERS_MAX : 2 * GP__CONTROL_CLIENTS_MAX)) {
         (void)close(fd); /* nobody is left to talk to it */
         return;
     }
-    client = gp__alloc(sizeof *client);
-    client->control = control;
-    client->fd = fd;
-    client->releases = right == RELEASES;
-    client->in.limit = 2 * (size_t)GP__CONTROL_REQUEST_MAX;
-    client->out.limit = GP__CONTROL_ANSWER_MAX + 4096;
-    client->next = control->clients;
-    control->clients = client;
-    control->n_clients++;
-    client->watch = gp__watch_start(control->runtime, fd, GP__WATCH_READ, on_client, client);
-    if (!client->watch) {
-        free_client(client);
-        return;
-    }
-    if (allowed && control->n_clients <= GP__CONTROL_CLIENTS_MAX)
+    client = add(control, fd, right);
+    if (!client || (right != NOTHING && control->n_clients[right] <= GP__CONTROL_CLIENTS_MAX))
         return;
     client->ending = true;
-    if (!allowed)
+    if (right == NOTHING)
         gp__log(control->runtime->log, GP_LOG_WARNING, "control.refused", GP__F_I("uid", peer.uid),
                 GP__F_I("pid", peer.pid));
     (void)say(client, false,
-              allowed
+              right != NOTHING
                   ? GP_S("too many are asking already")
                   : GP_S("you may not: root, the service's user and `control: {group: …}` may"));
 }

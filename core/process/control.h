@@ -8,7 +8,8 @@
  * Who may ask is decided by the kernel's word about the peer: root, the user that this process runs
  * as, and members of one group may everything. Members of another one, such as the page on which
  * people look after their held mail, may only release it in the name of an address. Requests,
- * answers and clients are bounded.
+ * answers and clients are bounded, clients by what they may: operators find a place whoever else
+ * has taken all of theirs.
  */
 #ifndef GP_PROCESS_CONTROL_H
 #define GP_PROCESS_CONTROL_H

@@ -384,7 +384,7 @@ static void order(struct question *q, enum gp__queue_command command)
     struct gp__address owner;
     struct gp__queue_order what = {.command = command,
                                    .filter = q->filter,
-                                   .route = gp__queue_name(q->queue, gp_slice_of(route)),
+                                   .route = gp__queue_name_find(q->queue, gp_slice_of(route)),
                                    .after = q->after,
                                    .most = LIST_MAX};
 

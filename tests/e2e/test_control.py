@@ -293,6 +293,44 @@ class Permission(Asking):
                 self.assertIn(answer, text)
         self.assertIn("you may not", self.ask_as(12345, [])[1])
 
+    def crowd(self, groups, count):
+        """Somebody with that many connections who says nothing; ends when the pipe is closed."""
+        ready, done = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.setgroups(groups)
+            os.setgid(65534)
+            os.setuid(12345)
+            crowd = []
+            for _ in range(count):
+                each = socket.socket(socket.AF_UNIX)
+                each.connect(str(self.directory / "control"))
+                crowd.append(each)
+            os.write(ready[1], b".")
+            os.close(done[1])
+            os.read(done[0], 1)
+            os._exit(0)
+        for each in (ready[1], done[0]):
+            os.close(each)
+        self.addCleanup(os.waitpid, pid, 0)
+        self.addCleanup(os.close, done[1])
+        self.assertEqual(os.read(ready[0], 1), b".")
+        os.close(ready[0])
+
+    def test_crowds(self):
+        """Who may less takes no place from who may more, and fills no log."""
+        group = grp.getgrnam("daemon")
+        server = self.launch(self.text(control="release_group: daemon"))
+        self.crowd([], 100)
+        allowed, text = self.ask_as(
+            12345, [group.gr_gid],
+            b'{"v":1,"do":"queue","what":"release","filter":"state=held","as":"a@b.c"}')
+        self.assertIn("no queue", text)
+        self.crowd([group.gr_gid], 50)
+        for _ in range(5):
+            self.ask("status")
+        self.assertLess(len(server.log("control.refused")), 100)
+
 
 if __name__ == "__main__":
     unittest.main()
