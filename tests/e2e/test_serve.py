@@ -325,6 +325,7 @@ class Plenty(harness.TestCase):
             self.assertIn("4.3.2", client.expect(421).text)
             self.assertTrue(client.is_closed())
         inside[0].command("QUIT", 221)
+        inside[0].close()
         harness.wait_until(lambda: self.answers(server), "there is room again")
         inside[1].hello()
 

@@ -83,6 +83,7 @@ class Workers(Processes):
             slot, = (each for each, n in self.sessions().items() if n > before[each])
             if slot in clients:
                 client.command("QUIT", 221)
+                client.close()
                 harness.wait_until(lambda was=before: self.sessions() == was, "its end")
                 continue
             client.hello()
