@@ -504,9 +504,10 @@ class Engines(Operated):
             harness.wait_until(lambda: not self.spool(server, "list"), "an empty store")
 
     def took(self, server):
-        """Whether a worker is there again and takes a message."""
+        """Whether a worker is there again and takes a message, which is no other's: of those that it
+        took just before its death nobody knows whether the client heard so."""
         with contextlib.suppress(OSError, harness.Closed, harness.Unexpected):
-            self.submit(server, "r@example.test")
+            harness.submit(server.address, self.MESSAGE + b"and another\r\n")
             return True
         return False
 
