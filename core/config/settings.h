@@ -196,7 +196,11 @@ struct gp__spool_section {
     const struct gp__engine_settings *engine; /* NULL: the log */
 };
 
+/* What a scheduler takes. */
 #define GP__WAITS_MAX 100u /* in a list */
+#define GP__QUEUES_MAX 1000u
+#define GP__BUCKETS_MAX 1000u
+#define GP__ROUTES_MAX 10000u
 
 /* Waits before the second attempt, the third …; the last one is repeated. */
 struct gp__waits {

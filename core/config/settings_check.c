@@ -414,10 +414,21 @@ static bool needs_routes(const struct gp__settings *settings)
     return settings->n_listeners == 0;
 }
 
+/* What the scheduler would refuse. */
+static void check_count(struct gp__load *load, const char *section, size_t n, size_t most)
+{
+    if (gp_slice_present(load->settings->spool.path) && n > most)
+        gp__diag_add(load->diag, GP__ERROR, gp__node_get(load->root, gp_slice_of(section)),
+                     "`%s:` has %zu entries, and %zu is the most there can be", section, n, most);
+}
+
 void gp__load_check(struct gp__load *load)
 {
     const struct gp__settings *settings = load->settings;
 
+    check_count(load, "queue", settings->n_queues, GP__QUEUES_MAX);
+    check_count(load, "buckets", settings->n_buckets, GP__BUCKETS_MAX);
+    check_count(load, "routes", settings->n_routes, GP__ROUTES_MAX);
     check_used(load);
     gp__load_engine_check(load);
     check_queues(load);

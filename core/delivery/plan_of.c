@@ -4,6 +4,10 @@
 #include "core/config/settings.h"
 #include "core/delivery/plan.h"
 
+_Static_assert(GP__QUEUES_MAX <= GP__PLAN_QUEUES_MAX && GP__BUCKETS_MAX <= GP__PLAN_BUCKETS_MAX &&
+                   GP__ROUTES_MAX <= GP__PLAN_ROUTES_MAX && GP__WAITS_MAX <= GP__PLAN_WAITS_MAX,
+               "what a configuration may have, a scheduler takes");
+
 /* Not there, or greylisted: soon again at first, whatever the policy is for the rest. */
 static const uint64_t greylist_ms[] = {60000, 300000, 600000, 1200000, 1800000};
 

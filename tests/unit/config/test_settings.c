@@ -252,6 +252,27 @@ static void test_too_many_waits(void **state)
     gp__buf_free(&report);
 }
 
+static void test_too_many_buckets(void **state)
+{
+    struct gp__buf text = {0}, report = {0};
+    struct fake_file files[] = {{FAKE_MAIN, NULL, 0}, {NULL, NULL, 0}};
+    char name[16];
+
+    (void)state;
+    gp__buf_append(&text, GP_S(REPORT_BASE "spool: {path: /s}\nbuckets: {"));
+    for (unsigned i = 0; i < GP__BUCKETS_MAX; i++) { /* and `held` */
+        snprintf(name, sizeof name, "b%u: {}, ", i);
+        gp__buf_append(&text, gp_slice_of(name));
+    }
+    gp__buf_append(&text, gp_slice("}\n", sizeof "}\n"));
+    files[0].text = gp__buf_slice(&text).data;
+    assert_null(fake_load(files, &report, GP__DIAG_TEXT));
+    assert_true(gp_slice_search(gp__buf_slice(&report), GP_S("`buckets:` has 1001 entries")) <
+                report.len);
+    gp__buf_free(&report);
+    gp__buf_free(&text);
+}
+
 static void test_buckets(void **state)
 {
     struct gp__settings *s = load(queued);
@@ -803,6 +824,7 @@ int main(void)
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_keep_free),
         cmocka_unit_test(test_too_many_waits),
+        cmocka_unit_test(test_too_many_buckets),
         cmocka_unit_test(test_buckets),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_regex_match),
