@@ -199,6 +199,22 @@ static void complete(struct header *h)
                              (unsigned)getuid(), mail->domain));
 }
 
+/* A CR alone would leave as the end of a line, and what follows it as a field that nobody looked at. */
+static struct gp_slice without_stray_cr(struct gp__arena *arena, struct gp_slice field)
+{
+    char *bytes;
+
+    if (gp_slice_find(field, '\r') == field.len)
+        return field;
+    bytes = gp__arena_bytes(arena, field.len);
+    for (size_t i = 0; i < field.len; i++) {
+        bool stray = field.data[i] == '\r' && (i + 1 == field.len || field.data[i + 1] != '\n');
+
+        bytes[i] = stray ? ' ' : field.data[i];
+    }
+    return gp_slice(bytes, field.len);
+}
+
 static int take_field(struct header *h, struct gp_slice name, struct gp_slice field)
 {
     struct gp_slice value = gp_slice_sub(field, gp_slice_find(field, ':') + 1, field.len);
@@ -234,7 +250,7 @@ int gp__sendmail_header(struct gp__sendmail *mail)
     while (code == 0 && begins_field(gp_slice_sub(text, 0, line_length(text)), &name)) {
         struct gp_slice field = field_at(text);
 
-        code = take_field(&h, name, field);
+        code = take_field(&h, name, without_stray_cr(mail->arena, field));
         text = gp_slice_sub(text, field.len, text.len);
     }
     complete(&h);

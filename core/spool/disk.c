@@ -88,7 +88,7 @@ int gp__disk_error(int64_t error)
 static int open_file(void *arg, const char *path, enum gp__disk_open how)
 {
     static const int flags[] = {
-        [GP__DISK_READ] = O_RDONLY | O_NOFOLLOW,
+        [GP__DISK_READ] = O_RDONLY | O_NOFOLLOW | O_NONBLOCK, /* a FIFO is no file of ours */
         [GP__DISK_NAMELESS] = O_TMPFILE | O_RDWR,
         [GP__DISK_CREATE] = O_RDWR | O_CREAT | O_NOFOLLOW,
     };

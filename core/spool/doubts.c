@@ -105,7 +105,8 @@ static bool is_past(const struct stat *st, int64_t now_ms)
 /* False: it is gone. */
 static bool read_file(struct gp__doubts *doubts, struct file *file, int64_t now_ms)
 {
-    int fd = openat(doubts->dir, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    /* Whatever it is that somebody put there: a FIFO is not waited for. */
+    int fd = openat(doubts->dir, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
 
     if (fd < 0)

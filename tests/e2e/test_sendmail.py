@@ -67,6 +67,13 @@ class Sendmail(SendmailCase):
             self.assertNotIn(b"other", content)
             self.assertIn(b"\r\nCc: c\r\nSubject: x\r\n", content)
 
+    def test_stray_cr(self):
+        """It makes no field of what follows it."""
+        server = self.serve()
+        self.sendmail("-t", stdin=b"To: r@example.test\r\r\nSubject: x\rBcc: hidden@example.test\n\nbody\n")
+        self.assertTrue(self.message(server).content.startswith(
+            b"To: r@example.test \r\nSubject: x Bcc: hidden@example.test\r\n"))
+
     def test_resent(self):
         server = self.serve()
         self.sendmail("-t", stdin=b"Resent-To: a@example.test\nResent-Bcc: b@example.test\n"

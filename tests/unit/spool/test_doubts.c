@@ -157,6 +157,23 @@ static void damaged(void **state)
     gp__doubts_close(&doubts);
 }
 
+/* What is no file of ours is not waited for, and hides nothing. */
+static void foreign(void **state)
+{
+    struct gp__doubts *one = gp__doubts_open(gp_slice_of(folder)), *two;
+    int64_t now = (int64_t)time(NULL) * 1000;
+    char path[100];
+
+    (void)state;
+    gp__doubts_add(one, &mark, GP_S("id.1"), now);
+    snprintf(path, sizeof path, "%s/doubts/fifo", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    two = gp__doubts_open(gp_slice_of(folder));
+    assert_found(two, &mark, now, "id.1");
+    gp__doubts_close(&two);
+    gp__doubts_close(&one);
+}
+
 /* The oldest are forgotten, in memory and then in the file. */
 static void too_many(void **state)
 {
@@ -182,6 +199,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_others, setup, teardown),
         cmocka_unit_test_setup_teardown(files_go, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(foreign, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many, setup, teardown),
     };
 
