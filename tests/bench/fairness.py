@@ -214,7 +214,7 @@ def run(bench, count, deferred=DEFERRED, slow=SLOW):
 def fairness(bench):
     """A normal destination beside one that answers after ten seconds and one that defers 100,000 messages."""
     print(f"\n{fairness.__doc__}")
-    count = int(bench.seconds * bench.rounds / EVERY) * 3
+    count = int(bench.seconds * bench.rounds / EVERY)
     alone, together, stats = run(bench, count)
     if stats["messages"] < DEFERRED:
         raise RuntimeError(f"{stats['messages']} messages are left in the queue")
