@@ -519,14 +519,16 @@ class Engines(Operated):
         self.transcript()
 
     def test_changes(self):
-        """Another engine takes a restart, and a folder of its own."""
+        """Other options take a restart, another engine a folder of its own."""
+        self.lmdb = True
         server = self.launch_down()
-        server.config.write_text(queueing.config(1, self.DOWN, self.ROUTES, "1h", self.REST, True))
-        self.assertIn("engine", self.gatepost("reload", code=1))
-        self.assertEqual(server.stop(), 0)
-        with self.assertRaises(AssertionError):
-            server.start()
-        self.assertIn("the spool of another engine", server.stderr())
+        text = server.config.read_text()
+        server.config.write_text(text.replace("path: store,", "path: store, size: 1GiB,"))
+        self.assertIn("restart", self.gatepost("reload", code=1))
+        server.config.write_text(text.replace(", engine: store", ""))
+        self.assertIn("the spool of another engine", self.gatepost("reload", code=1))
+        server.config.write_text(text)
+        self.gatepost("reload")
 
 
 if __name__ == "__main__":
