@@ -54,6 +54,16 @@ const void *gp__load_options(struct gp__load *load, const struct gp_plugin *plug
                              const struct gp__node *node, const struct gp__node *at,
                              const struct gp__node **shown_r);
 
+/* The plugin of a service of this kind, or NULL after a diagnostic. */
+typedef const struct gp_plugin *gp__load_pick_fn(struct gp__load *load,
+                                                 const struct gp__node *kind);
+
+/* "NAME: {KIND: options}": fills the plugin and its options. `form` is what the
+ * diagnostic says if it is not so written. The effective form; that of the options is the value of its pair. */
+const struct gp__node *gp__load_service(struct gp__load *load, const struct gp__pair *pair,
+                                        const char *form, gp__load_pick_fn *pick,
+                                        struct gp__service *service);
+
 /* The sections `tables` and `targets`. */
 void gp__load_services(struct gp__load *load);
 

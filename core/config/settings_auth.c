@@ -18,30 +18,6 @@ static const struct gp_plugin *backend_plugin(struct gp__load *load, const struc
     return NULL;
 }
 
-static const struct gp__node *load_backend(struct gp__load *load, struct gp__auth_settings *auth,
-                                           const struct gp__pair *pair)
-{
-    const struct gp__node *value = pair->value, *kind, *shown_options;
-    const struct gp_plugin *plugin;
-    struct gp__node *shown;
-
-    if (value->kind != GP__NODE_MAPPING || value->count != 1) {
-        gp__diag_add(load->diag, GP__ERROR, value->line ? value : pair->key,
-                     "an authentication backend is {KIND: options}");
-        return value;
-    }
-    kind = value->pairs[0].key;
-    plugin = backend_plugin(load, kind);
-    if (!plugin)
-        return value;
-    auth->service.plugin = plugin;
-    auth->service.options = gp__load_options(load, plugin, value->pairs[0].value, kind,
-                                             &shown_options);
-    shown = gp__node_mapping(load->arena, 1, value);
-    gp__node_put(shown, kind, shown_options);
-    return shown;
-}
-
 void gp__load_auth(struct gp__load *load)
 {
     const struct gp__node *section = gp__load_section(load, "auth");
@@ -62,7 +38,9 @@ void gp__load_auth(struct gp__load *load)
         list[i] = auth;
         if (gp__load_name(load, pair->key, "backend"))
             gp__map_set(&load->auths, pair->key->text, auth);
-        gp__node_put(shown, pair->key, load_backend(load, auth, pair));
+        gp__node_put(shown, pair->key,
+                     gp__load_service(load, pair, "an authentication backend is {KIND: options}",
+                                      backend_plugin, &auth->service));
     }
     load->settings->auths = list;
     load->settings->n_auths = section->count;

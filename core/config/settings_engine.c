@@ -123,26 +123,13 @@ static const struct gp_plugin *engine_plugin(struct gp__load *load, const struct
 static const struct gp__node *load_engine(struct gp__load *load, struct gp__engine_settings *engine,
                                           const struct gp__pair *pair)
 {
-    const struct gp__node *value = pair->value, *kind, *shown_options;
-    const struct gp_plugin *plugin;
-    struct gp__node *shown;
+    const struct gp__node *shown = gp__load_service(
+        load, pair, "an engine of the spool is {KIND: options}", engine_plugin, &engine->service);
+    const struct gp_plugin *plugin = engine->service.plugin;
 
-    if (value->kind != GP__NODE_MAPPING || value->count != 1) {
-        gp__diag_add(load->diag, GP__ERROR, value->line ? value : pair->key,
-                     "an engine of the spool is {KIND: options}");
-        return value;
-    }
-    kind = value->pairs[0].key;
-    plugin = engine_plugin(load, kind);
-    if (!plugin)
-        return value;
-    engine->service.plugin = plugin;
-    engine->service.options = gp__load_options(load, plugin, value->pairs[0].value, kind,
-                                               &shown_options);
-    engine->written = absolute(load, &(struct rows){plugin->options, plugin->option_size, 0},
-                               shown_options);
-    shown = gp__node_mapping(load->arena, 1, value);
-    gp__node_put(shown, kind, shown_options);
+    if (plugin)
+        engine->written = absolute(load, &(struct rows){plugin->options, plugin->option_size, 0},
+                                   shown->pairs[0].value);
     return shown;
 }
 

@@ -499,33 +499,36 @@ int gp__load_target_ref(void *arg, const struct gp__node *node, struct gp_slice 
     return 0;
 }
 
-static const struct gp__node *load_target(struct gp__load *load, struct gp__target_settings *target,
-                                          const struct gp__pair *pair)
+const struct gp__node *gp__load_service(struct gp__load *load, const struct gp__pair *pair,
+                                        const char *form, gp__load_pick_fn *pick,
+                                        struct gp__service *service)
 {
     const struct gp__node *value = pair->value, *kind, *shown_options;
-    const struct gp_plugin *plugin;
     struct gp__node *shown;
 
     if (value->kind != GP__NODE_MAPPING || value->count != 1) {
-        gp__diag_add(load->diag, GP__ERROR, value->line ? value : pair->key,
-                     "a target is {PLUGIN: options}");
+        gp__diag_add(load->diag, GP__ERROR, value->line ? value : pair->key, "%s", form);
         return value;
     }
     kind = value->pairs[0].key;
-    plugin = gp__load_plugin(load, kind, kind->text);
-    if (!plugin)
+    service->plugin = pick(load, kind);
+    if (!service->plugin)
         return value;
-    if (!plugin->target) {
-        gp__diag_add(load->diag, GP__ERROR, kind, "the plugin \"%s\" is not a target",
-                     plugin->name);
-        return value;
-    }
-    target->service.plugin = plugin;
-    target->service.options = gp__load_options(load, plugin, value->pairs[0].value, kind,
-                                               &shown_options);
+    service->options = gp__load_options(load, service->plugin, value->pairs[0].value, kind,
+                                        &shown_options);
     shown = gp__node_mapping(load->arena, 1, value);
     gp__node_put(shown, kind, shown_options);
     return shown;
+}
+
+static const struct gp_plugin *target_plugin(struct gp__load *load, const struct gp__node *kind)
+{
+    const struct gp_plugin *plugin = gp__load_plugin(load, kind, kind->text);
+
+    if (!plugin || plugin->target)
+        return plugin;
+    gp__diag_add(load->diag, GP__ERROR, kind, "the plugin \"%s\" is not a target", plugin->name);
+    return NULL;
 }
 
 /* Before any is bound: options of tables and targets may name targets. */
@@ -550,7 +553,9 @@ static void load_targets(struct gp__load *load, const struct gp__node *section,
     struct gp__node *shown = gp__node_mapping(load->arena, section->count, section);
 
     for (size_t i = 0; i < section->count; i++)
-        gp__node_put(shown, section->pairs[i].key, load_target(load, list[i], &section->pairs[i]));
+        gp__node_put(shown, section->pairs[i].key,
+                     gp__load_service(load, &section->pairs[i], "a target is {PLUGIN: options}",
+                                      target_plugin, &list[i]->service));
     gp__load_show(load, "targets", shown);
 }
 
