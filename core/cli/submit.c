@@ -22,20 +22,74 @@ static void give_content(struct gp__submit *submit)
     gp__smtp_client_content(submit->dial.client, piece, submit->given == submit->content.len);
 }
 
+static void tell(const struct gp__submit *submit, size_t i, const struct gp__smtp_outcome *outcome)
+{
+    submit->outcome(submit->arg, submit->index ? submit->index[i] : i, outcome);
+}
+
 static void report(struct gp__submit *submit)
 {
+    const struct gp__smtp_outcome lost = {
+        .stage = GP__STAGE_CONNECT,
+        .own = true,
+        .reply = GP__REPLY(451, 4, 4, 2, "The connection was lost before it was sent"),
+    };
+
+    /* Before it was sent again outcomes are those of the time before. */
     for (size_t i = 0; i < submit->mail.n_recipients; i++)
-        submit->outcome(submit->arg, i, gp__smtp_client_outcome(submit->dial.client, i));
+        tell(submit, i,
+             submit->under_way ? gp__smtp_client_outcome(submit->dial.client, i) : &lost);
     submit->result = GP__SUBMIT_SENT;
     submit->sent = true;
 }
 
+static bool is_one_too_many(const struct gp__submit *submit, size_t i)
+{
+    const struct gp__smtp_outcome *outcome = gp__smtp_client_outcome(submit->dial.client, i);
+
+    return outcome->stage == GP__STAGE_RCPT && !outcome->own && outcome->reply.code == 452;
+}
+
+/* Those beyond what the server takes at once are the next transaction's (RFC 5321 4.5.3.1.10): to
+ * report them as failed would have the whole message sent again, to the first ones, too. */
+static void go_on(struct gp__submit *submit)
+{
+    struct gp__smtp_client_mail *mail = &submit->mail;
+    struct gp__smtp_client_recipient *rest;
+    size_t *index, left = 0;
+
+    for (size_t i = 0; i < mail->n_recipients; i++)
+        left += is_one_too_many(submit, i);
+    if (left == 0 || left == mail->n_recipients) {
+        report(submit);
+        return;
+    }
+    rest = GP__ARENA_ARRAY(submit->arena, struct gp__smtp_client_recipient, left);
+    index = GP__ARENA_ARRAY(submit->arena, size_t, left);
+    left = 0;
+    for (size_t i = 0; i < mail->n_recipients; i++) {
+        if (is_one_too_many(submit, i)) {
+            rest[left] = mail->recipients[i];
+            index[left++] = submit->index ? submit->index[i] : i;
+        } else {
+            tell(submit, i, gp__smtp_client_outcome(submit->dial.client, i));
+        }
+    }
+    mail->recipients = rest;
+    mail->n_recipients = left;
+    submit->index = index;
+    submit->given = 0;
+    submit->under_way = false;
+}
+
 static void on_ready(struct gp__submit *submit)
 {
-    if (submit->sent)
+    if (submit->sent) {
         gp__smtp_client_quit(submit->dial.client);
-    else
-        gp__smtp_client_send(submit->dial.client, &submit->mail);
+        return;
+    }
+    submit->under_way = true;
+    gp__smtp_client_send(submit->dial.client, &submit->mail);
 }
 
 /* It ended before anything was sent: for good only if the server said so. */
@@ -48,7 +102,7 @@ static void on_closed(struct gp__submit *submit)
     submit->result = submit->dial.final ? GP__SUBMIT_REFUSED : submit->result;
     if (submit->sent || submit->dial.final)
         return;
-    if (gp__smtp_client_outcome(submit->dial.client, 0)) {
+    if (submit->index || gp__smtp_client_outcome(submit->dial.client, 0)) {
         report(submit);
         return;
     }
@@ -69,7 +123,7 @@ static void talk(struct gp__submit *submit)
             give_content(submit);
             break;
         case GP__SMTP_CLIENT_SENT:
-            report(submit);
+            go_on(submit);
             break;
         default:
             on_closed(submit);

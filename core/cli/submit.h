@@ -27,7 +27,9 @@ struct gp__submit {
 
     /* The conversation. */
     struct gp__arena *arena;
-    size_t given; /* of the content */
+    size_t given;        /* of the content */
+    const size_t *index; /* of those that are left, for the callback; NULL: all are */
+    bool under_way;      /* outcomes are of them */
     bool sent;
 };
 

@@ -67,6 +67,16 @@ class Sendmail(SendmailCase):
             self.assertNotIn(b"other", content)
             self.assertIn(b"\r\nCc: c\r\nSubject: x\r\n", content)
 
+    def test_more_recipients_than_at_once(self):
+        server = self.serve(listener="limits: {recipients: 100}")
+        names = [f"r{i}@example.test" for i in range(250)]
+        self.sendmail(*names)
+        for name in names:
+            self.message(server, name)
+        self.assertEqual([len(each["recipients"]) for each in server.log("message")], [100, 100, 50])
+        result = self.sendmail("wrong@example.org", *names, code=NOPERM)
+        self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
+
     def test_stray_cr(self):
         """It makes no field of what follows it."""
         server = self.serve()
