@@ -317,7 +317,8 @@ static const struct gp__node *load_bucket(struct gp__load *load, struct gp__buck
                      "\"" GP_FMT "\" in bucket \"" GP_FMT "\" needs `spool: {path: DIR}`: files "
                      "below `hold:` stay until somebody removes them",
                      GP_ARG(node->pairs[0].key->text), GP_ARG(bucket->name));
-    return shown;
+    return gp_slice_present(load->settings->spool.path) ? shown
+                                                        : gp__node_mapping(load->arena, 0, at);
 }
 
 int gp__load_bucket_ref(void *arg, const struct gp__node *node, struct gp_slice name)

@@ -736,6 +736,8 @@ static void test_show_again(void **state)
 {
     struct gp__settings *s = load(REPORT_BASE
                                   "tables: {t: [a: \"x: y\", \"#b\"]}\n"
+                                  "hold: {path: /h}\n"
+                                  "buckets: {spam: , dlp: {}}\n"
                                   "chains: {c: [allkinds: {text: \"a\\tb \\u00e4\"}]}\n");
     struct gp__buf first = {0}, second = {0};
     struct gp__settings *again;

@@ -52,12 +52,13 @@ static struct gp__group *add(const char *route, unsigned domain)
 {
     char text[32];
     struct gp__queue_message message = {.place = {.segment = 1, .offset = (uint32_t)id},
-                                        .id = ++id,
+                                        .id = id + 1,
                                         .sender = 1,
                                         .arrived_ms = now};
     struct gp__queue_group spec = {.left = 1, .route = gp__queue_name(queue, gp_slice_of(route))};
     struct gp__group *group;
 
+    id++;
     snprintf(text, sizeof text, "d%u.example", domain);
     spec.domain = gp_slice_of(text);
     group = gp__queue_add_group(queue, gp__queue_add(queue, &message), &spec);
