@@ -338,6 +338,8 @@ void gp__deliveries_prepare(struct gp__deliveries *all, struct gp_session *sessi
             outcomes_r[delivery->recipients[n]->index] = delivery->outcomes[n];
             delivery->recipients[n]->reply = delivery->replies[n];
             delivery->recipients[n]->remote = delivery->peers[n].remote;
+            delivery->recipients[n]->passed = delivery->peers[n].passed;
+            delivery->recipients[n]->relayed = delivery->peers[n].relayed;
         }
     }
 }

@@ -58,6 +58,7 @@ struct gp_recipient {
     enum gp__fate fate;
     struct gp__reply reply; /* what became of it, for LMTP, logs and bounces */
     struct gp_slice remote; /* who said so; absent: we did */
+    bool passed, relayed;   /* delivered: who has it tells of success, or never will */
 };
 
 /* A new recipient of the transaction, at the end of its list. `to` is copied. */

@@ -10,6 +10,7 @@
 #define GP_SERVER_CLIENT_H
 
 #include "core/delivery/delivery.h"
+#include "core/delivery/dsn.h"
 #include "core/hook/run.h"
 #include "core/runtime/conn.h"
 #include "core/runtime/spill.h"
@@ -141,15 +142,22 @@ bool gp__client_left(const struct gp__client *client);
 void gp__client_deliver(struct gp__client *client, struct gp__policy *policy,
                         const enum gp__disposal *disposals);
 
-/* The notification for those whose fate is to be bounced, in the transaction's arena; *entry_r is NULL
- * if there is none to be. Those of whom nobody may be told are to be held from now on. 0, or -1: it
- * can't be made (client_bounce.c). */
-int gp__client_bounce(struct gp__client *client, struct gp__policy *policy,
-                      const struct gp__entry **entry_r);
+/* A notification, in the transaction's arena. */
+struct gp__notice {
+    const struct gp__entry *entry; /* NULL: there is none to be */
+    enum gp__dsn_action kind;
+    size_t n; /* recipients that it tells of */
+};
 
-/* It is on its way. */
-void gp__client_bounced(const struct gp__client *client, const struct gp__policy *policy,
-                        const struct gp__entry *entry);
+/* FAILED: of those whose fate is to be bounced; of whom nobody may be told, those are to be held from
+ * now on. DELIVERED: of those whom direct targets delivered to, where that was asked for. 0, or -1:
+ * it can't be made (client_bounce.c). */
+int gp__client_notice(struct gp__client *client, struct gp__policy *policy,
+                      enum gp__dsn_action kind, struct gp__notice *notice_r);
+
+/* What became of it: it is on its way, or the error. */
+void gp__client_noticed(const struct gp__client *client, const struct gp__policy *policy,
+                        const struct gp__notice *notice, int error);
 
 /* Whether this very message was taken before, and the client may not have heard so: then it is
  * answered (client_doubt.c). */

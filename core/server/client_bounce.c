@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `mixed_reject: bounce`: a filter or target refused some recipients of a message that was taken for
- * others. Their sender is told so by a notification that is kept in the same commit; where nobody
- * may be told (semantics B8), or wants to be, their copy is held.
+ * What a sender is told of deliveries that were direct, by a notification that is kept in the same
+ * commit as the rest. `mixed_reject: bounce`: a filter or target refused some recipients of a message
+ * that was taken for others; where nobody may be told (semantics B8), or wants to be, their copy is
+ * held. NOTIFY=SUCCESS: a target delivered (RFC 3461 5.2.2), and who has it now does not tell.
  */
 #include "core/base/counts.h"
 #include "core/base/log.h"
@@ -24,10 +25,22 @@ static bool may_tell(const struct gp_recipient *recipient, enum gp__bounce right
            (recipient->given->notify == 0 || recipient->given->notify & GP__NOTIFY_FAILURE);
 }
 
-/* Those that are told of. Their number. */
-static size_t choose(struct gp__policy *policy, unsigned bounce_to, struct gp__dsn_recipient *list)
+static struct gp__dsn_recipient describe(const struct gp_recipient *recipient,
+                                         enum gp__dsn_action action)
 {
-    enum gp__bounce right = gp__bounce_right(policy, bounce_to);
+    return (struct gp__dsn_recipient){
+        .final = recipient->address.text,
+        .orcpt = recipient->given->orcpt,
+        .action = action,
+        .reply = recipient->stop ? recipient->stop->reply : recipient->reply,
+        .remote = recipient->stop ? gp_slice(NULL, 0) : recipient->remote,
+    };
+}
+
+/* Those that are told of. Their number. */
+static size_t choose_bounced(struct gp__policy *policy, enum gp__bounce right,
+                             struct gp__dsn_recipient *list)
+{
     size_t n = 0;
 
     for (size_t i = 0; i < policy->n_recipients; i++) {
@@ -35,24 +48,46 @@ static size_t choose(struct gp__policy *policy, unsigned bounce_to, struct gp__d
 
         if (!is_bounced(recipient))
             continue;
-        if (!may_tell(recipient, right)) {
+        if (may_tell(recipient, right))
+            list[n++] = describe(recipient, GP__DSN_FAILED);
+        else
             recipient->fate = GP__FATE_HELD;
-            continue;
-        }
-        list[n++] = (struct gp__dsn_recipient){
-            .final = recipient->address.text,
-            .orcpt = recipient->given->orcpt,
-            .action = GP__DSN_FAILED,
-            .reply = recipient->stop ? recipient->stop->reply : recipient->reply,
-            .remote = recipient->stop ? gp_slice(NULL, 0) : recipient->remote,
-        };
     }
     return n;
 }
 
+static bool is_confirmed(const struct gp_recipient *recipient)
+{
+    return recipient->accepted && !recipient->replaced && !recipient->added &&
+           recipient->fate == GP__FATE_DELIVERED && !recipient->passed &&
+           recipient->given->notify & GP__NOTIFY_SUCCESS;
+}
+
+static size_t choose_confirmed(const struct gp__policy *policy, enum gp__bounce right,
+                               struct gp__dsn_recipient *list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; right == GP__BOUNCE_ALLOWED && i < policy->n_recipients; i++)
+        if (is_confirmed(policy->recipients[i]))
+            list[n++] = describe(policy->recipients[i], policy->recipients[i]->relayed
+                                                            ? GP__DSN_RELAYED
+                                                            : GP__DSN_DELIVERED);
+    return n;
+}
+
+static bool is_any(const struct gp__policy *policy,
+                   bool (*is)(const struct gp_recipient *recipient))
+{
+    for (size_t i = 0; i < policy->n_recipients; i++)
+        if (is(policy->recipients[i]))
+            return true;
+    return false;
+}
+
 static int write_dsn(const struct gp__client *client, struct gp__policy *policy,
-                     const struct gp__dsn_recipient *list, size_t n, struct gp__buf *out,
-                     struct gp__entry *entry)
+                     const struct gp__dsn_recipient *list, const struct gp__notice *notice,
+                     struct gp__buf *out, struct gp__entry *entry)
 {
     const struct gp_transaction *transaction = policy->transaction;
     struct gp_slice *content;
@@ -70,9 +105,9 @@ static int write_dsn(const struct gp__client *client, struct gp__policy *policy,
         .smtputf8 = transaction->mail.smtputf8,
         .ret = transaction->mail.ret,
         .return_max = RETURN_MAX,
-        .kind = GP__DSN_FAILED,
+        .kind = notice->kind,
         .recipients = list,
-        .n_recipients = n,
+        .n_recipients = notice->n,
     };
 
     dsn.n_content = gp__message_pieces(policy->message, transaction->arena, &content);
@@ -113,43 +148,55 @@ static void fill_entry(struct gp__entry *entry, struct gp__policy *policy)
     entry->n_recipients = 1;
 }
 
-int gp__client_bounce(struct gp__client *client, struct gp__policy *policy,
-                      const struct gp__entry **entry_r)
+int gp__client_notice(struct gp__client *client, struct gp__policy *policy,
+                      enum gp__dsn_action kind, struct gp__notice *notice_r)
 {
     struct gp__arena *arena = policy->transaction->arena;
-    struct gp__dsn_recipient *list = GP__ARENA_ARRAY(arena, struct gp__dsn_recipient,
-                                                     policy->n_recipients);
-    size_t n = choose(policy, client->entrance->bounce_to, list);
-    struct gp__entry *entry = GP__ARENA_NEW(arena, struct gp__entry);
+    enum gp__bounce right;
+    struct gp__dsn_recipient *list;
+    struct gp__entry *entry;
     struct gp__buf out = {.limit = 0};
-    int result = 0;
+    int result;
 
-    *entry_r = NULL;
-    if (n == 0)
+    *notice_r = (struct gp__notice){.kind = kind};
+    if (!is_any(policy, kind == GP__DSN_FAILED ? is_bounced : is_confirmed))
         return 0;
-    entry->id = GP__ARENA_JOIN(arena, gp__transaction_id(policy->transaction), GP_S("-r"));
+    right = gp__bounce_right(policy, client->entrance->bounce_to);
+    list = GP__ARENA_ARRAY(arena, struct gp__dsn_recipient, policy->n_recipients);
+    notice_r->n = kind == GP__DSN_FAILED ? choose_bounced(policy, right, list)
+                                         : choose_confirmed(policy, right, list);
+    if (notice_r->n == 0)
+        return 0;
+    entry = GP__ARENA_NEW(arena, struct gp__entry);
+    entry->id = GP__ARENA_JOIN(arena, gp__transaction_id(policy->transaction),
+                               kind == GP__DSN_FAILED ? GP_S("-r") : GP_S("-d"));
     entry->parent = gp__transaction_id(policy->transaction);
     entry->received_ms = client->runtime->ops->wall_ms(client->runtime);
     entry->sender_given = GP_S("");
-    result = write_dsn(client, policy, list, n, &out, entry);
+    result = write_dsn(client, policy, list, notice_r, &out, entry);
     entry->base = gp__arena_dup(arena, gp__buf_slice(&out));
     gp__buf_free(&out);
     if (result < 0)
         return -1;
     fill_entry(entry, policy);
-    *entry_r = entry;
+    notice_r->entry = entry;
     return 0;
 }
 
-void gp__client_bounced(const struct gp__client *client, const struct gp__policy *policy,
-                        const struct gp__entry *entry)
+void gp__client_noticed(const struct gp__client *client, const struct gp__policy *policy,
+                        const struct gp__notice *notice, int error)
 {
-    size_t n = 0;
+    const struct gp__entry *entry = notice->entry;
 
-    for (size_t i = 0; i < policy->n_recipients; i++)
-        n += is_bounced(policy->recipients[i]);
-    GP__COUNT(bounces);
-    gp__log(client->runtime->log, GP_LOG_INFO, "bounce", GP__F_S("message", entry->id),
-            GP__F_S("parent", entry->parent), GP__F_C("kind", gp__dsn_action_name(GP__DSN_FAILED)),
-            GP__F_S("recipient", policy->sender.text), GP__F_I("recipients", n));
+    if (error) {
+        gp__log(client->runtime->log, GP_LOG_ERROR, "bounce.failed",
+                GP__F_S("message", gp__transaction_id(policy->transaction)),
+                GP__F_C("error", gp_strerror(error)));
+    } else if (entry) {
+        GP__COUNT(bounces);
+        gp__log(client->runtime->log, GP_LOG_INFO, "bounce", GP__F_S("message", entry->id),
+                GP__F_S("parent", entry->parent),
+                GP__F_C("kind", gp__dsn_action_name(notice->kind)),
+                GP__F_S("recipient", policy->sender.text), GP__F_I("recipients", notice->n));
+    }
 }

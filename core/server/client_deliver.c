@@ -172,39 +172,57 @@ static void keeping_failed(struct batch *batch, int error)
         batch->policy->recipients[i]->reply = reply;
 }
 
+/* News of success is no reason to give back a message that was delivered. */
+static void confirm_alone(struct batch *batch, const struct gp__notice *confirmed)
+{
+    int error = confirmed->entry ? write_entries(batch->client, &confirmed->entry, 1) : 0;
+
+    gp__client_noticed(batch->client, batch->policy, confirmed, error);
+}
+
 /* The last step: with it the message is ours. Unless a target has shown it already the client may
  * still leave. */
 static bool keep(struct batch *batch)
 {
-    struct gp__arena *arena = batch->policy->transaction->arena;
-    const struct gp__entry **entries = GP__ARENA_ARRAY(arena, const struct gp__entry *,
-                                                       batch->drafts.count + 2);
-    const struct gp__entry *own, *notice;
+    struct gp__client *client = batch->client;
+    struct gp__policy *policy = batch->policy;
+    const struct gp__entry **entries = GP__ARENA_ARRAY(
+        policy->transaction->arena, const struct gp__entry *, batch->drafts.count + 3);
+    const struct gp__entry *own;
+    struct gp__notice bounced, confirmed;
     size_t n = 0;
     int error;
 
-    if (gp__client_bounce(batch->client, batch->policy, &notice) < 0) {
+    if (gp__client_notice(client, policy, GP__DSN_FAILED, &bounced) < 0) {
         keeping_failed(batch, GP_ETEMP);
         return false;
     }
+    if (gp__client_notice(client, policy, GP__DSN_DELIVERED, &confirmed) < 0)
+        gp__client_noticed(client, policy, &confirmed, GP_ETEMP);
     own = entry_of(batch);
     if (own)
         entries[n++] = own;
-    if (notice)
-        entries[n++] = notice;
+    if (bounced.entry)
+        entries[n++] = bounced.entry;
     for (size_t i = 0; i < batch->drafts.count; i++)
         if (batch->drafts.items[i].entry)
             entries[n++] = batch->drafts.items[i].entry;
-    if (n == 0)
+    if (n == 0) {
+        confirm_alone(batch, &confirmed);
         return true;
-    if (!batch->shown && gp__client_left(batch->client))
+    }
+    if (confirmed.entry)
+        entries[n++] = confirmed.entry;
+    if (!batch->shown && gp__client_left(client))
         return false;
-    error = write_entries(batch->client, entries, n);
-    if (error)
+    error = write_entries(client, entries, n);
+    if (error) {
         keeping_failed(batch, error);
-    else if (notice)
-        gp__client_bounced(batch->client, batch->policy, notice);
-    return !error;
+        return false;
+    }
+    gp__client_noticed(client, policy, &bounced, 0);
+    gp__client_noticed(client, policy, &confirmed, 0);
+    return true;
 }
 
 /* ---- all together ---- */

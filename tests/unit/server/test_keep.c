@@ -318,6 +318,61 @@ static void bounced(void **unused)
     }
 }
 
+/* ---- success ---- */
+
+/* Who asked is told that a direct target delivered; that this can't be kept is no refusal. */
+static void confirmed(void **unused)
+{
+    static const struct {
+        const char *user, *mail, *parameters, *others;
+        int error;
+        size_t kept;
+    } rows[] = {
+        {"alice", "MAIL FROM:<a@example.com>\r\n", " NOTIFY=SUCCESS", "", 0, 1},
+        {"alice", "MAIL FROM:<a@example.com>\r\n", " NOTIFY=SUCCESS", RCPT, 0, 2},
+        {"alice", "MAIL FROM:<a@example.com>\r\n", "", "", 0, 0},
+        {"alice", "MAIL FROM:<a@example.com>\r\n", " NOTIFY=FAILURE", "", 0, 0},
+        {"alice", "MAIL FROM:<>\r\n", " NOTIFY=SUCCESS", "", 0, 0},
+        {NULL, "MAIL FROM:<a@example.com>\r\n", " NOTIFY=SUCCESS", "", 0, 0},
+        {"alice", "MAIL FROM:<a@example.com>\r\n", " NOTIFY=SUCCESS", "", GP_ENOSPC, 0},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct world *world = open_world(1u << GP_HOOK_ACCEPTED);
+        struct gp__arena *arena = gp__arena_create();
+
+        seen.deliver = box_says;
+        world->entrance.bounce_to = AUTHENTICATED;
+        memory.error = rows[i].error;
+        say(world, HELLO);
+        world->server.clients->session->auth_user = rows[i].user ? gp_slice_of(rows[i].user)
+                                                                 : gp_slice(NULL, 0);
+        say(world, rows[i].mail);
+        say(world, "RCPT TO:<d@direct.test>");
+        say(world, rows[i].parameters);
+        say(world, "\r\n");
+        say(world, rows[i].others);
+        say(world, "DATA\r\n");
+        (void)replies(world, 0);
+        say(world, MESSAGE);
+        assert_replies(world, 10, "250");
+        assert_int_equal(memory.n, rows[i].kept);
+        assert_int_equal(world_logged(world, "bounce.failed"), rows[i].error != 0);
+        if (rows[i].kept) {
+            struct gp__entry entry = kept(arena, rows[i].kept - 1);
+
+            assert_text(entry.recipients[0].address, "a@example.com");
+            assert_text(entry.copies[0].sender, "");
+            assert_true(gp_slice_search(entry.base, GP_S("Action: delivered")) < entry.base.len);
+            assert_true(gp_slice_search(entry.base, GP_S("rfc822; d@direct.test")) <
+                        entry.base.len);
+        }
+        gp__arena_free(&arena);
+        close_world(world);
+    }
+}
+
 /* ---- doubts ---- */
 
 /* A message that was taken, but its client broke off before the 250. */
@@ -525,14 +580,14 @@ static void lmtp_again(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(queued),           cmocka_unit_test(id_in_reply),
-        cmocka_unit_test(not_kept),         cmocka_unit_test(client_leaves),
-        cmocka_unit_test(neighbours),       cmocka_unit_test(shown_then_failed),
-        cmocka_unit_test(held_and_draft),   cmocka_unit_test(bounced),
-        cmocka_unit_test(comes_again),      cmocka_unit_test(is_another),
-        cmocka_unit_test(large_is_another), cmocka_unit_test(no_doubt),
-        cmocka_unit_test(time_out),         cmocka_unit_test(dedupe_off),
-        cmocka_unit_test(lmtp_again),
+        cmocka_unit_test(queued),         cmocka_unit_test(id_in_reply),
+        cmocka_unit_test(not_kept),       cmocka_unit_test(client_leaves),
+        cmocka_unit_test(neighbours),     cmocka_unit_test(shown_then_failed),
+        cmocka_unit_test(held_and_draft), cmocka_unit_test(bounced),
+        cmocka_unit_test(confirmed),      cmocka_unit_test(comes_again),
+        cmocka_unit_test(is_another),     cmocka_unit_test(large_is_another),
+        cmocka_unit_test(no_doubt),       cmocka_unit_test(time_out),
+        cmocka_unit_test(dedupe_off),     cmocka_unit_test(lmtp_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
