@@ -235,6 +235,7 @@ struct gp__process_raw {
     } times;
     struct gp__control_raw {
         struct gp_slice path, mode, group, release_group;
+        uint64_t idle;
     } control;
     struct gp__metrics_raw {
         struct gp_slice address;

@@ -302,6 +302,7 @@ struct gp__control_settings {
     unsigned mode;        /* of its file */
     struct gp_slice group;
     struct gp_slice release_group; /* may only release held mail, in somebody's name */
+    uint64_t idle;                 /* ms */
 };
 
 /* Processes, their rights, and how operators reach them. */

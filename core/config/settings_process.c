@@ -35,6 +35,9 @@ const struct gp_option gp__control_rows[] = {
                      "Group that may do nothing but `gatepost queue release --as ADDRESS`: for a "
                      "page on which people look after their held mail.",
                      .flags = GP_OPTION_NOT_EMPTY),
+    GP_OPTION_DURATION("idle", struct gp__control_raw, idle, "1m", 1000, 3600000,
+                       "A client that asks nothing, or does not read its answer, for so long loses "
+                       "its place."),
     GP_OPTIONS_END,
 };
 
@@ -78,6 +81,7 @@ static void set_control(struct gp__load *load, const struct gp__control_raw *raw
     control->path = raw->path;
     control->group = raw->group;
     control->release_group = raw->release_group;
+    control->idle = raw->idle;
     if (gp__mode_parse(raw->mode, &control->mode) < 0)
         gp__diag_add(load->diag, GP__ERROR, gp__load_place(load, "control", "mode"),
                      "\"mode\" is an octal number such as 0660, not \"" GP_FMT "\"",

@@ -32,7 +32,7 @@ struct client {
     struct gp__control_call *call; /* not answered yet */
     enum right right;
     bool ending;            /* when all is written */
-    struct gp__timer timer; /* for one that ends and does not go */
+    struct gp__timer timer; /* it leaves then, unless it asks or reads */
 };
 
 struct gp__control_call {
@@ -55,6 +55,7 @@ struct gp__control {
     struct gp__watch *watch;
     struct client *clients;
     unsigned n_clients[RIGHTS]; /* who may less takes no place from who may more */
+    uint64_t idle_ms;
 };
 
 /* ---- who may ask ---- */
@@ -111,19 +112,26 @@ static void on_timer(struct gp__timer *timer)
     free_client((struct client *)(void *)((char *)timer - offsetof(struct client, timer)));
 }
 
-/* To close with something unread would take the answer from a client that has not read it yet. */
-static void say_goodbye(struct client *client)
+static void leaves_in(struct client *client, uint64_t ms)
 {
     struct gp__runtime *rt = client->control->runtime;
 
-    (void)shutdown(client->fd, SHUT_WR); /* it may have left */
     client->timer.fn = on_timer;
-    rt->ops->timer_start(rt, &client->timer, rt->ops->now_ms(rt) + GOODBYE_MS);
+    rt->ops->timer_start(rt, &client->timer, rt->ops->now_ms(rt) + ms);
+}
+
+/* To close with something unread would take the answer from a client that has not read it yet. */
+static void say_goodbye(struct client *client)
+{
+    (void)shutdown(client->fd, SHUT_WR); /* it may have left */
+    leaves_in(client, GOODBYE_MS);
 }
 
 /* False: it is gone. */
 static bool flush(struct client *client)
 {
+    if (!client->call)
+        leaves_in(client, client->control->idle_ms);
     while (client->out.len) {
         struct gp_slice bytes = gp__buf_slice(&client->out);
         ssize_t n = send(client->fd, bytes.data, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -216,6 +224,7 @@ static void ask(struct client *client, struct gp_slice line)
     client->call = gp__alloc(sizeof *client->call);
     client->call->client = client;
     gp__watch_for(client->watch, 0);
+    control->runtime->ops->timer_stop(control->runtime, &client->timer);
     control->request(control->arg, client->call, &request);
 }
 
@@ -273,10 +282,12 @@ static struct client *add(struct gp__control *control, int fd, enum right right)
     control->clients = client;
     control->n_clients[right]++;
     client->watch = gp__watch_start(control->runtime, fd, GP__WATCH_READ, on_client, client);
-    if (client->watch)
-        return client;
-    free_client(client);
-    return NULL;
+    if (!client->watch) {
+        free_client(client);
+        return NULL;
+    }
+    leaves_in(client, control->idle_ms);
+    return client;
 }
 
 static void welcome(struct gp__control *control, int fd)
@@ -361,6 +372,7 @@ struct gp__control *gp__control_open(struct gp__runtime *rt,
 
     control->runtime = rt;
     control->request = options->request;
+    control->idle_ms = options->idle_ms;
     control->arg = options->arg;
     control->path = gp__strdup(options->path);
     control->fd = -1;

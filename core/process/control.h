@@ -41,6 +41,7 @@ struct gp__control_options {
     unsigned mode;
     struct gp_slice group; /* may ask for everything, besides root and our own user; or empty */
     struct gp_slice release_group; /* may only release held mail for somebody; or empty */
+    uint64_t idle_ms;              /* how long a client may ask nothing, or not read its answer */
     /* Answers now or later, once. */
     void (*request)(void *arg, struct gp__control_call *call,
                     const struct gp__control_request *request);

@@ -160,6 +160,7 @@ int gp__alone_open_control(struct gp__alone *alone)
                                           .mode = settings->mode,
                                           .group = settings->group,
                                           .release_group = settings->release_group,
+                                          .idle_ms = settings->idle,
                                           .request = on_request,
                                           .arg = alone};
     struct gp__buf error = {.limit = 0};

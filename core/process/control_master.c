@@ -378,7 +378,7 @@ static bool same(const struct gp__manifest *a, const struct gp__manifest *b)
     return gp_slice_eq(a->control_path, b->control_path) &&
            gp_slice_eq(a->control_group, b->control_group) &&
            gp_slice_eq(a->control_release_group, b->control_release_group) &&
-           a->control_mode == b->control_mode;
+           a->control_mode == b->control_mode && a->control_idle == b->control_idle;
 }
 
 int gp__master_open_control(struct gp__master *master, const struct gp__manifest *old,
@@ -389,6 +389,7 @@ int gp__master_open_control(struct gp__master *master, const struct gp__manifest
                                           .mode = (unsigned)manifest->control_mode,
                                           .group = manifest->control_group,
                                           .release_group = manifest->control_release_group,
+                                          .idle_ms = manifest->control_idle,
                                           .request = on_request,
                                           .arg = master};
 

@@ -41,7 +41,7 @@ struct gp__manifest {
     struct gp_slice log_to;
     uint64_t log_format, log_level;
     struct gp_slice control_path, control_group, control_release_group;
-    uint64_t control_mode;
+    uint64_t control_mode, control_idle; /* idle: ms */
     struct gp_slice metrics;
     uint64_t sandbox;
     uint64_t ticket_rotation; /* ms */

@@ -331,6 +331,19 @@ class Permission(Asking):
             self.ask("status")
         self.assertLess(len(server.log("control.refused")), 100)
 
+    def test_idle(self):
+        """Who asks nothing, half a question, or nothing more, loses its place."""
+        self.launch(self.text(control="idle: 1s"))
+        for question, answers in ((b"", 0), (b'{"v":1,', 0), (b'{"v":1,"do":"status"}\n', 1)):
+            with socket.socket(socket.AF_UNIX) as asker:
+                asker.settimeout(10 * harness.SLOWER)
+                asker.connect(str(self.directory / "control"))
+                asker.sendall(question)
+                got = b""
+                while part := asker.recv(65536):
+                    got += part
+            self.assertEqual(got.count(b"\n"), answers)
+
 
 if __name__ == "__main__":
     unittest.main()
