@@ -44,7 +44,8 @@ class Fleet(Gatepost):
         self.folder.chmod(0o755)
         for file in [self.build / "gatepost", *self.build.glob("libgatepost.so*")]:
             shutil.copy2(file, self.folder)
-        shutil.copytree(self.build / "plugins", self.folder / "plugins")
+        if (self.build / "plugins").exists():  # else they are inside
+            shutil.copytree(self.build / "plugins", self.folder / "plugins")
         root = os.getuid() == 0
         config = self.folder / "gatepost.yaml"
         config.write_text(CONFIG.format(
