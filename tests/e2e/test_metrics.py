@@ -173,10 +173,11 @@ class Metrics(Processes):
         """Those that say nothing, nonsense or too much keep nobody out for long."""
         server = self.launch(listeners=2)
         held = []
-        # So many that some must wait until the silent ones are cut off; for one process, all get in.
+        # So many that some must wait until the silent ones are cut off, and by then ask for a connection only
+        # each 16 s; for one process, all get in.
         for data in [b"", b"GET /metrics HTTP/1.1\r\n", b"\0" * 100,
                      b"GET /" + b"x" * 100000] * (20 if self.WORKERS else 10):
-            client = socket.create_connection(server.address_of("metrics"), 20 * harness.SLOWER)
+            client = socket.create_connection(server.address_of("metrics"), 60 * harness.SLOWER)
             self.addCleanup(client.close)
             try:
                 client.sendall(data)
