@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Questions through libunbound to a name server of the test's own: a UDP socket on loopback, served
- * from the same loop. It answers from a table in which some names misbehave.
+ * from the same loop. It answers from a table in which some names misbehave. Without a resolver to
+ * ask it is the root of the DNS, in a network of the test's own.
  */
 #include "test_support.h"
 
@@ -9,8 +10,12 @@
 #include "core/runtime/resolver.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define PACKET_MAX 4096
 
@@ -30,6 +35,8 @@ struct zone_row {
     const char *rdata;
     size_t len;
 };
+
+#define ROOT_IP "\xc6\x29\x00\x04" /* 198.41.0.4 */
 
 #define ROW(name, type, rdata)                                                                     \
     {                                                                                              \
@@ -53,6 +60,14 @@ static const struct zone_row zone[] = {
         "example\x04test\0"),
     ROW("_25._tcp.mail.example.test", GP_DNS_TLSA, "\x03\x01\x01\xab\xcd"),
     ROW("local.example.test", GP_DNS_A, "\x7f\0\0\x01"),
+    ROW("", 2 /* NS */,
+        "\x01"
+        "a\x0croot-servers\x03net\0"),
+    ROW("a.root-servers.net", GP_DNS_A, ROOT_IP),
+    ROW("mail.example", GP_DNS_A, "\xc0\x00\x02\x03"),
+    {"example", GP_DNS_A, NODATA, NULL, 0},
+    {"net", GP_DNS_A, NODATA, NULL, 0},
+    {"root-servers.net", GP_DNS_A, NODATA, NULL, 0},
     {"silent.example.test", GP_DNS_A, SILENT, NULL, 0},
     {"broken.example.test", GP_DNS_A, SERVFAIL, NULL, 0},
     {"empty.example.test", GP_DNS_A, NODATA, NULL, 0},
@@ -127,6 +142,16 @@ static void add_answers(struct packet *reply, const char *name, unsigned type, u
     }
 }
 
+/* Where the root's name server is, whose name is the data of the first answer. */
+static void add_glue(struct packet *reply, size_t answers_at)
+{
+    put16(reply, 0xc000u | (unsigned)(answers_at + 12));
+    put16(reply, GP_DNS_A);
+    put16(reply, 1);
+    put(reply, "\0\0\0\x3c\0\4" ROOT_IP, 10);
+    reply->data[11] = 1;
+}
+
 static enum habit habit_of(const char *name)
 {
     for (size_t i = 0; i < ROWS; i++) {
@@ -163,6 +188,8 @@ static void on_query(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf, const struct
     put(&reply, query + 12, end + 4 - 12);
     if (habit == ANSWER)
         add_answers(&reply, name, type, &count);
+    if (!*name && count)
+        add_glue(&reply, end + 4);
     if (habit == GARBAGE)
         put(&reply, "\xc0\xff\xc0\xff garbage", 12), count = 3;
     reply.data[7] = (unsigned char)count;
@@ -190,10 +217,25 @@ static int bind_port(void)
     return ntohs(addr.sin_port);
 }
 
+static int start(void **state, const struct gp__live_options *options,
+                 const struct sockaddr_in *addr)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    f->rt = gp__live_create(options, NULL);
+    f->arena = gp__arena_create();
+    uv_udp_init(&gp__live(f->rt)->loop, &f->server.udp);
+    f->server.udp.data = &f->server;
+    if (uv_udp_bind(&f->server.udp, (const struct sockaddr *)addr, 0) < 0)
+        return -1;
+    uv_udp_recv_start(&f->server.udp, give_buffer, on_query);
+    *state = f;
+    return 0;
+}
+
 /* The port must be known before the runtime is made: take a free one and bind it again. */
 static int set_up(void **state, uint64_t timeout_ms)
 {
-    struct fixture *f = calloc(1, sizeof *f);
     char text[32];
     struct gp_slice servers[1];
     struct gp__live_options options = {0};
@@ -208,15 +250,49 @@ static int set_up(void **state, uint64_t timeout_ms)
     options.dns.servers = servers;
     options.dns.n_servers = 1;
     options.dns.timeout_ms = timeout_ms;
-    f->rt = gp__live_create(&options, NULL);
-    f->arena = gp__arena_create();
-    uv_udp_init(&gp__live(f->rt)->loop, &f->server.udp);
-    f->server.udp.data = &f->server;
-    if (uv_udp_bind(&f->server.udp, (struct sockaddr *)&addr, 0) < 0)
+    return start(state, &options, &addr);
+}
+
+/* The addresses that libunbound knows the root by. */
+static const char *const roots[] = {
+    "198.41.0.4",    "170.247.170.2",  "199.9.14.201", "192.33.4.12",   "199.7.91.13",
+    "192.5.5.241",   "192.203.230.10", "192.112.36.4", "198.97.190.53", "192.36.148.17",
+    "192.58.128.30", "193.0.14.129",   "199.7.83.42",  "202.12.27.33",
+};
+
+/* An address of this network of ours. */
+static int add_address(size_t number, const char *ip)
+{
+    struct ifreq request = {.ifr_flags = 0};
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, number ? "lo:%zu" : "lo", number);
+    inet_pton(AF_INET, ip, &addr.sin_addr);
+    memcpy(&request.ifr_addr, &addr, sizeof addr);
+    result = ioctl(fd, SIOCSIFADDR, &request);
+    request.ifr_flags = IFF_UP;
+    result = result ? result : ioctl(fd, SIOCSIFFLAGS, &request);
+    close(fd);
+    return result;
+}
+
+/* The last one: this process does not come back from there. NULL where none may be made. */
+static int setup_recursive(void **state)
+{
+    struct gp__live_options options = {
+        .dns = {.source = GP__DNS_RECURSIVE, .dnssec = GP__DNSSEC_OFF}};
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(53)};
+
+    *state = NULL;
+    if (unshare(CLONE_NEWNET) < 0)
+        return 0;
+    if (add_address(0, "127.0.0.1") < 0)
         return -1;
-    uv_udp_recv_start(&f->server.udp, give_buffer, on_query);
-    *state = f;
-    return 0;
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        if (add_address(i + 1, roots[i]) < 0)
+            return -1;
+    return start(state, &options, &addr);
 }
 
 static int setup(void **state)
@@ -233,6 +309,8 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
+    if (!f)
+        return 0;
     uv_close((uv_handle_t *)&f->server.udp, NULL);
     gp__live_free(&f->rt);
     gp__arena_free(&f->arena);
@@ -399,6 +477,25 @@ static void test_from_a_fiber(void **state)
     assert_int_equal(asker.ops[1].dns->count, 2);
 }
 
+/* From the root down, with nobody to ask. */
+static void test_recursive(void **state)
+{
+    struct fixture *f = *state;
+    struct gp_op op;
+
+    if (!f) {
+        print_message("no network of one's own without the right to make it\n");
+        skip();
+    }
+    op = ask(f, "mail.example", GP_DNS_A);
+    assert_int_equal(op.result, 0);
+    assert_int_equal(op.dns->count, 1);
+    assert_true(gp_slice_eq(op.dns->records[0].text, GP_S("192.0.2.3")));
+    assert_true(f->server.asked >= 2); /* who the root is, and then */
+    op = ask(f, "nobody.example", GP_DNS_A);
+    assert_int_equal(op.result, GP_ENOTFOUND);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -411,6 +508,7 @@ int main(void)
         TEST(test_many_at_once),
         TEST(test_from_a_fiber),
         cmocka_unit_test_setup_teardown(test_silence, setup_impatient, teardown),
+        cmocka_unit_test_setup_teardown(test_recursive, setup_recursive, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
