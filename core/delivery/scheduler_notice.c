@@ -317,15 +317,21 @@ static struct notice *create(struct gp__scheduler *s, enum gp__dsn_action action
     return notice;
 }
 
-void gp__scheduler_notify_all(struct gp__scheduler *s)
+/* Of all that are being collected. */
+static void each(struct gp__scheduler *s, void (*then)(struct notice *notice))
 {
     struct gp__link *link;
 
     s->runtime->ops->timer_stop(s->runtime, &s->notice_timer);
     while ((link = gp__links_any(&s->notices))) {
         gp__links_remove(&s->notices, link);
-        commit((struct notice *)(void *)link);
+        then((struct notice *)(void *)link);
     }
+}
+
+void gp__scheduler_notify_all(struct gp__scheduler *s)
+{
+    each(s, commit);
 }
 
 static void on_together(struct gp__timer *timer)
@@ -380,12 +386,6 @@ void gp__scheduler_notify(struct gp__scheduler *s, enum gp__dsn_action action,
 /* What they tell of is not finished: it comes again. */
 void gp__scheduler_notices_free(struct gp__scheduler *s)
 {
-    struct gp__link *link;
-
-    s->runtime->ops->timer_stop(s->runtime, &s->notice_timer);
-    while ((link = gp__links_any(&s->notices))) {
-        gp__links_remove(&s->notices, link);
-        free_notice((struct notice *)(void *)link);
-    }
+    each(s, free_notice);
     gp__links_free(&s->notices);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <length.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,22 +101,6 @@ static int explain(char *error, size_t size, const char *path, int code)
     return -1;
 }
 
-/* LMDB trusts the file's length; a page that is not there would be a SIGBUS later. */
-static int check_length(MDB_env *env, int directory)
-{
-    struct stat st;
-    MDB_envinfo info;
-    MDB_stat env_stat;
-
-    if (fstatat(directory, "data.mdb", &st, 0) < 0)
-        return errno;
-    mdb_env_info(env, &info);
-    mdb_env_stat(env, &env_stat);
-    return (uint64_t)st.st_size < ((uint64_t)info.me_last_pgno + 1) * env_stat.ms_psize
-               ? MDB_CORRUPTED
-               : 0;
-}
-
 static int open_databases(struct store *store)
 {
     MDB_txn *txn;
@@ -167,7 +152,7 @@ static int open_environment(struct store *store, const char *path)
     if (!code)
         code = mdb_env_open(store->env, path, MDB_NOTLS, 0600);
     if (!code)
-        code = check_length(store->env, store->directory);
+        code = lmdb_check_length(store->env);
     if (!code)
         code = mdb_reader_check(store->env, &dead);
     if (!code)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store.h"
 
+#include "length.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define STAMP 8 /* bytes of an expiry */
 #define KEY_MAX 480
@@ -77,24 +78,6 @@ static int explain(char *error, size_t size, const char *path, int code)
     return -1;
 }
 
-/* LMDB trusts the file's length; a page that is not there would be a SIGBUS later. */
-static int check_length(MDB_env *env, const char *path)
-{
-    char file[4096];
-    struct stat st;
-    MDB_envinfo info;
-    MDB_stat env_stat;
-
-    (void)snprintf(file, sizeof file, "%s/data.mdb", path);
-    if (stat(file, &st) < 0)
-        return errno;
-    mdb_env_info(env, &info);
-    mdb_env_stat(env, &env_stat);
-    return (uint64_t)st.st_size < ((uint64_t)info.me_last_pgno + 1) * env_stat.ms_psize
-               ? MDB_CORRUPTED
-               : 0;
-}
-
 static int open_databases(struct store *store)
 {
     MDB_txn *txn;
@@ -125,7 +108,7 @@ int store_open(struct store *store, const char *path, size_t max_bytes, char *er
     if (!code)
         code = mdb_env_open(store->env, path, MDB_NOSYNC, 0600);
     if (!code)
-        code = check_length(store->env, path);
+        code = lmdb_check_length(store->env);
     if (!code)
         code = mdb_reader_check(store->env, &dead);
     if (!code)
